@@ -1,0 +1,171 @@
+package splitter
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"time"
+)
+
+// Schema is the newest State schema that this release reads and writes. A State of a newer schema is read as far as
+// it is understood, and never written (a kill excepted).
+const Schema = 1
+
+// Version names one version of a State: what compare-and-swap compares, and what "applied" means. Two States with
+// one revision and different ids are a forked history.
+type Version struct {
+	Revision uint64 `json:"revision"` // 1, 2, 3 …; 0 means that there is no State
+	ID       string `json:"id"`       // random id of the change that made this revision
+}
+
+// IsZero reports whether v means "no State".
+func (v Version) IsZero() bool { return v == Version{} }
+
+// State is all that changes about a split while proxies run: one immutable document, shared by the whole fleet.
+// Nobody modifies a State that others can see: changes are made on a [State.Clone].
+//
+// Fields that a newer release wrote and this one does not know are kept verbatim.
+type State struct {
+	// Schema is the schema that the document was written with.
+	Schema int `json:"schema"`
+	// Split is the split's name.
+	Split string `json:"split"`
+	// Version is the document's revision and the random id of its last change.
+	Version
+	// Parent is the change id of the State that this one was made from; empty for the first.
+	Parent string `json:"parent,omitempty"`
+	// Epoch numbers the trials: one more at every start, promotion, change of roles, salt or declared version,
+	// not at a change of weights. An outcome counts only for the epoch it was decided in.
+	Epoch uint64 `json:"epoch"`
+	// Salt mixes keys into buckets; constant through a trial.
+	Salt string `json:"salt"`
+	// Stable is the trusted variant.
+	Stable string `json:"stable"`
+	// Canary is the variant on trial; empty if the split has none.
+	Canary string `json:"canary,omitempty"`
+	// Ranges says which variant serves which buckets: sorted, coalesced, covering 0 … 99 999 without a gap.
+	Ranges []Range `json:"ranges"`
+	// Declared holds each variant's declared `version` (a build or image digest) as this epoch began.
+	Declared map[string]string `json:"declared,omitempty"`
+	// Kills lists the kill switches that are on.
+	Kills []Kill `json:"kills,omitempty"`
+	// Revived lists kills that were lifted; kept for 90 days, so that a kill queued on some disk stays lifted.
+	Revived []Revival `json:"revived,omitempty"`
+	// Policy is how this epoch is judged, frozen when it began; opaque here, package rollout encodes it.
+	Policy json.RawMessage `json:"policy,omitempty"`
+	// Progress says where the trial is.
+	Progress Progress `json:"progress"`
+	// Cooldown says until when the canary may not be increased after a failback.
+	Cooldown Cooldown `json:"cooldown"`
+	// Changed says who made this revision, when and why.
+	Changed Change `json:"changed"`
+
+	unknown unknownFields
+}
+
+// Range gives the buckets From ≤ bucket < To to one variant.
+type Range struct {
+	From    uint32 `json:"from"`
+	To      uint32 `json:"to"`
+	Variant string `json:"variant"`
+}
+
+// Kill is one kill switch that is on.
+type Kill struct {
+	// ID is random; a kill that is applied twice is the same kill.
+	ID string `json:"id"`
+	// Variant is what is off; empty means the whole split.
+	Variant string `json:"variant,omitempty"`
+	// Level says what happens to requests in flight.
+	Level  KillLevel `json:"level"`
+	Reason string    `json:"reason,omitempty"`
+	Actor  string    `json:"actor,omitempty"`
+	Via    string    `json:"via,omitempty"`
+	At     time.Time `json:"at"`
+
+	unknown unknownFields
+	// newerLevel is the level's text if this release does not know it; Level is then KillRequests.
+	newerLevel string
+}
+
+// KillLevel says how hard a kill is. The zero value is KillRequests.
+type KillLevel uint8
+
+// The levels of a kill.
+const (
+	// KillRequests refuses new requests; those in flight finish.
+	KillRequests KillLevel = iota
+	// KillCut also ends requests in flight at once.
+	KillCut
+)
+
+// Revival remembers a kill that was lifted.
+type Revival struct {
+	ID string    `json:"id"` // the kill's id
+	At time.Time `json:"at"`
+}
+
+// Progress says where a trial is.
+type Progress struct {
+	Phase Phase     `json:"phase"`
+	Since time.Time `json:"since"`         // by the store's clock
+	Why   string    `json:"why,omitempty"` // one sentence for people
+
+	unknown unknownFields
+	// newerPhase is the phase's text if this release does not know it; Phase is then PhaseUnknown.
+	newerPhase string
+}
+
+// Phase is a trial's phase. The zero value is PhaseIdle.
+type Phase uint8
+
+// The phases of a trial.
+const (
+	// PhaseIdle means that the canary gets nothing and was not failed back.
+	PhaseIdle Phase = iota
+	// PhaseTrial means that the canary gets traffic and is judged.
+	PhaseTrial
+	// PhaseFailedBack means that the canary failed; this epoch gives it no traffic again.
+	PhaseFailedBack
+	// PhaseUnknown is a phase of a newer release: this one neither judges nor advances a trial that is in it.
+	PhaseUnknown
+)
+
+// Cooldown is the pause after a failback.
+type Cooldown struct {
+	// Until is when the canary may be increased again without force, by the store's clock; zero means at once.
+	Until time.Time `json:"until,omitzero"`
+	// Failbacks counts failbacks since the last promotion; each doubles the next cooldown.
+	Failbacks int `json:"failbacks,omitempty"`
+}
+
+// Change says who changed a State, when and why.
+type Change struct {
+	// Kind is the event's name: created, weights, kill, revive, failback, renamed, adopted, policy, version.
+	Kind string `json:"kind"`
+	// Actor is who says to have done it (a claim; "switchback" is the proxy itself).
+	Actor string `json:"actor,omitempty"`
+	// Via is how the change came in, as far as it was verified: socket, certificate, user, judge, config.
+	Via    string    `json:"via,omitempty"`
+	At     time.Time `json:"at"` // by the store's clock where it was known
+	Reason string    `json:"reason,omitempty"`
+}
+
+// Clone returns a deep copy that may be modified.
+func (s *State) Clone() *State {
+	c := *s
+	c.Ranges = slices.Clone(s.Ranges)
+	c.Declared = maps.Clone(s.Declared)
+	c.Kills = slices.Clone(s.Kills)
+	for i := range c.Kills {
+		c.Kills[i].unknown = c.Kills[i].unknown.clone()
+	}
+	c.Revived = slices.Clone(s.Revived)
+	c.Policy = slices.Clone(s.Policy)
+	c.Progress.unknown = s.Progress.unknown.clone()
+	c.unknown = s.unknown.clone()
+	return &c
+}
+
+// Weights returns each variant's share as derived from the ranges; a variant without a range is absent.
+func (s *State) Weights() map[string]Weight { return WeightsOf(s.Ranges) }

@@ -1,0 +1,259 @@
+package splitter_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/switchback-proxy/switchback/splitter"
+)
+
+// whole compares all of two States, the fields kept from a newer release included.
+var whole = cmp.Options{
+	cmp.AllowUnexported(splitter.State{}, splitter.Kill{}, splitter.Progress{}),
+	cmpopts.EquateEmpty(),
+}
+
+// failedBack is a State with every field set.
+func failedBack() *splitter.State {
+	noon := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
+	s := trial(
+		splitter.Kill{ID: "k1", Variant: "green", Level: splitter.KillCut, Reason: "leaks <prompts>", Actor: "alice", Via: "socket", At: noon},
+		splitter.Kill{ID: "k2", At: noon.Add(time.Second)},
+	)
+	s.Version = splitter.Version{Revision: 17, ID: "c17"}
+	s.Parent = "c16"
+	s.Epoch = 3
+	s.Declared = map[string]string{"green": "sha256:2", "blue": "sha256:1"}
+	s.Revived = []splitter.Revival{{ID: "k0", At: noon.Add(-time.Hour)}}
+	s.Policy = json.RawMessage(`{"cooldown":"15m"}`)
+	s.Progress = splitter.Progress{Phase: splitter.PhaseFailedBack, Since: noon, Why: "error rate 50% > 5%"}
+	s.Cooldown = splitter.Cooldown{Until: noon.Add(15 * time.Minute), Failbacks: 1}
+	s.Changed = splitter.Change{Kind: "failback", Actor: "switchback", Via: "judge", At: noon, Reason: "error rate"}
+	return s
+}
+
+// The golden file is the format that every release after this one must read and write.
+func TestStateFormat(t *testing.T) {
+	golden := readFile(t, "testdata/state-v1.json")
+	got, err := json.MarshalIndent(failedBack(), "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(golden), string(got)+"\n"); diff != "" {
+		t.Errorf("document (-want +got):\n%s", diff)
+	}
+	s, err := splitter.Decode(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(failedBack(), s, whole); diff != "" {
+		t.Errorf("read back (-want +got):\n%s", diff)
+	}
+}
+
+// A document of a newer release, with fields, a phase and a level that this one does not know, comes out as it went in.
+func TestNewerStateSurvives(t *testing.T) {
+	golden := readFile(t, "testdata/state-newer.json")
+	s, err := splitter.Decode(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Progress.Phase != splitter.PhaseUnknown || s.Kills[0].Level != splitter.KillRequests {
+		t.Errorf("got phase %v, level %v; want unknown, requests", s.Progress.Phase, s.Kills[0].Level)
+	}
+	got, err := json.MarshalIndent(s.Clone(), "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(golden), string(got)+"\n"); diff != "" {
+		t.Errorf("written back (-want +got):\n%s", diff)
+	}
+}
+
+// What this release sets outranks what it kept.
+func TestChangedEnumsAreWritten(t *testing.T) {
+	s, err := splitter.Decode(readFile(t, "testdata/state-newer.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Progress.Phase, s.Kills[0].Level = splitter.PhaseTrial, splitter.KillCut
+	data, err := json.Marshal(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`"phase":"trial"`, `"level":"cut"`, `"since_step"`, `"grace"`} {
+		if !bytes.Contains(data, []byte(want)) {
+			t.Errorf("got %s, want %s in it", data, want)
+		}
+	}
+}
+
+func TestCloneIsDeep(t *testing.T) {
+	for _, file := range []string{"testdata/state-v1.json", "testdata/state-newer.json"} {
+		original, err := splitter.Decode(readFile(t, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := marshal(t, original)
+		clone := original.Clone()
+		if diff := cmp.Diff(original, clone, whole); diff != "" {
+			t.Errorf("%s: clone (-want +got):\n%s", file, diff)
+		}
+		clone.Ranges[0].Variant = "spoiled"
+		clone.Declared["green"] = "spoiled"
+		clone.Kills[0].ID = "spoiled"
+		clone.Revived[0].ID = "spoiled"
+		clone.Policy[0] = '['
+		if got := marshal(t, original); !bytes.Equal(got, want) {
+			t.Errorf("%s: spoiling the clone changed the original:\ngot  %s\nwant %s", file, got, want)
+		}
+	}
+}
+
+func TestDecodeErrors(t *testing.T) {
+	tests := []struct{ name, in, want string }{
+		{"nothing", ``, "state cannot be read"},
+		{"not JSON", `{`, "state cannot be read"},
+		{"no object", `[]`, "state cannot be read"},
+		{"null", `null`, "is invalid"},
+		{"empty", `{}`, "is invalid"},
+		{"wrong type", `{"revision":-1}`, "state cannot be read"},
+		{"level that is no text", `{"kills":[{"level":1}]}`, "state cannot be read"},
+		{"names in capitals", strings.ReplaceAll(string(readFile(t, "testdata/state-v1.json")), `"salt"`, `"Salt"`), "salt is empty"},
+	}
+	for _, tt := range tests {
+		if s, err := splitter.Decode([]byte(tt.in)); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: got %v, error %v, want one with %q", tt.name, s, err, tt.want)
+		}
+	}
+}
+
+func TestEnumTexts(t *testing.T) {
+	type all struct {
+		Levels  []splitter.KillLevel
+		Phases  []splitter.Phase
+		Reasons []splitter.Reason
+	}
+	in := all{
+		[]splitter.KillLevel{splitter.KillRequests, splitter.KillCut},
+		[]splitter.Phase{splitter.PhaseIdle, splitter.PhaseTrial, splitter.PhaseFailedBack, splitter.PhaseUnknown},
+		[]splitter.Reason{
+			splitter.ReasonError, splitter.ReasonSplit, splitter.ReasonTargetingMatch,
+			splitter.ReasonDisabled, splitter.ReasonDefault, splitter.ReasonStatic,
+		},
+	}
+	want := `{"Levels":["requests","cut"],"Phases":["idle","trial","failed_back","unknown"],` +
+		`"Reasons":["ERROR","SPLIT","TARGETING_MATCH","DISABLED","DEFAULT","STATIC"]}`
+	data := marshal(t, in)
+	if string(data) != want {
+		t.Errorf("got %s, want %s", data, want)
+	}
+	var out all
+	if err := json.Unmarshal(data, &out); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(in, out); diff != "" {
+		t.Errorf("read back (-want +got):\n%s", diff)
+	}
+}
+
+func TestEnumErrors(t *testing.T) {
+	var (
+		level  splitter.KillLevel
+		phase  splitter.Phase
+		reason splitter.Reason
+	)
+	tests := []struct {
+		got  error
+		want string
+	}{
+		{level.UnmarshalText([]byte("hard")), `kill level "hard": must be one of requests, cut`},
+		{phase.UnmarshalText([]byte("")), `phase "": must be one of idle, trial, failed_back, unknown`},
+		{reason.UnmarshalText([]byte("split")), `reason "split": must be one of`},
+	}
+	for _, value := range []json.Marshaler{
+		splitter.Kill{Level: 9}, splitter.Progress{Phase: 9},
+	} {
+		if data, err := value.MarshalJSON(); err == nil {
+			t.Errorf("%+v: got %s, want an error", value, data)
+		}
+	}
+	for _, tt := range tests {
+		if tt.got == nil || !strings.Contains(tt.got.Error(), tt.want) {
+			t.Errorf("got error %v, want one with %q", tt.got, tt.want)
+		}
+	}
+}
+
+// Whatever is read is written so that it reads the same, and nothing that this release does not know is lost.
+func FuzzDecode(f *testing.F) {
+	f.Add(readFile(f, "testdata/state-v1.json"))
+	f.Add(readFile(f, "testdata/state-newer.json"))
+	f.Add(marshal(f, trial()))
+	for _, seed := range []string{`null`, `{}`, `{"kills":[null],"progress":null}`, `{"Schema":1,"schema":2}`, `{"a":"<\u2028"}`} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		s, err := splitter.Decode(data)
+		if err != nil {
+			return
+		}
+		written := marshal(t, s)
+		again, err := splitter.Decode(written)
+		if err != nil {
+			t.Fatalf("written as %s, which cannot be read: %v", written, err)
+		}
+		if diff := cmp.Diff(s, again, whole); diff != "" {
+			t.Errorf("read again (-first +second):\n%s", diff)
+		}
+		if rewritten := marshal(t, again); !bytes.Equal(rewritten, written) {
+			t.Errorf("written again: got %s, want %s", rewritten, written)
+		}
+		checkNewerField(t, data)
+	})
+}
+
+// checkNewerField adds a field to a document that can be read, and expects it to be written back.
+func checkNewerField(t *testing.T, document []byte) {
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(document, &members); err != nil {
+		t.Fatal(err)
+	}
+	members["a newer release's"] = document
+	s, err := splitter.Decode(marshal(t, members))
+	if err != nil {
+		t.Fatalf("with a field more it cannot be read: %v", err)
+	}
+	var out map[string]json.RawMessage
+	if err := json.Unmarshal(marshal(t, s), &out); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := out["a newer release's"], marshal(t, json.RawMessage(document)); !bytes.Equal(got, want) {
+		t.Errorf("field of a newer release: got %s, want %s", got, want)
+	}
+}
+
+func marshal(t testing.TB, v any) []byte {
+	t.Helper()
+	data, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+func readFile(t testing.TB, name string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
