@@ -1,0 +1,139 @@
+package health
+
+import (
+	"iter"
+	"math/rand/v2"
+	"sync/atomic"
+	"time"
+)
+
+// Flight is a request in progress. It is meant to be a field of whatever struct the server keeps per request. That
+// struct must not be reused for another request (no sync.Pool): who looks over the flights may still hold it.
+type Flight struct {
+	// Window is where the outcome will be recorded; nil if it counts for no evidence. Set before Add.
+	Window *Window
+	// Variant names the variant that serves it. Set before Add.
+	Variant string
+	// Start is when the request arrived. Set before Add.
+	Start time.Time
+	// Cancel ends the request with a cause. Set before Add; whoever finds the flight may call it.
+	Cancel func(error)
+
+	answered atomic.Int64 // nanoseconds from Start to the first payload byte, plus one; 0 is not yet
+	upgraded atomic.Bool
+	slot     *atomic.Pointer[Flight] // where it is registered; only for who added it
+}
+
+// Answer says that the first payload byte was sent now. Only the first call counts.
+func (f *Flight) Answer(now time.Time) {
+	if f.answered.Load() == 0 {
+		f.answered.CompareAndSwap(0, int64(max(now.Sub(f.Start), 0))+1)
+	}
+}
+
+// Answered returns how long after Start the first payload byte was sent, and whether it was.
+func (f *Flight) Answered() (time.Duration, bool) {
+	n := f.answered.Load()
+	return time.Duration(max(n-1, 0)), n > 0
+}
+
+// Upgrade says that the connection became a WebSocket or the like, whose length is no latency.
+func (f *Flight) Upgrade() { f.upgraded.Store(true) }
+
+// Upgraded reports whether Upgrade was called.
+func (f *Flight) Upgraded() bool { return f.upgraded.Load() }
+
+// Flights holds the requests in progress. Its zero value is ready; all methods may be called concurrently and none
+// takes a lock.
+//
+// It is a set of slots that are claimed at random: the set doubles when no free one is found in a few tries, so that it
+// stays about half empty, and Add costs the same with ten flights as with a hundred thousand. It does not shrink.
+type Flights struct {
+	chunks atomic.Pointer[[]*chunk]
+}
+
+const (
+	chunkSize = 64
+	tries     = 24 // of a set that is half full, one addition in 2^24 doubles it for nothing
+)
+
+type chunk [chunkSize]atomic.Pointer[Flight]
+
+// Add registers f. It must not be registered anywhere at that time.
+func (s *Flights) Add(f *Flight) {
+	for {
+		chunks := s.chunks.Load()
+		if chunks == nil || !claim(*chunks, f) {
+			s.grow(chunks)
+			continue
+		}
+		return
+	}
+}
+
+// claim puts f into a free slot, and returns false if none was found. Each try is at random: neighbours of a full slot
+// are more often full than others, as a set that has just doubled is full on one side and empty on the other.
+func claim(chunks []*chunk, f *Flight) bool {
+	for range tries {
+		at := rand.Uint64N(uint64(len(chunks)) * chunkSize)
+		slot := &chunks[at/chunkSize][at%chunkSize]
+		if slot.Load() == nil {
+			f.slot = slot
+			if slot.CompareAndSwap(nil, f) {
+				return true
+			}
+		}
+	}
+	f.slot = nil
+	return false
+}
+
+// grow doubles the set, unless somebody else did since old was read. Slots keep their addresses.
+func (s *Flights) grow(old *[]*chunk) {
+	if s.chunks.Load() != old {
+		return
+	}
+	var grown []*chunk
+	if old != nil {
+		grown = append(grown, *old...)
+	}
+	for range max(len(grown), 1) {
+		grown = append(grown, new(chunk))
+	}
+	s.chunks.CompareAndSwap(old, &grown)
+}
+
+// Remove takes f out. A flight that is not registered is left as it is.
+func (s *Flights) Remove(f *Flight) {
+	if f.slot != nil {
+		f.slot.CompareAndSwap(f, nil)
+		f.slot = nil
+	}
+}
+
+// All goes over the flights, in no order. One that is added or removed meanwhile may be seen or not; all others are
+// seen once.
+func (s *Flights) All() iter.Seq[*Flight] {
+	return func(yield func(*Flight) bool) {
+		chunks := s.chunks.Load()
+		if chunks == nil {
+			return
+		}
+		for _, c := range *chunks {
+			for i := range c {
+				if f := c[i].Load(); f != nil && !yield(f) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Len counts the flights, by looking at every slot.
+func (s *Flights) Len() int {
+	n := 0
+	for range s.All() {
+		n++
+	}
+	return n
+}

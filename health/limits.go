@@ -1,0 +1,29 @@
+package health
+
+import "time"
+
+// Duration is a time.Duration that is written as text: "90s", "1m30s".
+type Duration time.Duration
+
+// Limits are the absolute guardrails of a variant: what it must keep to over the last Window, whatever the other
+// variant does. A limit that is zero or nil does not apply.
+type Limits struct {
+	// Window is how far back evidence counts. 10 s to 1 h; default 60 s.
+	Window Duration `json:"window"`
+	// MinRequests is the least number of judged requests in the window; below it no limit is ever broken. Default 20.
+	MinRequests int `json:"min_requests"`
+	// MaxErrorRate is the greatest share of failures among judged requests, 0 < rate < 1. Default 0.05.
+	MaxErrorRate float64 `json:"max_error_rate,omitempty"`
+	// MaxMeanLatency is the greatest mean time to the end of the answer.
+	MaxMeanLatency Duration `json:"max_mean_latency,omitempty"`
+	// MaxLatency limits a quantile of the time to the end of the answer.
+	MaxLatency *QuantileLimit `json:"max_latency,omitempty"`
+	// MaxTTFT limits a quantile of the time to the first payload byte.
+	MaxTTFT *QuantileLimit `json:"max_ttft,omitempty"`
+}
+
+// QuantileLimit says that the share Quantile of requests must take no longer than Max.
+type QuantileLimit struct {
+	Quantile float64  `json:"quantile"` // 0 < q < 1; 0.95 is p95
+	Max      Duration `json:"max"`
+}

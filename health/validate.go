@@ -1,0 +1,93 @@
+package health
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// The rules that limits keep to.
+const (
+	minWindow      = 10 * time.Second
+	maxWindow      = time.Hour
+	maxMinRequests = 1_000_000
+)
+
+// ErrNoLimit means that limits name no limit: nothing could ever fail.
+var ErrNoLimit = errors.New("no limit is set, so that nothing can ever fail back: set one, or say `failback off`")
+
+// DefaultLimits are the limits of a split whose configuration says nothing: at most 5 % failures over 60 s, judged from
+// 20 requests on. There is no default for latency: an agent that thinks for two minutes and one that answers in
+// 200 ms are both healthy, and a limit that is wrong for one of them would fail it back for no fault.
+func DefaultLimits() Limits {
+	return Limits{Window: Duration(60 * time.Second), MinRequests: 20, MaxErrorRate: 0.05}
+}
+
+// Validate returns one error that names everything that is wrong, each with the value and the rule. Limits that pass
+// can all be met and can all be broken.
+func (l Limits) Validate() error {
+	errs := []error{l.validateWindow(), l.validateErrorRate()}
+	if l.MaxMeanLatency != 0 {
+		errs = append(errs, validateLatency("max_mean_latency", l.MaxMeanLatency))
+	}
+	errs = append(errs, l.MaxLatency.validate("max_latency"), l.MaxTTFT.validate("max_ttft"))
+	if l.MaxErrorRate == 0 && l.MaxMeanLatency == 0 && l.MaxLatency == nil && l.MaxTTFT == nil {
+		errs = append(errs, ErrNoLimit)
+	}
+	return errors.Join(errs...)
+}
+
+func (l Limits) validateWindow() error {
+	if w := time.Duration(l.Window); w < minWindow || w > maxWindow {
+		return fmt.Errorf("window %s: must be from %s to %s", l.Window, Duration(minWindow), Duration(maxWindow))
+	}
+	if l.MinRequests < 1 || l.MinRequests > maxMinRequests {
+		return fmt.Errorf("min_requests %d: must be from 1 to %d in the window", l.MinRequests, maxMinRequests)
+	}
+	return nil
+}
+
+// validateErrorRate is written so that NaN fails it.
+func (l Limits) validateErrorRate() error {
+	switch rate := l.MaxErrorRate; {
+	case rate == 0 || rate > 0 && rate < 1:
+		return nil
+	case rate >= 1:
+		return fmt.Errorf("max_error_rate %s: must be below 100%%, a rate of 100%% or more can never be exceeded", percent(rate))
+	default:
+		return fmt.Errorf("max_error_rate %s: must be above 0%%, no variant can stay below that", percent(rate))
+	}
+}
+
+func (q *QuantileLimit) validate(name string) error {
+	if q == nil {
+		return nil
+	}
+	if !(q.Quantile > 0 && q.Quantile < 1) {
+		return fmt.Errorf("%s p%s: the quantile must be above p0 and below p100: "+
+			"p0 can never be exceeded, and no number of requests can prove p100", name, short(q.Quantile*100))
+	}
+	return validateLatency(name+" "+q.label(), q.Max)
+}
+
+func validateLatency(name string, d Duration) error {
+	switch {
+	case time.Duration(d) < finest:
+		return fmt.Errorf("%s %s: must be at least %s, the finest time that is told apart", name, d, Duration(finest))
+	case time.Duration(d) >= longest:
+		return fmt.Errorf("%s %s: must be below %s, the longest time that is measured, or nothing can exceed it",
+			name, d, Duration(longest))
+	}
+	return nil
+}
+
+// label returns the quantile as people write it: "p95", "p99.9".
+func (q *QuantileLimit) label() string { return "p" + short(q.Quantile*100) }
+
+// max returns the limit, zero if there is none.
+func (q *QuantileLimit) max() time.Duration {
+	if q == nil {
+		return 0
+	}
+	return time.Duration(q.Max)
+}

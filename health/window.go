@@ -1,0 +1,113 @@
+package health
+
+import (
+	"iter"
+	"sync/atomic"
+	"time"
+)
+
+// The resolutions of a window besides its own slices.
+const (
+	slicesPerWindow = 60
+	fineWidth       = time.Second // the shortest slice
+	fineSlices      = 10          // what "the last 10 s" is made of
+	earlierWidth    = 10 * time.Second
+	earlierSlices   = 30 // 5 minutes: how far back a sparse baseline is remembered
+)
+
+// Window gathers the outcomes of one variant in one epoch on this instance. All methods may be called concurrently and
+// none takes a lock.
+type Window struct {
+	limits Limits
+	totals *Totals
+	origin atomic.Pointer[time.Time] // moments are counted from it; set by the first call that brings a now
+
+	coarse  *ring   // the window, in up to 60 slices
+	fine    *ring   // the last 10 s in slices of a second; the same as coarse if those are a second wide
+	earlier *ring   // the last 5 minutes in slices of 10 s
+	rings   []*ring // each of the above once
+}
+
+// NewWindow returns an empty window shaped by l: as long as l.Window, in slices of a sixtieth of it but at least a
+// second, with requests over l's latency limits counted exactly. Outcomes are counted into totals too, unless that is
+// nil.
+func NewWindow(l Limits, totals *Totals) *Window {
+	width, n := shape(l)
+	w := &Window{limits: l, totals: totals,
+		coarse: newRing(width, n), earlier: newRing(earlierWidth, earlierSlices)}
+	w.fine = w.coarse
+	w.rings = []*ring{w.coarse, w.earlier}
+	if width > fineWidth {
+		w.fine = newRing(fineWidth, fineSlices)
+		w.rings = append(w.rings, w.fine)
+	}
+	return w
+}
+
+// shape returns the width and number of a window's slices. A window that was not validated is brought into range.
+func shape(l Limits) (width time.Duration, n int) {
+	window := min(max(time.Duration(l.Window), minWindow), maxWindow)
+	if l.Window == 0 {
+		window = time.Duration(DefaultLimits().Window)
+	}
+	width = max(fineWidth, window/slicesPerWindow)
+	return width, int((window + width - 1) / width)
+}
+
+// moment returns how long after the window's origin now is. The origin lies well before the first now, so that what
+// another goroutine timed a little earlier, or what became known before that, has a moment too.
+func (w *Window) moment(now time.Time) time.Duration {
+	origin := w.origin.Load()
+	if origin == nil {
+		first := now.Add(-2 * maxWindow)
+		w.origin.CompareAndSwap(nil, &first)
+		origin = w.origin.Load()
+	}
+	return now.Sub(*origin)
+}
+
+// Record counts what became of a request that ended now. It allocates once per slice of time, not per request. Words
+// that this release does not know (a class or cause out of range) are counted as an excluded request.
+func (w *Window) Record(now time.Time, o Outcome) {
+	if int(o.Class) >= numClasses || int(o.Cause) >= numCauses {
+		o.Class, o.Cause = Excluded, CauseNone
+	}
+	if w.totals != nil {
+		w.totals.Record(o)
+	}
+	at := w.moment(now)
+	ttfb := ttfbOf(o, w.limits.MaxTTFT.max())
+	latency := latencyOf(o, w.limits.MaxLatency.max())
+	mean := latencyOf(o, time.Duration(w.limits.MaxMeanLatency))
+	for _, r := range w.rings {
+		s := r.at(at)
+		s.count(o)
+		if ttfb.ok {
+			r.before(at, ttfb.ago, s).addTTFB(ttfb)
+		}
+		if latency.ok {
+			r.before(at, latency.ago, s).addLatency(latency)
+		}
+		if mean.ok {
+			r.before(at, mean.ago, s).addMean(mean)
+		}
+	}
+}
+
+// Evidence returns what the window holds now, and what those flights say that belong to it (nil: none). What is older
+// than l.Window has expired, however long nothing was recorded.
+//
+// l is normally what the window was made with. If its latency limits are others, requests over them are counted from
+// the histograms, as if they were up to 10 % longer; if its Window is longer, what was not kept is not there.
+func (w *Window) Evidence(now time.Time, l Limits, flights iter.Seq[*Flight]) Evidence {
+	b := newBuilder(l, w.moment(now))
+	b.addWindow(w)
+	if flights != nil {
+		for f := range flights {
+			if f.Window == w {
+				b.addFlight(f, now)
+			}
+		}
+	}
+	return b.evidence()
+}
