@@ -1,0 +1,114 @@
+package embedded
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/switchback-proxy/switchback/splitter"
+	"github.com/switchback-proxy/switchback/store"
+)
+
+// Pulse keeps the beat in memory: the fleet is this process.
+func (s *Store) Pulse(ctx context.Context, beat store.Beat) (store.Pulse, error) {
+	if err := s.guard(ctx); err != nil {
+		return store.Pulse{}, err
+	}
+	now := time.Now().UTC().Round(0)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	beat.Applied = maps.Clone(beat.Applied)
+	s.members[beat.MemberID] = store.Member{Beat: beat, Seen: now}
+	maps.DeleteFunc(s.members, func(_ store.MemberID, m store.Member) bool {
+		return now.Sub(m.Seen) > store.MemberKept
+	})
+	return store.Pulse{Now: now, Versions: s.versions(beat), Members: s.sortedMembers()}, nil
+}
+
+// versions returns the stored versions that a beat asks for. Caller must hold s.mu.
+func (s *Store) versions(beat store.Beat) map[string]splitter.Version {
+	versions := make(map[string]splitter.Version, len(beat.Applied))
+	for name := range beat.Applied {
+		if sp, ok := s.splits[name]; ok {
+			versions[name] = sp.state.Version
+		}
+	}
+	return versions
+}
+
+// sortedMembers lists the fleet. Caller must hold s.mu.
+func (s *Store) sortedMembers() []store.Member {
+	return slices.SortedFunc(maps.Values(s.members), store.CompareMembers)
+}
+
+// Leave forgets a member.
+func (s *Store) Leave(ctx context.Context, id store.MemberID) error {
+	if err := s.guard(ctx); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.members, id)
+	return nil
+}
+
+// frameKey says whose evidence a frame is.
+type frameKey struct {
+	epoch uint64
+	from  store.MemberID
+}
+
+// frame is one instance's evidence.
+type frame struct {
+	data []byte
+	at   time.Time
+}
+
+// Exchange keeps frames in memory; those that are too old are dropped, of other epochs too.
+func (s *Store) Exchange(ctx context.Context, name string, epoch uint64, from store.MemberID, data []byte) (map[store.MemberID][]byte, error) {
+	if err := s.guard(ctx); err != nil {
+		return nil, err
+	}
+	now := time.Now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.frames[name] == nil {
+		s.frames[name] = map[frameKey]frame{}
+	}
+	s.frames[name][frameKey{epoch, from}] = frame{slices.Clone(data), now}
+	all := map[store.MemberID][]byte{}
+	for key, f := range s.frames[name] {
+		switch {
+		case now.Sub(f.at) > store.FrameKept:
+			delete(s.frames[name], key)
+		case key.epoch == epoch:
+			all[key.from] = slices.Clone(f.data)
+		}
+	}
+	return all, nil
+}
+
+// Secret returns the secret, which is written to disk before anybody learns it.
+func (s *Store) Secret(ctx context.Context, proposed string) (string, error) {
+	if err := s.lockWriting(ctx); err != nil {
+		return "", err
+	}
+	defer s.unlockWriting()
+	s.mu.Lock()
+	have := s.secret
+	s.mu.Unlock()
+	if have != "" {
+		return have, nil
+	}
+	if proposed == "" {
+		return "", store.ErrNoSecret
+	}
+	if err := s.disk.writeSecret(proposed); err != nil {
+		return "", store.Unavailable(err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.secret = proposed
+	return proposed, nil
+}

@@ -1,0 +1,68 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// tempMark is in the name of every file that WriteFile has not finished. No valid name holds a dot, so that no
+// document can be taken for one.
+const tempMark = ".tmp-"
+
+// WriteFile writes a file of mode 0600 so that a crash at any moment, power loss included, leaves either the old file
+// or the new one: it writes a temporary file beside it, syncs it, renames it and syncs the folder.
+func WriteFile(path string, data []byte) error {
+	temp, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+tempMark+"*") // mode 0600
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	err = fill(temp, data)
+	if err == nil {
+		err = os.Rename(temp.Name(), path)
+	}
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", path, errors.Join(err, removeIfThere(temp.Name())))
+	}
+	if err := syncFolder(filepath.Dir(path)); err != nil {
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	return nil
+}
+
+// fill writes data to a new file, syncs and closes it.
+func fill(file *os.File, data []byte) error {
+	_, err := file.Write(data)
+	if err == nil {
+		err = file.Sync()
+	}
+	return errors.Join(err, file.Close())
+}
+
+// removeIfThere removes a file; one that is gone already is fine.
+func removeIfThere(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// RemoveTemps removes what a crash in the middle of WriteFile left in a folder.
+func RemoveTemps(folder string) error {
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return fmt.Errorf("cleaning folder: %w", err)
+	}
+	for _, entry := range entries {
+		if !strings.Contains(entry.Name(), tempMark) {
+			continue
+		}
+		if err := removeIfThere(filepath.Join(folder, entry.Name())); err != nil {
+			return fmt.Errorf("cleaning folder: %w", err)
+		}
+	}
+	return nil
+}

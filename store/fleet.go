@@ -1,0 +1,23 @@
+package store
+
+import (
+	"cmp"
+	"errors"
+	"time"
+)
+
+const (
+	// MemberKept is how long a member that says nothing stays on the list, by the store's clock.
+	MemberKept = 24 * time.Hour
+	// FrameKept is how old an evidence frame may be that Exchange still returns, by the store's clock: three times as
+	// old as a frame of an instance that exchanges each second.
+	FrameKept = 3 * time.Second
+)
+
+// ErrNoSecret means that the fleet has no secret yet and none was proposed.
+var ErrNoSecret = errors.New("the fleet has no secret yet and an empty one was proposed")
+
+// CompareMembers orders members by name, then by boot.
+func CompareMembers(a, b Member) int {
+	return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Boot, b.Boot))
+}

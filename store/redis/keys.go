@@ -1,0 +1,33 @@
+package redis
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/switchback-proxy/switchback/store"
+)
+
+// keys builds the names of a fleet's keys.
+type keys struct{ fleet string }
+
+func (k keys) control(rest string) string { return "switchback:{" + k.fleet + "}:" + rest }
+
+func (k keys) state(split string) string  { return k.control("state:" + split) }
+func (k keys) events(split string) string { return k.control("events:" + split) }
+func (k keys) members() string            { return k.control("members") }
+func (k keys) secret() string             { return k.control("secret") }
+func (k keys) changes() string            { return k.control("changes") }
+
+// evidence has a hash tag of its own, so that the evidence of many splits spreads over a Cluster.
+func (k keys) evidence(split string, epoch uint64) string {
+	return "switchback:{" + k.fleet + "/" + split + "}:evidence:" + strconv.FormatUint(epoch, 10)
+}
+
+// parseMember reads what MemberID.String wrote. A boot id has no slash, a name may have.
+func parseMember(s string) store.MemberID {
+	i := strings.LastIndexByte(s, '/')
+	if i < 0 {
+		return store.MemberID{Name: s}
+	}
+	return store.MemberID{Name: s[:i], Boot: s[i+1:]}
+}

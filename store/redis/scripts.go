@@ -1,0 +1,52 @@
+package redis
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+
+	goredis "github.com/redis/go-redis/v9"
+)
+
+var (
+	//go:embed scripts/swap.lua
+	swapSource string
+	//go:embed scripts/pulse.lua
+	pulseSource string
+	//go:embed scripts/exchange.lua
+	exchangeSource string
+	//go:embed scripts/secret.lua
+	secretSource string
+
+	swapScript     = goredis.NewScript(swapSource)
+	pulseScript    = goredis.NewScript(pulseSource)
+	exchangeScript = goredis.NewScript(exchangeSource)
+	secretScript   = goredis.NewScript(secretSource)
+)
+
+// run runs a script within the call's deadline.
+func (s *Store) run(ctx context.Context, script *goredis.Script, keys []string, args ...any) (*goredis.Cmd, error) {
+	ctx, cancel, err := s.bound(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer cancel()
+	reply := script.Run(ctx, s.client, keys, args...)
+	if err := reply.Err(); err != nil {
+		return nil, s.unavailable(err)
+	}
+	return reply, nil
+}
+
+// pairs takes a flat reply {a, b, a, b, …} of strings apart.
+func pairs(reply []string, each func(a, b string) error) error {
+	if len(reply)%2 != 0 {
+		return fmt.Errorf("reply has %d elements, an odd number", len(reply))
+	}
+	for i := 0; i < len(reply); i += 2 {
+		if err := each(reply[i], reply[i+1]); err != nil {
+			return err
+		}
+	}
+	return nil
+}

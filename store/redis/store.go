@@ -1,0 +1,122 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
+
+	"github.com/switchback-proxy/switchback/store"
+)
+
+const (
+	// callTimeout bounds every call, whatever the caller's context allows: a control plane that hangs is down.
+	callTimeout = 1500 * time.Millisecond
+	// ioTimeout bounds each dial, read and write, so that there is time for one more try within callTimeout.
+	ioTimeout = 500 * time.Millisecond
+	// poolSize is small: a proxy makes a few calls a second.
+	poolSize = 8
+)
+
+// Store is a store.Store in Redis. Open makes one.
+type Store struct {
+	client  goredis.UniversalClient
+	keys    keys
+	address string
+	logger  *slog.Logger
+	life    context.Context // done once the store is closed
+	end     context.CancelFunc
+}
+
+var _ store.Store = (*Store)(nil)
+
+// Open returns the store that cfg describes, or what is wrong with cfg. It connects to nothing: the first call does, and
+// each call says for itself whether Redis could be asked. logger gets what has no caller to go to (nil: nothing).
+func Open(cfg Config, logger *slog.Logger) (*Store, error) {
+	cfg, err := cfg.resolved()
+	if err != nil {
+		return nil, err
+	}
+	options, err := cfg.options()
+	if err != nil {
+		return nil, err
+	}
+	if logger == nil {
+		logger = slog.New(slog.DiscardHandler)
+	}
+	quietClient(logger)
+	life, end := context.WithCancel(context.Background())
+	return &Store{
+		client:  goredis.NewUniversalClient(options),
+		keys:    keys{fleet: cfg.Fleet},
+		address: cfg.address(),
+		logger:  logger.With("store", "redis", "address", cfg.address()),
+		life:    life,
+		end:     end,
+	}, nil
+}
+
+// options translates a resolved Config.
+func (c Config) options() (*goredis.UniversalOptions, error) {
+	tlsConfig, err := c.tlsConfig()
+	if err != nil {
+		return nil, err
+	}
+	return &goredis.UniversalOptions{
+		Addrs:            c.Addresses,
+		MasterName:       c.MasterName,
+		IsClusterMode:    c.Cluster,
+		Username:         c.Username,
+		Password:         c.Password,
+		SentinelUsername: c.SentinelUsername,
+		SentinelPassword: c.SentinelPassword,
+		DB:               c.DB,
+		TLSConfig:        tlsConfig,
+
+		// By default the client keeps trying for seconds and lets a context's deadline pass.
+		ContextTimeoutEnabled: true,
+		DialTimeout:           ioTimeout,
+		ReadTimeout:           ioTimeout,
+		WriteTimeout:          ioTimeout,
+		PoolTimeout:           ioTimeout,
+		MaxRetries:            1,
+		DialerRetries:         1,
+		PoolSize:              poolSize,
+		PipelinePoolSize:      -1, // nothing is pipelined
+
+		// RESP2 without greetings is what every server and every proxy before one understands.
+		Protocol:                 2,
+		DisableIdentity:          true,
+		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
+	}, nil
+}
+
+// Describe says which servers these are.
+func (s *Store) Describe() store.Description {
+	return store.Description{Kind: "redis", Address: s.address}
+}
+
+// Close closes all connections and ends all watches. Closing again does nothing.
+func (s *Store) Close() error {
+	s.end()
+	if err := s.client.Close(); err != nil && !errors.Is(err, goredis.ErrClosed) {
+		return fmt.Errorf("closing %s: %w", s.address, err)
+	}
+	return nil
+}
+
+// bound gives a call its deadline, and refuses one on a closed store or with a context that is done.
+func (s *Store) bound(ctx context.Context) (context.Context, context.CancelFunc, error) {
+	if s.life.Err() != nil {
+		return nil, nil, store.Closed()
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, nil, store.Unavailable(err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	return ctx, cancel, nil
+}

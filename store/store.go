@@ -1,0 +1,148 @@
+// Package store is the contract that every keeper of States fulfils. store/embedded keeps them on this machine's disk
+// and needs nothing else; store/redis shares them with a fleet. One conformance suite, store/storetest, holds both to
+// what is written here. The package decides nothing: what a next State looks like is package rollout's business.
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/switchback-proxy/switchback/splitter"
+)
+
+var (
+	// ErrNotFound means that the store answered and has no State of that name. It is never returned for a store that
+	// could not be asked: not knowing is ErrUnavailable.
+	ErrNotFound = errors.New("the store has no such split")
+	// ErrConflict means that somebody else changed the State first. Nothing was written.
+	ErrConflict = errors.New("the state was changed by somebody else meanwhile")
+	// ErrUnavailable means that the store could not be asked, or refused to write (down, hung, out of memory, read
+	// only, access denied). What it wraps says which. A write may or may not have happened: retry with the same
+	// change id, which is a success if it did.
+	ErrUnavailable = errors.New("the store is unavailable")
+	// ErrNewerSchema means that the State was written by a newer release; this one must not write it.
+	ErrNewerSchema = errors.New("the state was written by a newer release")
+)
+
+// Store keeps the States of one fleet. All methods may be called concurrently, return within the context's deadline
+// (and, with none, within about two seconds when the store is unavailable), and wrap the sentinel errors above.
+type Store interface {
+	// Load returns a split's State, or ErrNotFound.
+	Load(ctx context.Context, split string) (*splitter.State, error)
+
+	// Swap writes next if the stored State still has the version prev (the zero Version: if there is none), and with
+	// it, in one atomic step, appends ev to the event log and announces next to every watcher. next.Parent is prev's
+	// id. Otherwise it returns ErrConflict and writes nothing. If the stored State already has next's version, an
+	// earlier try succeeded: Swap returns nil and appends nothing.
+	Swap(ctx context.Context, prev splitter.Version, next *splitter.State, ev Event) error
+
+	// Events returns a split's newest events, newest first, at most limit.
+	Events(ctx context.Context, split string, limit int) ([]Event, error)
+
+	// Pulse tells the store that a member lives and what it has applied, and returns, in one round trip, the store's
+	// clock, the version of each asked split and the fleet's members. It is called each second, and right after a
+	// State was applied. Members unseen for a day are dropped.
+	Pulse(ctx context.Context, beat Beat) (Pulse, error)
+
+	// Leave takes a member off the list.
+	Leave(ctx context.Context, id MemberID) error
+
+	// Watch calls notify for what other instances and this one announce, one call at a time, until ctx is done, and
+	// then returns ctx's error. It reconnects by itself; after every (re)connection it sends a Notice with Resync, as
+	// announcements may have been missed. It is an accelerator over Pulse, never the only way to learn of a change.
+	Watch(ctx context.Context, notify func(Notice)) error
+
+	// Announce sends a notice to all watchers without writing anything. It works on a store that refuses writes.
+	Announce(ctx context.Context, n Notice) error
+
+	// Exchange puts one instance's evidence frame for a split's epoch in place of its last one, and returns all
+	// instances' frames not older than a few seconds, by instance. Frames are opaque here.
+	Exchange(ctx context.Context, split string, epoch uint64, from MemberID, frame []byte) (map[MemberID][]byte, error)
+
+	// Secret returns the fleet's generated secret; proposed becomes it if there is none yet.
+	Secret(ctx context.Context, proposed string) (string, error)
+
+	// Describe says what store this is; no secrets. It does no I/O.
+	Describe() Description
+
+	// Close releases what the store holds. Calls that follow return ErrUnavailable.
+	Close() error
+}
+
+// Event is one entry of the audit log: a change, what it changed, and what it rested on.
+type Event struct {
+	// ID is the change id of the State that the event made: its idempotency key.
+	ID       string `json:"id"`
+	Split    string `json:"split"`
+	Revision uint64 `json:"revision"`
+	Epoch    uint64 `json:"epoch"`
+	splitter.Change
+	// From and To are the weights before and after.
+	From map[string]splitter.Weight `json:"from,omitempty"`
+	To   map[string]splitter.Weight `json:"to,omitempty"`
+	// Kills lists the kills that the change made or lifted.
+	Kills []splitter.Kill `json:"kills,omitempty"`
+	// Evidence is the verdict that the change rested on (package health's JSON); absent for what people did.
+	Evidence json.RawMessage `json:"evidence,omitempty"`
+}
+
+// MemberID is one running proxy: its name and the random id of this run of it.
+type MemberID struct {
+	Name string `json:"name"`
+	Boot string `json:"boot"`
+}
+
+// String returns name/boot.
+func (m MemberID) String() string { return m.Name + "/" + m.Boot }
+
+// Beat is what a member reports of itself.
+type Beat struct {
+	MemberID
+	// Release is the proxy's version.
+	Release string `json:"release"`
+	// Started is when this run began, by the member's own clock.
+	Started time.Time `json:"started"`
+	// Applied is what the member decides by, per split.
+	Applied map[string]splitter.Version `json:"applied"`
+}
+
+// Member is a Beat as others see it.
+type Member struct {
+	Beat
+	// Seen is when the beat arrived, by the store's clock.
+	Seen time.Time `json:"seen"`
+}
+
+// Pulse is the store's answer to a Beat.
+type Pulse struct {
+	// Now is the store's clock.
+	Now time.Time
+	// Versions holds the stored version of each split named in Beat.Applied; a split without a State is absent.
+	Versions map[string]splitter.Version
+	// Members lists the fleet, sorted by name and boot, the caller included.
+	Members []Member
+}
+
+// Notice is one announcement.
+type Notice struct {
+	// Split is what it is about; empty with Resync.
+	Split string `json:"split,omitempty"`
+	// State is the new State, if one was written.
+	State *splitter.State `json:"state,omitempty"`
+	// Kill is a kill that could not be written yet and holds all the same.
+	Kill *splitter.Kill `json:"kill,omitempty"`
+	// Resync means: announcements may have been missed, ask for everything.
+	Resync bool `json:"-"`
+}
+
+// Description says what a store is.
+type Description struct {
+	// Kind is embedded or redis.
+	Kind string `json:"kind"`
+	// Address is a folder or the servers, without credentials.
+	Address string `json:"address"`
+	// Warning says why changes may be lost (a read-only disk, say); empty if all is well.
+	Warning string `json:"warning,omitempty"`
+}

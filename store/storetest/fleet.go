@@ -1,0 +1,77 @@
+package storetest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/switchback-proxy/switchback/splitter"
+	"github.com/switchback-proxy/switchback/store"
+)
+
+var fleetTests = map[string]func(*testing.T, store.Store){
+	"versions of what was asked": func(t *testing.T, s store.Store) {
+		one, other := begin(t, s, "one"), advance(t, s, begin(t, s, "other"), 1)
+		begin(t, s, "not-asked")
+		p := pulse(t, s, beatOf("a", "1", map[string]splitter.Version{"one": {}, "other": {}, "none": {}}))
+		equal(t, "versions", p.Versions, map[string]splitter.Version{"one": one.Version, "other": other.Version})
+	},
+	"nothing asked": func(t *testing.T, s store.Store) {
+		equal(t, "versions", len(pulse(t, s, beatOf("a", "1", nil)).Versions), 0)
+	},
+	"members, sorted, with what they applied": testMembers,
+	"leaving": func(t *testing.T, s store.Store) {
+		pulse(t, s, beatOf("a", "1", nil))
+		pulse(t, s, beatOf("b", "1", nil))
+		for range 2 { // the second time there is nothing left to do
+			if err := s.Leave(t.Context(), store.MemberID{Name: "a", Boot: "1"}); err != nil {
+				t.Fatalf("Leave: %v", err)
+			}
+		}
+		equal(t, "members", memberNames(pulse(t, s, beatOf("b", "1", nil))), []string{"b/1"})
+	},
+}
+
+func testMembers(t *testing.T, s store.Store) {
+	pulse(t, s, beatOf("proxy/b", "2", nil))
+	pulse(t, s, beatOf("proxy/b", "1", nil))
+	pulse(t, s, beatOf("a", "9", nil))
+	applied := map[string]splitter.Version{"assistant": {Revision: 7, ID: "seven"}}
+	beat := beatOf("a", "9", applied)
+	p := pulse(t, s, beat)
+	equal(t, "members", memberNames(p), []string{"a/9", "proxy/b/1", "proxy/b/2"})
+	equal(t, "beat", p.Members[0].Beat, beat)
+	for _, m := range p.Members {
+		if age := p.Now.Sub(m.Seen); age < 0 || age > time.Minute {
+			t.Errorf("member %s: seen %v before now, want a moment", m.MemberID, age)
+		}
+	}
+	equal(t, "the caller's age", p.Now.Sub(p.Members[0].Seen), time.Duration(0))
+}
+
+// beatOf returns a beat of the fixtures' release.
+func beatOf(name, boot string, applied map[string]splitter.Version) store.Beat {
+	return store.Beat{MemberID: store.MemberID{Name: name, Boot: boot}, Release: "v1.2.3", Started: epochStart,
+		Applied: applied}
+}
+
+// pulse beats, and fails the test if that fails.
+func pulse(t *testing.T, s store.Store, beat store.Beat) store.Pulse {
+	t.Helper()
+	p, err := s.Pulse(t.Context(), beat)
+	if err != nil {
+		t.Fatalf("Pulse: %v", err)
+	}
+	if p.Now.IsZero() {
+		t.Error("Pulse: got no time, want the store's clock")
+	}
+	return p
+}
+
+// memberNames returns the members' ids as text.
+func memberNames(p store.Pulse) []string {
+	names := make([]string, len(p.Members))
+	for i, m := range p.Members {
+		names[i] = m.MemberID.String()
+	}
+	return names
+}

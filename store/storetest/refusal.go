@@ -1,0 +1,75 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/switchback-proxy/switchback/splitter"
+	"github.com/switchback-proxy/switchback/store"
+)
+
+var refusalTests = map[string]func(*testing.T, store.Store){
+	"a closed store is unavailable": func(t *testing.T, s store.Store) {
+		for range 2 { // closing twice is fine
+			if err := s.Close(); err != nil {
+				t.Fatalf("Close: %v", err)
+			}
+		}
+		for name, err := range CallAll(t.Context(), s) {
+			if !errors.Is(err, store.ErrUnavailable) {
+				t.Errorf("%s: got %v, want ErrUnavailable", name, err)
+			}
+		}
+		equal(t, "kind is told all the same", s.Describe().Kind != "", true)
+	},
+	"a cancelled context": func(t *testing.T, s store.Store) {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		for name, err := range CallAll(ctx, s) {
+			if !errors.Is(err, store.ErrUnavailable) || !errors.Is(err, context.Canceled) {
+				t.Errorf("%s: got %v, want ErrUnavailable and context.Canceled", name, err)
+			}
+		}
+	},
+	"a deadline that has passed": func(t *testing.T, s store.Store) {
+		ctx, cancel := context.WithDeadline(t.Context(), time.Now().Add(-time.Second))
+		defer cancel()
+		for name, err := range CallAll(ctx, s) {
+			if !errors.Is(err, store.ErrUnavailable) || !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("%s: got %v, want ErrUnavailable and context.DeadlineExceeded", name, err)
+			}
+		}
+	},
+	"a state that could not be read back": func(t *testing.T, s store.Store) {
+		first := begin(t, s, "assistant")
+		for name, spoil := range map[string]func(*splitter.State){
+			"name":     func(s *splitter.State) { s.Split = "../assistant" },
+			"ranges":   func(s *splitter.State) { s.Ranges = nil },
+			"revision": func(s *splitter.State) { s.Revision = first.Revision },
+		} {
+			next, ev := Next(first, "spoiled")
+			spoil(next)
+			if err := s.Swap(t.Context(), first.Version, next, ev); err == nil {
+				t.Errorf("Swap of a state with a spoiled %s: got no error", name)
+			}
+		}
+		equal(t, "state", encode(t, mustLoad(t, s, "assistant")), encode(t, first))
+	},
+}
+
+// CallAll calls each method but Watch, Describe and Close once, and returns their errors by name.
+func CallAll(ctx context.Context, s store.Store) map[string]error {
+	state, ev := First("assistant", "called")
+	errs := map[string]error{}
+	_, errs["Load"] = s.Load(ctx, "assistant")
+	errs["Swap"] = s.Swap(ctx, splitter.Version{}, state, ev)
+	_, errs["Events"] = s.Events(ctx, "assistant", 1)
+	_, errs["Pulse"] = s.Pulse(ctx, beatOf("a", "1", nil))
+	errs["Leave"] = s.Leave(ctx, memberA)
+	errs["Announce"] = s.Announce(ctx, store.Notice{Split: "assistant"})
+	_, errs["Exchange"] = s.Exchange(ctx, "assistant", 1, memberA, []byte("frame"))
+	_, errs["Secret"] = s.Secret(ctx, "secret")
+	return errs
+}
