@@ -1,0 +1,109 @@
+package rollout
+
+import (
+	"context"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// selfActor is who did what no person did.
+const selfActor = "switchback"
+
+// storeBack notes that the store answered.
+func (c *Controller) storeBack(now time.Time) {
+	c.skew.Store(int64(time.Until(now)))
+	c.contact.Store(int64(time.Since(c.started)) + 1)
+	c.mu.Lock()
+	was := c.lastError
+	c.lastError = nil
+	c.mu.Unlock()
+	if was != nil {
+		c.log.Info("the store answers again")
+	}
+	c.setStale(false)
+}
+
+// storeAway notes that it did not. Requests go on with the last State.
+func (c *Controller) storeAway(err error) {
+	c.mu.Lock()
+	first := c.lastError == nil
+	c.lastError = err
+	c.mu.Unlock()
+	if first {
+		c.log.Error("the store is away; going on with the last state known", zap.Error(err))
+	}
+	age := c.StoreAge()
+	c.setStale(c.opts.StableWhenStale && age >= 0 && age > c.opts.MaxStale)
+}
+
+// setStale applies on_stale.
+func (c *Controller) setStale(stale bool) {
+	for _, s := range c.all() {
+		s.mu.Lock()
+		changed := s.stale != stale
+		s.stale = stale
+		var err error
+		if changed {
+			err = s.refresh()
+		}
+		s.mu.Unlock()
+		if err != nil {
+			c.log.Error("on_stale cannot be applied", zap.String("split", s.name), zap.Error(err))
+		}
+	}
+}
+
+// StoreAge is how long ago the store last answered; negative if it never has.
+func (c *Controller) StoreAge() time.Duration {
+	last := c.contact.Load()
+	if last == 0 {
+		return -1
+	}
+	return time.Since(c.started) - time.Duration(last)
+}
+
+// storeError returns what the store last said, if it is away.
+func (c *Controller) storeError() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.lastError == nil {
+		return ""
+	}
+	return c.lastError.Error()
+}
+
+// learnSecret asks for the fleet's secret until it is known.
+func (c *Controller) learnSecret(ctx context.Context) {
+	if c.secret.Load() != nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	secret, err := c.openStore().Secret(ctx, newID()+newID()+newID()+newID())
+	if err != nil {
+		c.log.Warn("the fleet's secret is not known yet; no cookies are signed", zap.Error(err))
+		return
+	}
+	c.secret.Store(&secret)
+}
+
+// Ready reports whether requests are placed as the fleet wants: every split has a State that this instance can
+// serve, or its boot wait is over.
+func (c *Controller) Ready() bool {
+	for _, s := range c.all() {
+		if !c.splitReady(s) {
+			return false
+		}
+	}
+	return true
+}
+
+func (c *Controller) splitReady(s *Split) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.effective == nil {
+		return time.Since(c.started) > c.opts.BootWait
+	}
+	return s.definition().has(s.effective.Stable)
+}

@@ -1,0 +1,123 @@
+package rollout
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/switchback-proxy/switchback/splitter"
+	"github.com/switchback-proxy/switchback/store"
+)
+
+// The kinds of change, as events name them.
+const (
+	KindCreated  = "created"
+	KindWeights  = "weights"
+	KindKill     = "kill"
+	KindRevive   = "revive"
+	KindFailback = "failback"
+	KindRename   = "renamed"
+	KindAdopt    = "adopted"
+	KindPolicy   = "policy"
+	KindVersion  = "version"
+	KindRestored = "restored"
+)
+
+// Seed is what a pure change may not make up itself: the time and the random parts.
+type Seed struct {
+	Now  time.Time // by the store's clock
+	ID   string    // the change id
+	Salt string    // used only if the change begins with a fresh salt
+}
+
+// Changed is a next State with the event that tells of it.
+type Changed struct {
+	State *splitter.State
+	Event store.Event
+}
+
+// next begins a change: a copy of prev with the new version.
+func next(prev *splitter.State, kind string, by By, seed Seed) *splitter.State {
+	n := prev.Clone()
+	n.Revision++
+	n.Parent = prev.ID
+	n.ID = seed.ID
+	n.Changed = splitter.Change{Kind: kind, Actor: by.Actor, Via: by.Via, At: seed.Now, Reason: by.Reason}
+	return n
+}
+
+// tell ends a change: it checks the next State and writes its event. prev is nil for the first State.
+func tell(prev, n *splitter.State) (Changed, error) {
+	if err := n.Validate(); err != nil {
+		return Changed{}, fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
+	ev := store.Event{ID: n.ID, Split: n.Split, Revision: n.Revision, Epoch: n.Epoch, Change: n.Changed, To: n.Weights()}
+	if prev != nil {
+		ev.From = prev.Weights()
+	}
+	return Changed{n, ev}, nil
+}
+
+// Create makes a split's first State from a file's words.
+func Create(def Definition, by By, seed Seed) (Changed, error) {
+	policy, err := encodePolicy(def.Policy)
+	if err != nil {
+		return Changed{}, err
+	}
+	ranges, err := splitter.Layout(shares(def.weights(), def.names()), def.Canary)
+	if err != nil {
+		return Changed{}, fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
+	n := &splitter.State{
+		Schema:   splitter.Schema,
+		Split:    def.Name,
+		Version:  splitter.Version{Revision: 1, ID: seed.ID},
+		Epoch:    1,
+		Salt:     seed.Salt,
+		Stable:   def.Stable,
+		Canary:   def.Canary,
+		Ranges:   ranges,
+		Declared: def.declared(),
+		Policy:   policy,
+		Changed:  splitter.Change{Kind: KindCreated, Actor: by.Actor, Via: by.Via, At: seed.Now, Reason: by.Reason},
+	}
+	n.Progress = progressOf(n, seed.Now)
+	return tell(nil, n)
+}
+
+// progressOf says where a trial is that begins now.
+func progressOf(s *splitter.State, now time.Time) splitter.Progress {
+	if s.Canary != "" && s.Weights()[s.Canary] > 0 {
+		return splitter.Progress{Phase: splitter.PhaseTrial, Since: now}
+	}
+	return splitter.Progress{Phase: splitter.PhaseIdle, Since: now}
+}
+
+// newEpoch begins a trial in n: evidence starts afresh and the file's policy and versions are frozen.
+func newEpoch(n *splitter.State, def Definition, now time.Time) error {
+	policy, err := encodePolicy(def.Policy)
+	if err != nil {
+		return err
+	}
+	n.Epoch++
+	n.Policy = policy
+	n.Declared = def.declared()
+	n.Progress = progressOf(n, now)
+	return nil
+}
+
+// shares lists weights in the order of first, then the rest by name.
+func shares(w map[string]splitter.Weight, first []string) []splitter.Share {
+	names := slices.Clone(first)
+	for name := range w {
+		if !slices.Contains(first, name) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names[len(first):])
+	out := make([]splitter.Share, 0, len(names))
+	for _, name := range names {
+		out = append(out, splitter.Share{Variant: name, Weight: w[name]})
+	}
+	return out
+}

@@ -1,0 +1,114 @@
+package rollout
+
+import (
+	"errors"
+	"time"
+
+	"github.com/switchback-proxy/switchback/health"
+	"github.com/switchback-proxy/switchback/splitter"
+	"github.com/switchback-proxy/switchback/store"
+)
+
+// Why a control call was refused. Each error that wraps one of them says in a sentence what to do.
+var (
+	ErrUnknownSplit   = errors.New("no such split")
+	ErrUnknownVariant = errors.New("no such variant")
+	ErrInvalid        = errors.New("invalid request")      // the call itself is wrong
+	ErrStale          = errors.New("precondition failed")  // the State is no longer the one that the caller saw
+	ErrCooldown       = errors.New("in cooldown")          // an increase after a failback, without force
+	ErrRefused        = errors.New("refused")              // allowed in principle, not in this State
+	ErrUnavailable    = errors.New("store is unavailable") // nothing was changed
+)
+
+// By says who asks, why, and what they saw when they decided to.
+type By struct {
+	Actor  string            // a claim
+	Via    string            // socket, certificate, user: as far as it was verified
+	Reason string            // free text
+	If     *splitter.Version // refuse with ErrStale unless the State still has this version; nil: whatever it is
+}
+
+// WeightChange asks for new weights.
+type WeightChange struct {
+	// Weights names the variants to set; what they leave or take goes to or comes from stable. If stable is named
+	// too, the weights named and the unnamed variants' present ones must add up to 100 %.
+	Weights map[string]splitter.Weight
+	// FromFile takes all weights from this instance's configuration; Weights must be empty.
+	FromFile bool
+	// Force increases the canary in spite of a cooldown.
+	Force bool
+}
+
+// KillRequest asks for a kill.
+type KillRequest struct {
+	Variant string // empty: the whole split
+	Level   splitter.KillLevel
+	All     bool // needed to kill stable, which kills the whole split
+}
+
+// ReviveRequest names what to lift: kills by id, or all kills of one variant, or (both empty) every kill.
+type ReviveRequest struct {
+	IDs     []string
+	Variant string
+}
+
+// AdoptRequest asks that the State take over a file's roles; the zero value means this instance's own file.
+type AdoptRequest struct {
+	Stable  string
+	Canary  string
+	Weights map[string]splitter.Weight
+}
+
+// Result is what a control call did.
+type Result struct {
+	// State is what this instance decides by now.
+	State *splitter.State
+	// Event is what was logged.
+	Event store.Event
+	// Queued is true for a kill that holds here but is not in the store yet; it is written when the store is back.
+	Queued bool
+	// Note is a sentence for people: why it is queued, what was left as it is. May be empty.
+	Note string
+}
+
+// Confirmation says who has applied a State.
+type Confirmation struct {
+	Version splitter.Version `json:"version"`
+	Applied []string         `json:"applied"` // names of members
+	Missing []string         `json:"missing"` // members, silent ones included, that have not
+	Took    time.Duration    `json:"took"`    // from the call until the last one (or the deadline)
+}
+
+// Status is all that one instance knows of a split.
+type Status struct {
+	// State is what this instance decides by, local kills and overlays included.
+	State *splitter.State
+	// Local is what this instance's file says.
+	Local Definition
+	// Notes are sentences about differences: file against store, variants unknown here, kills not yet written.
+	Notes []string
+	// Ready is false while the instance boots blind, or serves its own stable because the State names another.
+	Ready bool
+	// StoreAge is how long ago the store last answered; negative if it never has.
+	StoreAge time.Duration
+	// StoreError is what the store last said, if it is unavailable.
+	StoreError string
+	// Verdict is the latest verdict on the canary; nil if nothing is judged.
+	Verdict *health.Verdict
+	// Variants holds the fleet's evidence by variant: configured ones first, as configured, then others of the State.
+	Variants []VariantStatus
+	// JudgedInstances is how many instances' evidence the verdict rests on.
+	JudgedInstances int
+}
+
+// VariantStatus is one variant as it stands.
+type VariantStatus struct {
+	Name     string
+	Role     string // stable, canary or empty
+	Weight   splitter.Weight
+	FileSays splitter.Weight
+	Killed   bool
+	Known    bool // whether this instance's file has it
+	InFlight int  // here
+	Summary  health.Summary
+}

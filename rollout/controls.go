@@ -1,0 +1,186 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"go.uber.org/zap"
+
+	"github.com/switchback-proxy/switchback/splitter"
+	"github.com/switchback-proxy/switchback/store"
+)
+
+// Splits returns the names of the splits that this instance runs, sorted.
+func (c *Controller) Splits() []string {
+	var names []string
+	for _, s := range c.all() {
+		names = append(names, s.name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// SetWeights moves shares; see [SetWeights].
+func (c *Controller) SetWeights(ctx context.Context, split string, w WeightChange, by By) (Result, error) {
+	return c.change(ctx, split, by, func(prev *splitter.State, def Definition, seed Seed) (Changed, error) {
+		return SetWeights(prev, def, w, by, seed)
+	})
+}
+
+// Rename gives a variant of the State another name; see [Rename].
+func (c *Controller) Rename(ctx context.Context, split, from, to string, by By) (Result, error) {
+	return c.change(ctx, split, by, func(prev *splitter.State, _ Definition, seed Seed) (Changed, error) {
+		return Rename(prev, from, to, by, seed)
+	})
+}
+
+// Adopt lets the State take over a file's roles; see [Adopt].
+func (c *Controller) Adopt(ctx context.Context, split string, r AdoptRequest, by By) (Result, error) {
+	return c.change(ctx, split, by, func(prev *splitter.State, def Definition, seed Seed) (Changed, error) {
+		return Adopt(prev, def, r, by, seed)
+	})
+}
+
+// ApplyPolicy replaces the epoch's frozen policy by this instance's file's; see [ApplyPolicy].
+func (c *Controller) ApplyPolicy(ctx context.Context, split string, by By) (Result, error) {
+	return c.change(ctx, split, by, func(prev *splitter.State, def Definition, seed Seed) (Changed, error) {
+		return ApplyPolicy(prev, def, by, seed)
+	})
+}
+
+// Revive lifts kills; see [Revive]. A kill that is not in the store yet is written first, so that its id is listed as
+// lifted wherever else it may be queued.
+func (c *Controller) Revive(ctx context.Context, split string, r ReviveRequest, by By) (Result, error) {
+	s, err := c.find(split)
+	if err != nil {
+		return Result{}, err
+	}
+	if err := c.settle(ctx, s); err != nil {
+		return Result{}, unavailable(err)
+	}
+	return c.change(ctx, split, by, func(prev *splitter.State, _ Definition, seed Seed) (Changed, error) {
+		return Revive(prev, r, by, seed)
+	})
+}
+
+// Kill switches off a split or a variant: here at once, then in the store. If the store is away the kill is queued,
+// announced as far as announcing still works, and written when the store is back.
+func (c *Controller) Kill(ctx context.Context, split string, r KillRequest, by By) (Result, error) {
+	s, err := c.find(split)
+	if err != nil {
+		return Result{}, err
+	}
+	if err := s.stillAt(by.If); err != nil {
+		return Result{}, err
+	}
+	k, err := NewKill(s.State(), s.Definition(), r, by, c.seed())
+	if err != nil {
+		return Result{}, err
+	}
+	c.hold(s, k)
+	ch, _, err := c.writeKill(ctx, s, k)
+	if err == nil {
+		return Result{State: s.State(), Event: ch.Event}, nil
+	}
+	note := fmt.Sprintf("the kill holds on this instance and is queued on its disk; the store did not take it: %v", err)
+	c.log.Error("kill queued", zap.String("split", split), zap.Error(err))
+	if err := c.openStoreAnnounce(ctx, store.Notice{Split: split, Kill: &k}); err != nil {
+		note += "; nor could it be announced to the other instances"
+	} else {
+		note += "; it was announced to the other instances"
+	}
+	ev := store.Event{ID: k.ID, Split: split, Kills: []splitter.Kill{k},
+		Change: splitter.Change{Kind: KindKill, Actor: k.Actor, Via: k.Via, At: k.At, Reason: k.Reason}}
+	return Result{State: s.State(), Event: ev, Queued: true, Note: note}, nil
+}
+
+func (c *Controller) openStoreAnnounce(ctx context.Context, n store.Notice) error {
+	st := c.openStore()
+	if st == nil {
+		return store.ErrUnavailable
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+	defer cancel()
+	return st.Announce(ctx, n)
+}
+
+// Events returns a split's newest events, newest first.
+func (c *Controller) Events(ctx context.Context, split string, limit int) ([]store.Event, error) {
+	if _, err := c.find(split); err != nil {
+		return nil, err
+	}
+	st := c.openStore()
+	if st == nil {
+		return nil, fmt.Errorf("%w: it is not open", ErrUnavailable)
+	}
+	events, err := st.Events(ctx, split, limit)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	return events, nil
+}
+
+// Store describes the store.
+func (c *Controller) Store() store.Description {
+	if st := c.openStore(); st != nil {
+		return st.Describe()
+	}
+	return store.Description{Warning: "the store is not open"}
+}
+
+// change tries one change until nobody else is faster. If the caller said what they saw, somebody else's change in
+// between refuses theirs.
+func (c *Controller) change(ctx context.Context, split string, by By,
+	f func(*splitter.State, Definition, Seed) (Changed, error),
+) (Result, error) {
+	s, err := c.find(split)
+	if err != nil {
+		return Result{}, err
+	}
+	var done Changed
+	err = c.untilSwapped(ctx, s, func(prev *splitter.State) (Changed, bool, error) {
+		if err := s.stillAt(by.If); err != nil {
+			return Changed{}, false, err
+		}
+		done, err = f(prev, s.Definition(), c.seed())
+		return done, true, err
+	})
+	if err != nil {
+		return Result{}, unavailable(err)
+	}
+	return Result{State: s.State(), Event: done.Event}, nil
+}
+
+// stillAt returns ErrStale unless the State still has the version that the caller saw.
+func (s *Split) stillAt(want *splitter.Version) error {
+	state := s.storedState()
+	if want == nil || state != nil && state.Version == *want {
+		return nil
+	}
+	var now splitter.Version
+	if state != nil {
+		now = state.Version
+	}
+	return fmt.Errorf("%w: you saw revision %d (%s), it is %d (%s) by now; look again", ErrStale,
+		want.Revision, want.ID, now.Revision, now.ID)
+}
+
+// Split returns a split by name; nil if this instance does not run it.
+func (c *Controller) Split(name string) *Split { return c.lookup(name) }
+
+func (c *Controller) find(split string) (*Split, error) {
+	if s := c.lookup(split); s != nil {
+		return s, nil
+	}
+	return nil, fmt.Errorf("%w: %q; this instance runs %q", ErrUnknownSplit, split, c.Splits())
+}
+
+// unavailable says of a store's error, for the caller of a control, that nothing was changed.
+func unavailable(err error) error {
+	if errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrNotFound) {
+		return fmt.Errorf("%w, nothing was changed: %w", ErrUnavailable, err)
+	}
+	return err
+}

@@ -1,0 +1,91 @@
+package rollout
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"github.com/switchback-proxy/switchback/health"
+	"github.com/switchback-proxy/switchback/splitter"
+)
+
+// Definition is what a configuration file says of a split, as far as the fleet must agree on it: all but the routes.
+type Definition struct {
+	Name     string    `json:"name"`
+	Stable   string    `json:"stable"`
+	Canary   string    `json:"canary,omitempty"`
+	Variants []Variant `json:"variants"`
+	Policy   Policy    `json:"policy"`
+}
+
+// Variant is one variant as configured.
+type Variant struct {
+	Name string `json:"name"`
+	// Weight counts only while the store has no State for the split.
+	Weight splitter.Weight `json:"weight"`
+	// Version is the declared build or image digest; a new one begins a new epoch. Empty if not declared.
+	Version string `json:"version,omitempty"`
+}
+
+// Policy says how a split is judged; it is frozen into the State when an epoch begins.
+type Policy struct {
+	// Failback holds the absolute limits; nil means that nothing fails back by itself.
+	Failback *health.Limits `json:"failback,omitempty"`
+	// Cooldown is how long after a failback the canary may not be increased without force; doubled each time until a
+	// promotion, at most a day. Default 15m.
+	Cooldown health.Duration `json:"cooldown"`
+}
+
+// names returns the configured variants' names, in order.
+func (d Definition) names() []string {
+	names := make([]string, len(d.Variants))
+	for i, v := range d.Variants {
+		names[i] = v.Name
+	}
+	return names
+}
+
+func (d Definition) has(variant string) bool { return slices.Contains(d.names(), variant) }
+
+func (d Definition) weights() map[string]splitter.Weight {
+	w := make(map[string]splitter.Weight, len(d.Variants))
+	for _, v := range d.Variants {
+		w[v.Name] = v.Weight
+	}
+	return w
+}
+
+// declared returns the declared versions; nil if there are none.
+func (d Definition) declared() map[string]string {
+	var m map[string]string
+	for _, v := range d.Variants {
+		if v.Version != "" {
+			if m == nil {
+				m = map[string]string{}
+			}
+			m[v.Name] = v.Version
+		}
+	}
+	return m
+}
+
+// encodePolicy freezes a policy for a State.
+func encodePolicy(p Policy) (json.RawMessage, error) {
+	doc, err := json.Marshal(p)
+	if err != nil {
+		return nil, fmt.Errorf("encode the policy: %w", err)
+	}
+	return doc, nil
+}
+
+// policyOf reads the policy that a State froze.
+func policyOf(s *splitter.State) (Policy, error) {
+	var p Policy
+	if len(s.Policy) == 0 {
+		return p, nil
+	}
+	if err := json.Unmarshal(s.Policy, &p); err != nil {
+		return p, fmt.Errorf("the policy frozen in revision %d of %q: %w", s.Revision, s.Split, err)
+	}
+	return p, nil
+}

@@ -1,0 +1,93 @@
+package rollout
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/switchback-proxy/switchback/splitter"
+)
+
+// revivedKept is how long a lifted kill's id is remembered: a kill queued on some disk for longer is not replayed.
+const revivedKept = 90 * 24 * time.Hour
+
+// NewKill checks a wish to kill against the State and returns the kill. A kill of stable would leave its users to
+// nobody: it is refused, or with All kills the whole split.
+func NewKill(s *splitter.State, def Definition, r KillRequest, by By, seed Seed) (splitter.Kill, error) {
+	k := splitter.Kill{ID: seed.ID, Variant: r.Variant, Level: r.Level, Reason: by.Reason,
+		Actor: by.Actor, Via: by.Via, At: seed.Now}
+	stable := def.Stable
+	if s != nil {
+		stable = s.Stable
+	}
+	if r.Variant == "" {
+		return k, nil
+	}
+	if r.Variant == stable {
+		if !r.All {
+			return k, fmt.Errorf("%w: %q is stable, killing it leaves nobody to serve; to kill the whole split say so (all)",
+				ErrRefused, r.Variant)
+		}
+		k.Variant = ""
+		return k, nil
+	}
+	if s != nil {
+		return k, knows(s, def, r.Variant)
+	}
+	if !def.has(r.Variant) {
+		return k, fmt.Errorf("%w: %q is not a variant of %q; it has %q", ErrUnknownVariant, r.Variant, def.Name, def.names())
+	}
+	return k, nil
+}
+
+// Kill writes a kill into the State. It returns false, and no change, if the State has it already or lists it as
+// lifted. The change's id is the seed's, not the kill's: a kill may need several tries.
+func Kill(prev *splitter.State, k splitter.Kill, seed Seed) (Changed, bool, error) {
+	if hasKill(prev, k.ID) || isRevived(prev, k.ID) {
+		return Changed{}, false, nil
+	}
+	n := next(prev, KindKill, By{Actor: k.Actor, Via: k.Via, Reason: k.Reason}, seed)
+	n.Kills = append(n.Kills, k)
+	c, err := tell(prev, n)
+	c.Event.Kills = []splitter.Kill{k}
+	return c, true, err
+}
+
+// Revive lifts kills: those named by id, those of one variant, or all. ErrRefused is returned if there is none.
+func Revive(prev *splitter.State, r ReviveRequest, by By, seed Seed) (Changed, error) {
+	n := next(prev, KindRevive, by, seed)
+	var lifted []splitter.Kill
+	n.Kills = slices.DeleteFunc(n.Kills, func(k splitter.Kill) bool {
+		if !r.names(k) {
+			return false
+		}
+		lifted = append(lifted, k)
+		return true
+	})
+	if len(lifted) == 0 {
+		return Changed{}, fmt.Errorf("%w: no kill of %q is on that this would lift", ErrRefused, prev.Split)
+	}
+	n.Revived = slices.DeleteFunc(n.Revived, func(v splitter.Revival) bool { return seed.Now.Sub(v.At) > revivedKept })
+	for _, k := range lifted {
+		n.Revived = append(n.Revived, splitter.Revival{ID: k.ID, At: seed.Now})
+	}
+	c, err := tell(prev, n)
+	c.Event.Kills = lifted
+	return c, err
+}
+
+// names reports whether the request means k.
+func (r ReviveRequest) names(k splitter.Kill) bool {
+	if len(r.IDs) > 0 {
+		return slices.Contains(r.IDs, k.ID)
+	}
+	return r.Variant == "" || r.Variant == k.Variant
+}
+
+func hasKill(s *splitter.State, id string) bool {
+	return slices.ContainsFunc(s.Kills, func(k splitter.Kill) bool { return k.ID == id })
+}
+
+func isRevived(s *splitter.State, id string) bool {
+	return slices.ContainsFunc(s.Revived, func(v splitter.Revival) bool { return v.ID == id })
+}

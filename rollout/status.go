@@ -1,0 +1,138 @@
+package rollout
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/switchback-proxy/switchback/health"
+	"github.com/switchback-proxy/switchback/splitter"
+)
+
+// Status returns all that this instance knows of a split.
+func (c *Controller) Status(split string) (Status, error) {
+	s, err := c.find(split)
+	if err != nil {
+		return Status{}, err
+	}
+	own := s.evidence(time.Now())
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st := Status{
+		State:           s.effective,
+		Local:           s.definition(),
+		Notes:           s.notes(),
+		StoreAge:        c.StoreAge(),
+		StoreError:      c.storeError(),
+		Verdict:         s.judgement.verdict,
+		JudgedInstances: max(s.judgement.instances, 1),
+	}
+	st.Ready = st.State != nil && st.Local.has(st.State.Stable) ||
+		st.State == nil && time.Since(c.started) > c.opts.BootWait
+	evidence := s.judgement.evidence
+	if evidence == nil {
+		evidence = own
+	}
+	inFlight := map[string]int{}
+	for f := range s.Flights.All() {
+		inFlight[f.Variant]++
+	}
+	for _, name := range s.variants() {
+		st.Variants = append(st.Variants, s.variantStatus(name, evidence[name], inFlight[name]))
+	}
+	return st, nil
+}
+
+// variants lists the file's variants, then the State's others. Caller must hold s.mu.
+func (s *Split) variants() []string {
+	names := s.definition().names()
+	if s.effective == nil {
+		return names
+	}
+	others := s.effective.Weights()
+	others[s.effective.Stable] += 0
+	if s.effective.Canary != "" {
+		others[s.effective.Canary] += 0
+	}
+	for _, name := range slices.Sorted(maps.Keys(others)) {
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// variantStatus describes one variant. Caller must hold s.mu.
+func (s *Split) variantStatus(name string, e health.Evidence, inFlight int) VariantStatus {
+	def := s.definition()
+	v := VariantStatus{Name: name, Known: def.has(name), FileSays: def.weights()[name], InFlight: inFlight,
+		Summary: health.Summarize(e)}
+	stable, canary := def.Stable, def.Canary
+	if st := s.effective; st != nil {
+		stable, canary = st.Stable, st.Canary
+		v.Weight = st.Weights()[name]
+		v.Killed = st.KillOf(name) != nil
+	} else if name == stable {
+		v.Weight = splitter.Full
+	}
+	switch name {
+	case stable:
+		v.Role = "stable"
+	case canary:
+		v.Role = "canary"
+	}
+	return v
+}
+
+// notes says in sentences what differs between file, State and what this instance does. Caller must hold s.mu.
+func (s *Split) notes() []string {
+	def, state := s.definition(), s.effective
+	if state == nil {
+		return []string{fmt.Sprintf("no state is known yet: %q (stable by this file) serves everyone", def.Stable)}
+	}
+	var notes []string
+	if !def.has(state.Stable) {
+		notes = append(notes, fmt.Sprintf("the state's stable variant %q is not in this file: %q serves everyone here; "+
+			"`split rename` or `split adopt` settles it", state.Stable, def.Stable))
+	}
+	if state.Stable != def.Stable || state.Canary != def.Canary {
+		notes = append(notes, fmt.Sprintf("the file says stable %q and canary %q, the state %q and %q: the state counts",
+			def.Stable, def.Canary, state.Stable, state.Canary))
+	}
+	notes = append(notes, weightNotes(def, state)...)
+	if len(s.queue) > 0 {
+		notes = append(notes, fmt.Sprintf("%d kills hold here and are not in the store yet", len(s.queue)))
+	}
+	if s.overlay != nil {
+		notes = append(notes, "failed back on this instance only; the store does not know yet")
+	}
+	if s.stale {
+		notes = append(notes, "the store has been away for too long: stable has the canary's share (on_stale stable)")
+	}
+	if state.Schema > splitter.Schema {
+		notes = append(notes, fmt.Sprintf("the state was written by a newer release (schema %d, this one knows %d): it is "+
+			"obeyed as far as understood, and not changed from here", state.Schema, splitter.Schema))
+	}
+	return notes
+}
+
+// weightNotes tells where the file's weights differ from the State's.
+func weightNotes(def Definition, state *splitter.State) []string {
+	var notes []string
+	now := state.Weights()
+	for _, v := range def.Variants {
+		if v.Weight != now[v.Name] && v.Name != state.Stable {
+			notes = append(notes, fmt.Sprintf("the file says %s %s, the store %s: the store counts; `split weight %s --from-file` "+
+				"takes the file's", v.Name, v.Weight, now[v.Name], def.Name))
+		}
+	}
+	for name := range now {
+		if !def.has(name) && name != state.Stable {
+			notes = append(notes, fmt.Sprintf("the state gives %s to %q, which is not in this file: stable serves it here",
+				now[name], name))
+		}
+	}
+	slices.Sort(notes)
+	return notes
+}

@@ -1,0 +1,104 @@
+package rollout
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/switchback-proxy/switchback/splitter"
+)
+
+// SetWeights moves shares. Raising the canary from nothing begins a new epoch, with a fresh salt if stable had
+// everyone, so that the same people are not always the first to try. ErrCooldown is returned for an increase of the
+// canary while a failback's cooldown lasts, unless forced.
+func SetWeights(prev *splitter.State, def Definition, c WeightChange, by By, seed Seed) (Changed, error) {
+	want, err := wanted(prev, def, c)
+	if err != nil {
+		return Changed{}, err
+	}
+	before := prev.Weights()
+	if err := mayIncrease(prev, before, want, c.Force, seed); err != nil {
+		return Changed{}, err
+	}
+	n := next(prev, KindWeights, by, seed)
+	starts := prev.Canary != "" && before[prev.Canary] == 0 && want[prev.Canary] > 0
+	if starts && before[prev.Stable] == splitter.Full {
+		n.Salt = seed.Salt
+	}
+	if n.Ranges, err = splitter.Reassign(prev.Ranges, prev.Canary, shares(want, def.names())); err != nil {
+		return Changed{}, fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
+	if starts {
+		err = newEpoch(n, def, seed.Now)
+	} else if prev.Progress.Phase == splitter.PhaseTrial && want[prev.Canary] == 0 {
+		n.Progress = splitter.Progress{Phase: splitter.PhaseIdle, Since: seed.Now, Why: "aborted by hand"}
+	}
+	if err != nil {
+		return Changed{}, err
+	}
+	return tell(prev, n)
+}
+
+// wanted works out every variant's weight from the ones that were named.
+func wanted(prev *splitter.State, def Definition, c WeightChange) (map[string]splitter.Weight, error) {
+	named := c.Weights
+	if c.FromFile {
+		if len(named) > 0 {
+			return nil, fmt.Errorf("%w: weights are named and to be taken from the file: choose one", ErrInvalid)
+		}
+		named = def.weights()
+	}
+	if len(named) == 0 {
+		return nil, fmt.Errorf("%w: no weight is named", ErrInvalid)
+	}
+	want := prev.Weights()
+	if c.FromFile {
+		want = map[string]splitter.Weight{}
+	}
+	for _, v := range slices.Sorted(maps.Keys(named)) {
+		if err := knows(prev, def, v); err != nil {
+			return nil, err
+		}
+		want[v] = named[v]
+	}
+	return balance(prev.Stable, named, want)
+}
+
+// balance lets stable have what the others leave, unless it was named itself.
+func balance(stable string, named, want map[string]splitter.Weight) (map[string]splitter.Weight, error) {
+	var others uint64
+	for v, w := range want {
+		if v != stable {
+			others += uint64(w)
+		}
+	}
+	full := uint64(splitter.Full)
+	if w, ok := named[stable]; ok && others+uint64(w) != full {
+		return nil, fmt.Errorf("%w: weights add up to %s, they must add up to 100%%",
+			ErrInvalid, splitter.Weight(others+uint64(w)))
+	}
+	if others > full {
+		return nil, fmt.Errorf("%w: weights add up to %s without %q (stable), at most 100%% can be given",
+			ErrInvalid, splitter.Weight(others), stable)
+	}
+	want[stable] = splitter.Weight(full - others)
+	return want, nil
+}
+
+// mayIncrease refuses to give the canary more while a cooldown lasts.
+func mayIncrease(prev *splitter.State, before, want map[string]splitter.Weight, force bool, seed Seed) error {
+	until := prev.Cooldown.Until
+	if prev.Canary == "" || want[prev.Canary] <= before[prev.Canary] || force || !seed.Now.Before(until) {
+		return nil
+	}
+	return fmt.Errorf("%w: %q failed back and may not be increased before %s (in %s); use force to do it all the same",
+		ErrCooldown, prev.Canary, until.UTC().Format("2006-01-02 15:04:05 MST"), until.Sub(seed.Now).Round(1e9))
+}
+
+// knows returns ErrUnknownVariant unless the State or the file has the variant.
+func knows(s *splitter.State, def Definition, variant string) error {
+	if variant == s.Stable || variant == s.Canary || s.Weights()[variant] > 0 || def.has(variant) {
+		return nil
+	}
+	return fmt.Errorf("%w: %q is not a variant of %q; it has %q", ErrUnknownVariant, variant, s.Split, def.names())
+}
