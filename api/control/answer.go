@@ -1,0 +1,220 @@
+package control
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/switchback-proxy/switchback/health"
+	"github.com/switchback-proxy/switchback/rollout"
+	"github.com/switchback-proxy/switchback/splitter"
+	"github.com/switchback-proxy/switchback/store"
+)
+
+// List is the answer of GET /splits/v1/.
+type List struct {
+	// Splits are sorted by name.
+	Splits []Status `json:"splits"`
+	// Store says where States are kept.
+	Store store.Description `json:"store"`
+	// Ready is false while the answering instance does not serve what the fleet has decided.
+	Ready bool `json:"ready"`
+}
+
+// Status is all that the answering instance knows of one split.
+type Status struct {
+	Split string `json:"split"`
+	splitter.Version
+	Epoch    uint64            `json:"epoch"`
+	Stable   string            `json:"stable"`
+	Canary   string            `json:"canary,omitempty"`
+	Progress splitter.Progress `json:"progress"`
+	// Ready is false while the instance boots blind, or serves its own stable because the State names another.
+	Ready bool `json:"ready"`
+	// Variants are ordered as configured; then come those that only the State has.
+	Variants []Variant `json:"variants"`
+	// Kills lists the kill switches that are on.
+	Kills []splitter.Kill `json:"kills"`
+	// Verdict is the latest verdict on the canary; null if nothing is judged.
+	Verdict *health.Verdict `json:"verdict"`
+	// JudgedInstances is how many instances' evidence the verdict rests on.
+	JudgedInstances int               `json:"judged_instances"`
+	Cooldown        splitter.Cooldown `json:"cooldown"`
+	Changed         splitter.Change   `json:"changed"`
+	// Policy is what this epoch is judged by; absent if nothing is frozen.
+	Policy json.RawMessage `json:"policy,omitempty"`
+	// File is what the instance's configuration says.
+	File rollout.Definition `json:"file"`
+	// Notes are sentences about what does not agree: file and State, kills not yet written.
+	Notes []string    `json:"notes"`
+	Store StoreHealth `json:"store"`
+}
+
+// Variant is one variant of a split, as it stands.
+type Variant struct {
+	Name string `json:"name"`
+	// Role is stable, canary or empty.
+	Role   string          `json:"role,omitempty"`
+	Weight splitter.Weight `json:"weight"`
+	// FileSays is the weight in the instance's configuration; it counts only where the store has no State.
+	FileSays splitter.Weight `json:"file_says"`
+	Killed   bool            `json:"killed"`
+	// Known is whether the instance's configuration has the variant.
+	Known bool `json:"known"`
+	// InFlight counts requests in flight on the answering instance.
+	InFlight int `json:"in_flight"`
+	// Summary is the fleet's evidence on the variant.
+	Summary health.Summary `json:"summary"`
+}
+
+// StoreHealth says how the store is, as the answering instance sees it.
+type StoreHealth struct {
+	store.Description
+	// Age is how long ago the store last answered; null if it never has.
+	Age *health.Duration `json:"age"`
+	// Error is what it last said, if it is unavailable.
+	Error string `json:"error,omitempty"`
+}
+
+// Change is the answer of every change.
+type Change struct {
+	Split string `json:"split"`
+	splitter.Version
+	// Weights are each variant's share from now on.
+	Weights map[string]splitter.Weight `json:"weights"`
+	// KillIDs names the kills that the change made or lifted.
+	KillIDs []string `json:"kill_ids,omitempty"`
+	// Event is what was logged.
+	Event Event `json:"event"`
+	// Queued is true for a kill that holds on the answering instance and is written as soon as the store is back.
+	Queued bool `json:"queued"`
+	// Note is a sentence for people.
+	Note string `json:"note,omitempty"`
+	// Confirmation says who has applied the change; absent unless ?wait= asked for it.
+	Confirmation *Confirmation `json:"confirmation,omitempty"`
+}
+
+// addNote adds a sentence to the change's note.
+func (c *Change) addNote(sentence string) {
+	if c.Note != "" {
+		c.Note += "; "
+	}
+	c.Note += sentence
+}
+
+// Confirmation says which members have applied a version.
+type Confirmation struct {
+	splitter.Version
+	Applied []string `json:"applied"`
+	// Missing names members that have not; silent ones may still serve.
+	Missing []string `json:"missing"`
+	// Took is from the change until the last member had it, or until waiting ended.
+	Took health.Duration `json:"took"`
+	// Summary says it in words: "12 of 12 instances in 14 ms".
+	Summary string `json:"summary"`
+}
+
+// Complete reports whether every member has applied the version.
+func (c Confirmation) Complete() bool { return len(c.Missing) == 0 }
+
+// Event is one entry of the audit log, for callers that know the API and not the store.
+type Event = store.Event
+
+// Events is the answer of GET {split}/events.
+type Events struct {
+	Split string `json:"split"`
+	// Events are newest first.
+	Events []Event `json:"events"`
+}
+
+// Readiness is the answer of GET -/ready: status 200 if ready, else 503.
+type Readiness struct {
+	Ready bool `json:"ready"`
+	// NotReady names the splits that are not.
+	NotReady []string `json:"not_ready"`
+}
+
+// statusOf returns a split's status as the API says it.
+func statusOf(split string, s rollout.Status, d store.Description) Status {
+	answer := Status{
+		Split:           split,
+		Ready:           s.Ready,
+		Variants:        make([]Variant, 0, len(s.Variants)),
+		Kills:           []splitter.Kill{},
+		Verdict:         s.Verdict,
+		JudgedInstances: s.JudgedInstances,
+		File:            s.Local,
+		Notes:           append([]string{}, s.Notes...),
+		Store:           StoreHealth{Description: d, Error: s.StoreError},
+	}
+	if s.StoreAge >= 0 {
+		age := health.Duration(s.StoreAge.Round(time.Millisecond))
+		answer.Store.Age = &age
+	}
+	for _, v := range s.Variants {
+		answer.Variants = append(answer.Variants, Variant(v))
+	}
+	if s.State != nil {
+		answer.fromState(s.State)
+	}
+	return answer
+}
+
+func (s *Status) fromState(state *splitter.State) {
+	s.Version = state.Version
+	s.Epoch = state.Epoch
+	s.Stable, s.Canary = state.Stable, state.Canary
+	s.Progress = state.Progress
+	s.Kills = append(s.Kills, state.Kills...)
+	s.Cooldown = state.Cooldown
+	s.Changed = state.Changed
+	s.Policy = state.Policy
+}
+
+// changeOf returns what a change did as the API says it.
+func changeOf(split string, r rollout.Result) Change {
+	c := Change{Split: split, Event: r.Event, Queued: r.Queued, Note: r.Note, Weights: map[string]splitter.Weight{}}
+	if r.State != nil {
+		c.Version = r.State.Version
+		maps.Copy(c.Weights, r.State.Weights())
+	}
+	for _, k := range r.Event.Kills {
+		c.KillIDs = append(c.KillIDs, k.ID)
+	}
+	return c
+}
+
+// confirmationOf returns a confirmation as the API says it.
+func confirmationOf(c rollout.Confirmation) *Confirmation {
+	return &Confirmation{
+		Version: c.Version,
+		Applied: slices.Sorted(slices.Values(c.Applied)),
+		Missing: append([]string{}, slices.Sorted(slices.Values(c.Missing))...),
+		Took:    health.Duration(c.Took.Round(time.Microsecond)),
+		Summary: summarize(c),
+	}
+}
+
+// summarize says a confirmation in words.
+func summarize(c rollout.Confirmation) string {
+	all := len(c.Applied) + len(c.Missing)
+	noun := "instances"
+	if all == 1 {
+		noun = "instance"
+	}
+	return fmt.Sprintf("%d of %d %s in %s", len(c.Applied), all, noun, inWords(c.Took))
+}
+
+// inWords writes a duration as people say it: 14 ms, 2.3 s.
+func inWords(d time.Duration) string {
+	switch {
+	case d < time.Millisecond:
+		return "under 1 ms"
+	case d < time.Second:
+		return fmt.Sprintf("%d ms", d.Milliseconds())
+	default:
+		return fmt.Sprintf("%.1f s", d.Seconds())
+	}
+}

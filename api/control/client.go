@@ -1,0 +1,245 @@
+package control
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/switchback-proxy/switchback/splitter"
+)
+
+// maxAnswer bounds what a client reads of one answer.
+const maxAnswer = 16 << 20 // bytes
+
+// ErrUnreachable means that nothing answered at the client's address.
+var ErrUnreachable = errors.New("the proxy's control address cannot be reached")
+
+// Doer sends a request: *http.Client, or anything like it.
+type Doer interface {
+	Do(*http.Request) (*http.Response, error)
+}
+
+// Client calls the API. Its methods return *Problem for what the API refuses, an error that wraps ErrUnreachable if
+// nothing answers, and may be called concurrently. Changes with a wait block for at most about that long.
+type Client struct {
+	base   string
+	doer   Doer
+	header http.Header
+	tap    func(body []byte)
+}
+
+// NewClient returns a client of the API at base, a URL without path such as https://admin.example.com.
+func NewClient(base string, doer Doer) *Client {
+	return &Client{base: strings.TrimSuffix(base, "/"), doer: doer, header: http.Header{}}
+}
+
+// NewDialer returns a client of the API at a network address: "tcp" and host:port, or "unix" and a socket's path.
+// It sends the Origin that Caddy's admin endpoint may ask for.
+func NewDialer(network, address string) *Client {
+	host := address
+	if strings.HasPrefix(network, "unix") {
+		host = "127.0.0.1" // Go wants a host in the URL; on a unix socket nobody looks at it
+	}
+	var dialer net.Dialer
+	transport := &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return dialer.DialContext(ctx, network, address)
+		},
+		DisableKeepAlives: true,
+	}
+	c := NewClient("http://"+host, &http.Client{Transport: transport})
+	if host == address {
+		c.header.Set("Origin", c.base)
+	}
+	return c
+}
+
+// WithTap returns a client that shows every answer's body, problems included, to tap as it came.
+func (c *Client) WithTap(tap func(body []byte)) *Client {
+	tapped := *c
+	tapped.tap = tap
+	return &tapped
+}
+
+// List returns every split.
+func (c *Client) List(ctx context.Context) (List, error) {
+	return get[List](ctx, c, "", nil)
+}
+
+// Status returns one split.
+func (c *Client) Status(ctx context.Context, split string) (Status, error) {
+	return get[Status](ctx, c, url.PathEscape(split), nil)
+}
+
+// Events returns a split's newest events, newest first; limit 0 means the API's default.
+func (c *Client) Events(ctx context.Context, split string, limit int) (Events, error) {
+	query := url.Values{}
+	if limit > 0 {
+		query.Set("limit", strconv.Itoa(limit))
+	}
+	return get[Events](ctx, c, url.PathEscape(split)+"/events", query)
+}
+
+// Instances returns the fleet's members.
+func (c *Client) Instances(ctx context.Context) (Instances, error) {
+	return get[Instances](ctx, c, "-/instances", nil)
+}
+
+// Ready asks whether the instance serves what the fleet has decided. Not being ready is no error.
+func (c *Client) Ready(ctx context.Context) (Readiness, error) {
+	var ready Readiness
+	status, body, err := c.send(ctx, http.MethodGet, "-/ready", nil, nil, nil)
+	if err != nil {
+		return ready, err
+	}
+	if status == http.StatusServiceUnavailable && json.Unmarshal(body, &ready) == nil && ready.NotReady != nil {
+		return ready, nil
+	}
+	return ready, read(status, body, &ready)
+}
+
+// Option says how a change is to be made.
+type Option func(*options)
+
+type options struct {
+	wait    time.Duration
+	version *splitter.Version
+}
+
+// Wait lets the change be answered when all members have applied it, or after d, at most a minute.
+func Wait(d time.Duration) Option { return func(o *options) { o.wait = d } }
+
+// If refuses the change unless the State still has version v.
+func If(v splitter.Version) Option { return func(o *options) { o.version = &v } }
+
+// SetWeights changes a split's weights.
+func (c *Client) SetWeights(ctx context.Context, split string, r WeightsRequest, o ...Option) (Change, error) {
+	return c.change(ctx, http.MethodPatch, split, "weights", r, o)
+}
+
+// Kill turns a kill switch on.
+func (c *Client) Kill(ctx context.Context, split string, r KillRequest, o ...Option) (Change, error) {
+	return c.change(ctx, http.MethodPost, split, "kill", r, o)
+}
+
+// Revive lifts kills.
+func (c *Client) Revive(ctx context.Context, split string, r ReviveRequest, o ...Option) (Change, error) {
+	return c.change(ctx, http.MethodPost, split, "revive", r, o)
+}
+
+// Rename gives a variant another name.
+func (c *Client) Rename(ctx context.Context, split string, r RenameRequest, o ...Option) (Change, error) {
+	return c.change(ctx, http.MethodPost, split, "rename", r, o)
+}
+
+// Adopt takes a file's roles and weights over.
+func (c *Client) Adopt(ctx context.Context, split string, r AdoptRequest, o ...Option) (Change, error) {
+	return c.change(ctx, http.MethodPost, split, "adopt", r, o)
+}
+
+// ApplyPolicy judges the running epoch by the file's policy from now on.
+func (c *Client) ApplyPolicy(ctx context.Context, split string, r PolicyRequest, o ...Option) (Change, error) {
+	return c.change(ctx, http.MethodPost, split, "policy", r, o)
+}
+
+func (c *Client) change(ctx context.Context, method, split, what string, r any, opts []Option) (Change, error) {
+	var o options
+	for _, set := range opts {
+		set(&o)
+	}
+	header, query := http.Header{}, url.Values{}
+	if o.version != nil {
+		header.Set("If-Match", entityTag(*o.version))
+	}
+	if o.wait > 0 {
+		query.Set("wait", o.wait.String())
+	}
+	var answer Change
+	body, err := json.Marshal(r)
+	if err != nil {
+		return answer, fmt.Errorf("encoding the request: %w", err)
+	}
+	header.Set("Content-Type", "application/json")
+	status, got, err := c.send(ctx, method, url.PathEscape(split)+"/"+what, query, header, body)
+	if err != nil {
+		return answer, err
+	}
+	return answer, read(status, got, &answer)
+}
+
+func get[T any](ctx context.Context, c *Client, path string, query url.Values) (T, error) {
+	var answer T
+	status, body, err := c.send(ctx, http.MethodGet, path, query, nil, nil)
+	if err != nil {
+		return answer, err
+	}
+	return answer, read(status, body, &answer)
+}
+
+// send makes one request and returns the answer's status and body.
+func (c *Client) send(ctx context.Context, method, path string, query url.Values, header http.Header, body []byte) (int, []byte, error) {
+	target := c.base + Prefix + path
+	if len(query) > 0 {
+		target += "?" + query.Encode()
+	}
+	r, err := http.NewRequestWithContext(ctx, method, target, bytes.NewReader(body))
+	if err != nil {
+		return 0, nil, fmt.Errorf("making the request: %w", err)
+	}
+	for _, h := range []http.Header{c.header, header} {
+		for name, values := range h {
+			r.Header[name] = values
+		}
+	}
+	resp, err := c.doer.Do(r)
+	if err != nil {
+		return 0, nil, fmt.Errorf("%w: %w", ErrUnreachable, err)
+	}
+	defer resp.Body.Close()
+	got, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err != nil {
+		return 0, nil, fmt.Errorf("%w: reading the answer: %w", ErrUnreachable, err)
+	}
+	if c.tap != nil {
+		c.tap(got)
+	}
+	return resp.StatusCode, got, nil
+}
+
+// read decodes an answer into v, or returns the problem that it is.
+func read(status int, body []byte, v any) error {
+	if status < 200 || status > 299 {
+		return problemFrom(status, body)
+	}
+	if err := json.Unmarshal(body, v); err != nil {
+		return fmt.Errorf("the answer is not Switchback's: %w", err)
+	}
+	return nil
+}
+
+// problemFrom returns what an error answer says. Caddy's admin endpoint and proxies in front refuse in words of their
+// own, which become the detail.
+func problemFrom(status int, body []byte) *Problem {
+	var p Problem
+	if json.Unmarshal(body, &p) == nil && strings.HasPrefix(p.Type, problemType) {
+		p.Status = status
+		return &p
+	}
+	var caddy struct {
+		Error string `json:"error"`
+	}
+	detail := strings.TrimSpace(string(body[:min(len(body), 500)]))
+	if json.Unmarshal(body, &caddy) == nil && caddy.Error != "" {
+		detail = caddy.Error
+	}
+	return &Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: detail}
+}

@@ -1,0 +1,46 @@
+package control
+
+import (
+	"context"
+	"time"
+
+	"github.com/switchback-proxy/switchback/rollout"
+	"github.com/switchback-proxy/switchback/splitter"
+	"github.com/switchback-proxy/switchback/store"
+)
+
+// Fleet is what the handler needs of the controller. All methods may be called concurrently. Those that name a split
+// return an error that wraps rollout.ErrUnknownSplit if there is none; changes return errors that wrap the sentinels
+// of package rollout, whose text is shown to the caller.
+type Fleet interface {
+	// Splits lists the splits by name, sorted.
+	Splits() []string
+	// Status returns all that this instance knows of a split, without asking the store.
+	Status(split string) (rollout.Status, error)
+
+	// SetWeights changes a split's weights.
+	SetWeights(ctx context.Context, split string, c rollout.WeightChange, by rollout.By) (rollout.Result, error)
+	// Kill turns a kill switch on, here at once and then in the store; Result.Queued says that the store did not
+	// answer and that the kill holds all the same.
+	Kill(ctx context.Context, split string, r rollout.KillRequest, by rollout.By) (rollout.Result, error)
+	// Revive lifts kills.
+	Revive(ctx context.Context, split string, r rollout.ReviveRequest, by rollout.By) (rollout.Result, error)
+	// Rename gives a variant another name.
+	Rename(ctx context.Context, split, from, to string, by rollout.By) (rollout.Result, error)
+	// Adopt takes a file's roles and weights over into the State.
+	Adopt(ctx context.Context, split string, r rollout.AdoptRequest, by rollout.By) (rollout.Result, error)
+	// ApplyPolicy judges the running epoch by this instance's file from now on.
+	ApplyPolicy(ctx context.Context, split string, by rollout.By) (rollout.Result, error)
+
+	// Events returns a split's newest events, newest first.
+	Events(ctx context.Context, split string, limit int) ([]store.Event, error)
+	// Instances returns the fleet's members and the store's clock.
+	Instances(ctx context.Context) (members []store.Member, now time.Time, err error)
+	// Confirm waits until all members have applied v or ctx ends, and says who has. That ctx ended is no error.
+	Confirm(ctx context.Context, split string, v splitter.Version) (rollout.Confirmation, error)
+
+	// Store describes the store.
+	Store() store.Description
+	// Ready reports whether this instance serves what the fleet has decided.
+	Ready() bool
+}

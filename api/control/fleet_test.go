@@ -1,0 +1,158 @@
+package control_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/switchback-proxy/switchback/rollout"
+	"github.com/switchback-proxy/switchback/splitter"
+	"github.com/switchback-proxy/switchback/store"
+)
+
+// noon is when everything in these tests happens.
+var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+
+// fleet is a Fleet of one split, assistant, that does what it is told to answer and remembers what it was asked.
+type fleet struct {
+	mu sync.Mutex // protects the following fields
+
+	state    *splitter.State
+	notReady bool
+	members  []store.Member
+	err      error // what the next calls return
+	queued   bool
+	missing  []string // who never applies anything
+	confirm  error
+	asked    []any // the changes asked for, each followed by its rollout.By
+}
+
+// newFleet returns a fleet with green at 10 %, on two instances.
+func newFleet() *fleet {
+	f := &fleet{state: &splitter.State{
+		Schema: splitter.Schema, Split: "assistant", Version: splitter.Version{Revision: 12, ID: "c0ffee"},
+		Epoch: 3, Salt: "pepper", Stable: "blue", Canary: "green",
+		Ranges:   []splitter.Range{{From: 0, To: 10_000, Variant: "green"}, {From: 10_000, To: 100_000, Variant: "blue"}},
+		Progress: splitter.Progress{Phase: splitter.PhaseTrial, Since: noon.Add(-time.Hour), Why: "alice set green to 10%"},
+		Changed:  splitter.Change{Kind: "weights", Actor: "alice", Via: "socket", At: noon.Add(-time.Hour), Reason: "first tenth"},
+	}}
+	for i, name := range []string{"proxy-1", "proxy-2"} {
+		f.members = append(f.members, store.Member{
+			Beat: store.Beat{
+				MemberID: store.MemberID{Name: name, Boot: fmt.Sprintf("b%d", i+1)}, Release: "v0.1.0", Started: noon.Add(-24 * time.Hour),
+				Applied: map[string]splitter.Version{"assistant": f.state.Version},
+			},
+			Seen: noon.Add(-300 * time.Millisecond),
+		})
+	}
+	return f
+}
+
+func (f *fleet) Splits() []string { return []string{"assistant"} }
+
+func (f *fleet) Status(split string) (rollout.Status, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if split != "assistant" {
+		return rollout.Status{}, fmt.Errorf("%w: %q; there is \"assistant\"", rollout.ErrUnknownSplit, split)
+	}
+	return rollout.Status{
+		State: f.state,
+		Local: rollout.Definition{Name: "assistant", Stable: "blue", Canary: "green", Variants: []rollout.Variant{
+			{Name: "blue", Weight: 99_000}, {Name: "green", Weight: 1_000},
+		}},
+		Notes:    []string{"file says green 1%, store 10%: store wins"},
+		Ready:    !f.notReady,
+		StoreAge: 420 * time.Millisecond,
+		Variants: []rollout.VariantStatus{
+			{Name: "blue", Role: "stable", Weight: 90_000, FileSays: 99_000, Known: true, InFlight: 3},
+			{Name: "green", Role: "canary", Weight: 10_000, FileSays: 1_000, Known: true, InFlight: 1},
+		},
+	}, nil
+}
+
+// changed answers a change, which it has written down.
+func (f *fleet) changed(split, kind string, what any, by rollout.By, kills ...splitter.Kill) (rollout.Result, error) {
+	if _, err := f.Status(split); err != nil {
+		return rollout.Result{}, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.asked = append(f.asked, what, by)
+	if f.err != nil {
+		return rollout.Result{}, f.err
+	}
+	next := f.state.Clone()
+	next.Version = splitter.Version{Revision: f.state.Revision + 1, ID: "beef"}
+	r := rollout.Result{State: next, Queued: f.queued, Event: store.Event{
+		ID: next.ID, Split: split, Revision: next.Revision, Epoch: next.Epoch, Kills: kills,
+		Change: splitter.Change{Kind: kind, Actor: by.Actor, Via: by.Via, At: noon, Reason: by.Reason},
+	}}
+	if f.queued {
+		r.Note = "the store is away: the kill is queued"
+	}
+	return r, nil
+}
+
+func (f *fleet) SetWeights(_ context.Context, split string, c rollout.WeightChange, by rollout.By) (rollout.Result, error) {
+	return f.changed(split, "weights", c, by)
+}
+
+func (f *fleet) Kill(_ context.Context, split string, r rollout.KillRequest, by rollout.By) (rollout.Result, error) {
+	return f.changed(split, "kill", r, by, splitter.Kill{ID: "k1", Variant: r.Variant, Level: r.Level, At: noon})
+}
+
+func (f *fleet) Revive(_ context.Context, split string, r rollout.ReviveRequest, by rollout.By) (rollout.Result, error) {
+	return f.changed(split, "revive", r, by, splitter.Kill{ID: "k1", At: noon})
+}
+
+func (f *fleet) Rename(_ context.Context, split, from, to string, by rollout.By) (rollout.Result, error) {
+	return f.changed(split, "renamed", [2]string{from, to}, by)
+}
+
+func (f *fleet) Adopt(_ context.Context, split string, r rollout.AdoptRequest, by rollout.By) (rollout.Result, error) {
+	return f.changed(split, "adopted", r, by)
+}
+
+func (f *fleet) ApplyPolicy(_ context.Context, split string, by rollout.By) (rollout.Result, error) {
+	return f.changed(split, "policy", "policy", by)
+}
+
+func (f *fleet) Events(_ context.Context, split string, limit int) ([]store.Event, error) {
+	if _, err := f.Status(split); err != nil {
+		return nil, err
+	}
+	e := store.Event{
+		ID: "c0ffee", Split: split, Revision: 12, Epoch: 3, Change: f.state.Changed,
+		From: map[string]splitter.Weight{"blue": 99_000, "green": 1_000},
+		To:   map[string]splitter.Weight{"blue": 90_000, "green": 10_000},
+	}
+	return []store.Event{e}[:min(limit, 1)], f.err
+}
+
+func (f *fleet) Instances(context.Context) ([]store.Member, time.Time, error) {
+	return f.members, noon, f.err
+}
+
+// Confirm is answered at once if nobody is missing, else when the caller stops waiting.
+func (f *fleet) Confirm(ctx context.Context, _ string, v splitter.Version) (rollout.Confirmation, error) {
+	if f.confirm != nil {
+		return rollout.Confirmation{}, f.confirm
+	}
+	c := rollout.Confirmation{Version: v, Missing: f.missing, Took: 14 * time.Millisecond}
+	for _, m := range f.members {
+		c.Applied = append(c.Applied, m.Name)
+	}
+	c.Applied = c.Applied[:len(c.Applied)-len(f.missing)]
+	if len(f.missing) > 0 {
+		<-ctx.Done()
+	}
+	return c, nil
+}
+
+func (f *fleet) Store() store.Description {
+	return store.Description{Kind: "redis", Address: "redis:6379"}
+}
+
+func (f *fleet) Ready() bool { return !f.notReady }

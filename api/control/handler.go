@@ -1,0 +1,131 @@
+package control
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// Options say what a handler serves.
+type Options struct {
+	// Fleet is what is shown and changed.
+	Fleet Fleet
+	// Via says how a request came in, as far as that was verified (socket, certificate, user …); recorded with every
+	// change. Nil records nothing.
+	Via func(*http.Request) string
+	// Failed is told of answers that could not be sent. Nil ignores them: the caller has gone.
+	Failed func(*http.Request, error)
+}
+
+// NewHandler returns the API as a handler. It keeps no state of its own, starts nothing, and may be made anew for
+// every configuration.
+func NewHandler(o Options) http.Handler {
+	if o.Via == nil {
+		o.Via = func(*http.Request) string { return "" }
+	}
+	if o.Failed == nil {
+		o.Failed = func(*http.Request, error) {}
+	}
+	return &handler{Options: o}
+}
+
+type handler struct{ Options }
+
+// endpoint answers one method of one path; split is empty for paths that name none. The error that it returns is
+// answered with, so it returns one only before it has written.
+type endpoint func(h *handler, w http.ResponseWriter, r *http.Request, split string) error
+
+// methods are the endpoints of one path, by method.
+type methods map[string]endpoint
+
+// The paths below the prefix. A fleet path names no split; a split path is what follows the split's name.
+var (
+	fleetPaths = map[string]methods{
+		"":            {http.MethodGet: (*handler).list},
+		"-/instances": {http.MethodGet: (*handler).instances},
+		"-/ready":     {http.MethodGet: (*handler).ready},
+	}
+	splitPaths = map[string]methods{
+		"":        {http.MethodGet: (*handler).status},
+		"events":  {http.MethodGet: (*handler).events},
+		"weights": {http.MethodPatch: change(setWeights)},
+		"kill":    {http.MethodPost: change(kill)},
+		"revive":  {http.MethodPost: change(revive)},
+		"rename":  {http.MethodPost: change(rename)},
+		"adopt":   {http.MethodPost: change(adopt)},
+		"policy":  {http.MethodPost: change(applyPolicy)},
+	}
+)
+
+// ServeHTTP answers one request.
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	err := h.serve(w, r)
+	if err == nil {
+		return
+	}
+	if err := writeProblem(w, problemOf(err)); err != nil {
+		h.Failed(r, err)
+	}
+}
+
+func (h *handler) serve(w http.ResponseWriter, r *http.Request) error {
+	split, path, found := route(r.URL.Path)
+	if !found {
+		return kindNoRoute.problem("nothing is at %q; splits are listed at %s", r.URL.Path, Prefix)
+	}
+	endpoint, found := path.endpoint(r.Method)
+	if !found {
+		return path.notAllowed(r)
+	}
+	return endpoint(h, w, r, split)
+}
+
+// route returns the split that a path names, if it names one, and the methods of the path.
+func route(path string) (split string, m methods, found bool) {
+	rest, found := strings.CutPrefix(path+"/", Prefix)
+	if !found {
+		return "", nil, false
+	}
+	rest = strings.TrimSuffix(strings.TrimSuffix(rest, "/"), "/")
+	if m, found = fleetPaths[rest]; found {
+		return "", m, true
+	}
+	split, rest, _ = strings.Cut(rest, "/")
+	if split == "-" {
+		return "", nil, false
+	}
+	m, found = splitPaths[rest]
+	return split, m, found
+}
+
+// endpoint returns what answers a method; HEAD is GET without a body, which net/http sees to.
+func (m methods) endpoint(method string) (endpoint, bool) {
+	if method == http.MethodHead {
+		method = http.MethodGet
+	}
+	e, found := m[method]
+	return e, found
+}
+
+// notAllowed returns the problem for a method that the path does not have.
+func (m methods) notAllowed(r *http.Request) error {
+	var allow []string
+	for method := range m {
+		allow = append(allow, method)
+		if method == http.MethodGet {
+			allow = append(allow, http.MethodHead)
+		}
+	}
+	slices.Sort(allow)
+	p := kindMethod.problem("%s is not for %q: use %s", r.Method, r.URL.Path, strings.Join(allow, " or "))
+	p.allow = strings.Join(allow, ", ")
+	return p
+}
+
+// answer sends v with the given status. That the caller has gone is told to Failed, as nothing can be answered.
+func (h *handler) answer(w http.ResponseWriter, r *http.Request, status int, v any) error {
+	if err := writeJSON(w, "application/json", status, v); err != nil {
+		h.Failed(r, err)
+	}
+	return nil
+}
