@@ -1,0 +1,59 @@
+package caddymodule
+
+import (
+	"net/http"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+
+	"github.com/switchback-proxy/switchback/api/control"
+)
+
+func init() { caddy.RegisterModule(Admin{}) }
+
+// Admin puts the control API on Caddy's admin endpoint, under /splits/v1/.
+type Admin struct{ log *zap.Logger }
+
+// CaddyModule returns the Caddy module information.
+func (Admin) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "admin.api.switchback", New: func() caddy.Module { return new(Admin) }}
+}
+
+// Provision takes the logger.
+func (a *Admin) Provision(ctx caddy.Context) error {
+	a.log = ctx.Logger()
+	return nil
+}
+
+// Routes returns the API's one route; paths and methods below it are the API's own business.
+func (a *Admin) Routes() []caddy.AdminRoute {
+	return []caddy.AdminRoute{{Pattern: "/splits/", Handler: caddy.AdminHandlerFunc(a.serve)}}
+}
+
+// serve answers for the controller that runs now. It is looked up at each request: Caddy makes this module anew at
+// each reload, before any app is.
+func (a *Admin) serve(w http.ResponseWriter, r *http.Request) error {
+	controller := current.Load()
+	if controller == nil {
+		return caddy.APIError{HTTPStatus: http.StatusServiceUnavailable, Message: "no traffic_split is configured"}
+	}
+	control.NewHandler(control.Options{Fleet: controller, Via: via, Failed: a.failed}).ServeHTTP(w, r)
+	return nil
+}
+
+func (a *Admin) failed(r *http.Request, err error) {
+	a.log.Warn("an answer of the control API could not be sent", zap.String("uri", r.RequestURI), zap.Error(err))
+}
+
+// via says how a call came in, as far as Caddy verified it.
+func via(r *http.Request) string {
+	if r.TLS != nil && len(r.TLS.PeerCertificates) > 0 {
+		return "certificate"
+	}
+	return "socket"
+}
+
+var (
+	_ caddy.AdminRouter = (*Admin)(nil)
+	_ caddy.Provisioner = (*Admin)(nil)
+)

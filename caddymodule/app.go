@@ -1,0 +1,194 @@
+package caddymodule
+
+import (
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyevents"
+	"go.uber.org/zap"
+	"go.uber.org/zap/exp/zapslog"
+
+	"github.com/switchback-proxy/switchback/rollout"
+	"github.com/switchback-proxy/switchback/splitter"
+	"github.com/switchback-proxy/switchback/store"
+	"github.com/switchback-proxy/switchback/store/embedded"
+	"github.com/switchback-proxy/switchback/store/redis"
+)
+
+func init() { caddy.RegisterModule(App{}) }
+
+// fleets holds a controller per fleet and store, so that it outlives configuration reloads.
+var fleets = caddy.NewUsagePool()
+
+// appState is what an App has once it is provisioned.
+type appState struct {
+	log        *zap.Logger
+	poolKey    string
+	shared     *shared
+	controller *rollout.Controller
+	events     *caddyevents.App
+	ctx        caddy.Context
+	ring       *atomic.Pointer[[][]byte] // keys that sign cookies; nil until known
+}
+
+// shared is what the generations of a configuration have in common.
+type shared struct {
+	controller *rollout.Controller
+	// newest is the App that runs now: events are emitted in its context, as an older one's is canceled.
+	newest atomic.Pointer[App]
+}
+
+// Destruct ends the controller when the last generation is gone: at the process's end, not at a reload.
+func (s *shared) Destruct() error {
+	current.CompareAndSwap(s.controller, nil)
+	return s.controller.Close()
+}
+
+// CaddyModule returns the Caddy module information.
+func (App) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "switchback", New: func() caddy.Module { return new(App) }}
+}
+
+// Provision joins the controller of the fleet and store configured. It does no I/O beyond reading this machine's
+// snapshots, so that a configuration can be validated beside a running proxy.
+func (a *App) Provision(ctx caddy.Context) error {
+	if err := a.prepare(ctx); err != nil {
+		return fmt.Errorf("switchback: %w", err)
+	}
+	a.ctx, a.log, a.ring = ctx, ctx.Logger(), new(atomic.Pointer[[][]byte])
+	events, err := ctx.App("events")
+	if err != nil {
+		return fmt.Errorf("switchback: %w", err)
+	}
+	a.events = events.(*caddyevents.App)
+	key, err := a.identity()
+	if err != nil {
+		return err
+	}
+	pooled, _, err := fleets.LoadOrNew(key, func() (caddy.Destructor, error) { return a.newShared() })
+	if err != nil {
+		return fmt.Errorf("switchback: %w", err)
+	}
+	a.poolKey, a.shared = key, pooled.(*shared)
+	a.controller = a.shared.controller
+	return registerMetrics(ctx.GetMetricsRegistry())
+}
+
+// identity is what two generations must have in common to share a controller: all but the secrets.
+func (a *App) identity() (string, error) {
+	doc, err := json.Marshal([]any{a.Fleet, a.Instance, a.Store, a.OnStale, a.MaxStale, a.BootWait})
+	if err != nil {
+		return "", fmt.Errorf("switchback: %w", err)
+	}
+	return string(doc), nil
+}
+
+func (a *App) newShared() (*shared, error) {
+	s := new(shared)
+	_, release := caddy.Version()
+	s.controller = rollout.New(rollout.Options{
+		Instance:        a.Instance,
+		Release:         release,
+		Open:            a.opener(),
+		Memory:          a.memory(),
+		StableWhenStale: a.OnStale == onStaleStable,
+		MaxStale:        time.Duration(a.MaxStale),
+		BootWait:        time.Duration(a.BootWait),
+		OnEvent:         s.emit,
+		Log:             caddy.Log().Named("switchback"),
+	})
+	return s, nil
+}
+
+// opener returns what opens the configured store, which is done at the start only.
+func (a *App) opener() func() (store.Store, error) {
+	if e := a.Store.Embedded; e != nil {
+		dir := filepath.Join(e.Dir, a.Fleet)
+		return func() (store.Store, error) { return embedded.Open(dir) }
+	}
+	cfg := a.redisConfig()
+	logger := slog.New(zapslog.NewHandler(caddy.Log().Named("switchback.redis").Core()))
+	return func() (store.Store, error) { return redis.Open(cfg, logger) }
+}
+
+// memory returns where this machine remembers States: the embedded store's own files, or snapshots beside Redis.
+func (a *App) memory() rollout.Memory {
+	if e := a.Store.Embedded; e != nil {
+		return embeddedMemory{filepath.Join(e.Dir, a.Fleet)}
+	}
+	return rollout.Snapshots{Dir: store.DirAt(
+		filepath.Join(caddy.AppDataDir(), defaultDir, "snapshots", a.Fleet, a.Instance))}
+}
+
+// embeddedMemory reads the embedded store's files, without its lock.
+type embeddedMemory struct{ dir string }
+
+// Recall reads the split's State.
+func (m embeddedMemory) Recall(split string) (rollout.Snapshot, error) {
+	states, err := embedded.Read(m.dir)
+	if err != nil {
+		return rollout.Snapshot{}, err
+	}
+	state, ok := states[split]
+	if !ok {
+		return rollout.Snapshot{}, fs.ErrNotExist
+	}
+	return rollout.Snapshot{State: state}, nil
+}
+
+// Save does nothing: the store has written it.
+func (embeddedMemory) Save(string, rollout.Snapshot) error { return nil }
+
+// emit passes an applied State to Caddy's event app, for handlers that users configure there.
+func (s *shared) emit(state *splitter.State) {
+	a := s.newest.Load()
+	if a == nil {
+		return
+	}
+	a.events.Emit(a.ctx, "switchback_"+state.Changed.Kind, map[string]any{
+		"split":    state.Split,
+		"revision": state.Revision,
+		"epoch":    state.Epoch,
+		"actor":    state.Changed.Actor,
+		"reason":   state.Changed.Reason,
+		"weights":  state.Weights(),
+	})
+}
+
+// current is the controller that the admin endpoint serves: the one that started last.
+var current atomic.Pointer[rollout.Controller]
+
+// Start opens the store, unless an earlier generation has.
+func (a *App) Start() error {
+	if err := a.controller.Start(); err != nil {
+		return fmt.Errorf("switchback: %w", err)
+	}
+	a.shared.newest.Store(a)
+	current.Store(a.controller)
+	return nil
+}
+
+// Stop does nothing: requests of this generation may still run, and the next one shares the controller.
+func (a *App) Stop() error { return nil }
+
+// Cleanup lets go of the controller.
+func (a *App) Cleanup() error {
+	if a.shared == nil {
+		return nil
+	}
+	a.shared.newest.CompareAndSwap(a, nil)
+	_, err := fleets.Delete(a.poolKey)
+	return err
+}
+
+var (
+	_ caddy.App          = (*App)(nil)
+	_ caddy.Provisioner  = (*App)(nil)
+	_ caddy.CleanerUpper = (*App)(nil)
+)

@@ -1,0 +1,49 @@
+package caddymodule
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/switchback-proxy/switchback/health"
+	"github.com/switchback-proxy/switchback/splitter"
+)
+
+func errNoDuration(s string) error {
+	return fmt.Errorf("%q: it must be a duration longer than 0s, such as 30s or 1m30s", s)
+}
+
+// parseShare reads a percentage, in the syntax of weights, as thousandths of a percent: "0.5%" is 500. Integers keep
+// 95 % of success and 5 % of errors the same limit.
+func parseShare(s string) (int, error) {
+	w, err := splitter.ParseWeight(s)
+	if err != nil {
+		return 0, fmt.Errorf("%q: it must be a percentage from 0%% to 100%% with at most three decimals, such as 5%%", s)
+	}
+	return int(w), nil
+}
+
+// share turns thousandths of a percent into a fraction of 1.
+func share(thousandths int) float64 { return float64(thousandths) / float64(splitter.Full) }
+
+// parseQuantile reads "p95" as 0.95 and "p99.9" as 0.999.
+func parseQuantile(s string) (float64, error) {
+	number, ok := strings.CutPrefix(s, "p")
+	thousandths, err := parseShare(number + "%")
+	if !ok || err != nil || thousandths == 0 || thousandths == int(splitter.Full) {
+		return 0, fmt.Errorf("quantile %q: it must be p and a number above 0 and below 100, such as p95 or p99.9", s)
+	}
+	return share(thousandths), nil
+}
+
+// parseQuantileLimit reads "p95" and "8s".
+func parseQuantileLimit(quantile, limit string) (*health.QuantileLimit, error) {
+	q, err := parseQuantile(quantile)
+	if err != nil {
+		return nil, err
+	}
+	longest, err := parseDuration(limit)
+	if err != nil {
+		return nil, err
+	}
+	return &health.QuantileLimit{Quantile: q, Max: health.Duration(longest)}, nil
+}

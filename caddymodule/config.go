@@ -1,0 +1,182 @@
+// Package caddymodule puts Switchback into Caddy: request in, response out. It is the only package that imports
+// Caddy. What decides, judges and keeps is elsewhere (splitter, health, rollout, store) and knows nothing of HTTP;
+// whoever wants to embed that in something other than Caddy starts there, not here.
+//
+// Two modules face the user: the app "switchback" ([App], the global option of the same name), which holds what the
+// whole process shares, and the handler "http.handlers.traffic_split" ([Handler], the directive traffic_split). Their
+// structs are the JSON configuration, and their field comments its reference.
+package caddymodule
+
+import (
+	"encoding/json"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/switchback-proxy/switchback/health"
+	"github.com/switchback-proxy/switchback/splitter"
+)
+
+// Handler splits traffic between variants: it finds out who is asking (the key), keeps every user on one variant,
+// watches every answer to its last byte, and switches everybody back when the canary breaks its limits.
+//
+// It ends the route: handlers after it are not run.
+//
+// Placeholders that it sets, where NAME is the split's name:
+//
+//	Placeholder                       | Meaning
+//	----------------------------------|------------------------------------------------
+//	{http.traffic_split.NAME.variant} | the variant that serves the request
+//	{http.traffic_split.NAME.reason}  | why: SPLIT, TARGETING_MATCH, DISABLED, STATIC …
+type Handler struct {
+	// Name is the split's name, the same on every proxy of the fleet. Required. It matches
+	// [a-z0-9][a-z0-9_-]{0,62}.
+	Name string `json:"name,omitempty"`
+
+	// Keys says where to find who is asking, in order: the first source with a usable value wins. A value is usable
+	// if it is not empty, not repeated, at most 256 bytes long and, for a placeholder, resolved. Default: none, so
+	// that everybody is anonymous.
+	Keys []KeySource `json:"keys,omitempty"`
+
+	// Anonymous says what to do with a request without a key. "cookie" (default) gives it a random ID in a signed
+	// cookie and places it by that; "stable" sends it to the stable variant.
+	Anonymous string `json:"anonymous,omitempty"`
+
+	// Stable names the trusted variant. Required, unless there is only one variant.
+	Stable string `json:"stable,omitempty"`
+
+	// Canary names the variant on trial: the one that is judged and failed back. Default: none.
+	Canary string `json:"canary,omitempty"`
+
+	// Variants lists what traffic can go to. At least one; their weights add up to 100 %.
+	Variants []*Variant `json:"variants,omitempty"`
+
+	// Overrides places requests regardless of weights; the first that applies wins. A killed variant gets nothing
+	// all the same.
+	Overrides []*Override `json:"overrides,omitempty"`
+
+	// Failback holds the limits that a canary must keep to. Default: an error rate of at most 5 % over 60 s.
+	Failback *Failback `json:"failback,omitempty"`
+
+	// KillResponse is the answer while the split is killed. Default: 503 with a sentence, to be tried again in 30 s.
+	KillResponse *KillResponse `json:"kill_response,omitempty"`
+
+	// ResponseHeader names a response header that tells the client the variant. Default: none.
+	ResponseHeader string `json:"response_header,omitempty"`
+
+	handlerState
+}
+
+// KeyFrom is a kind of place where a key can be found.
+type KeyFrom string
+
+// The places where a key can be found.
+const (
+	KeyHeader      KeyFrom = "header"      // a request header
+	KeyCookie      KeyFrom = "cookie"      // a cookie
+	KeyQuery       KeyFrom = "query"       // a parameter of the query string
+	KeyPlaceholder KeyFrom = "placeholder" // any Caddy placeholder
+	KeyClientIP    KeyFrom = "client_ip"   // the client's address, as the server's trusted_proxies find it
+)
+
+// KeySource is one place where a key can be found.
+type KeySource struct {
+	// From is header, cookie, query, placeholder or client_ip. Required.
+	From KeyFrom `json:"from"`
+
+	// Name is the header's, cookie's or parameter's name, or the placeholder with its braces. Required, except for
+	// client_ip, which has none. A header whose name contains "_" or "." is an error unless the server expects it
+	// (expected_underscore_headers, expected_dot_headers), for Caddy drops such headers before any handler runs.
+	Name string `json:"name,omitempty"`
+
+	// Trusted says that clients cannot set this key themselves, because something in front of the proxy, or a
+	// handler before this one, sets or verifies it. Overrides by user need a trusted key. Always true for
+	// {http.auth.user.*}, which only a successful authentication sets, and {http.reverse_proxy.header.*}, which
+	// only the answer to a forward_auth sets. Default: false.
+	Trusted bool `json:"trusted,omitempty"`
+}
+
+// The ways to treat a request without a key.
+const (
+	anonymousCookie = "cookie"
+	anonymousStable = "stable"
+)
+
+// Variant is one thing that traffic can go to.
+type Variant struct {
+	// Name is the variant's name, the same on every proxy of the fleet. Required. It matches
+	// [a-z0-9][a-z0-9_-]{0,62}.
+	Name string `json:"name"`
+
+	// Weight is the share of users that the variant begins with: a percentage with at most three decimals, such as
+	// "0.5%". It counts only while the store has no State for the split; after that, weights are changed at run
+	// time. Default: 0%.
+	Weight splitter.Weight `json:"weight"`
+
+	// Version declares the build behind the variant, such as an image digest. A new one begins a new epoch: a canary
+	// that failed may be tried again, and evidence starts afresh. Placeholders such as {env.DIGEST} and {file.PATH}
+	// are replaced at load. Default: not declared.
+	Version string `json:"version,omitempty"`
+
+	// HandlersRaw is the route of the variant, usually one reverse_proxy. Required.
+	HandlersRaw []json.RawMessage `json:"handle,omitempty" caddy:"namespace=http.handlers inline_key=handler"`
+
+	handler caddyhttp.MiddlewareHandler // the loaded route; set by prepare
+}
+
+// Override places requests on a variant regardless of weights: either listed users, or whatever a matcher matches.
+type Override struct {
+	// Variant names the variant to go to. Required.
+	Variant string `json:"variant"`
+
+	// Users lists keys; they count only when they come from a trusted source. Placeholders such as {env.TESTER} are
+	// replaced at load. Either this or match.
+	Users []string `json:"users,omitempty"`
+
+	// MatcherSetsRaw is what a request must match: all matchers of any one set. Either this or users.
+	MatcherSetsRaw caddyhttp.RawMatcherSets `json:"match,omitempty" caddy:"namespace=http.matchers"`
+
+	matchers caddyhttp.MatcherSets // the loaded matchers; set by prepare
+}
+
+// Failback holds the absolute limits of a canary, and says what happens after it broke one. A block that names no
+// limit has the default one, an error rate of at most 5 %; a block that names any has only those.
+type Failback struct {
+	// Off switches automatic failback off. Excludes everything else. Default: false.
+	Off bool `json:"off,omitempty"`
+
+	// Window is how far back evidence counts, 10 s to 1 h. Default: 60s.
+	Window health.Duration `json:"window,omitempty"`
+
+	// MinRequests is the least number of judged requests in the window; below it no limit is ever broken.
+	// Default: 20.
+	MinRequests int `json:"min_requests,omitempty"`
+
+	// MaxErrorRate is the greatest share of failures among judged requests, above 0 and below 1.
+	MaxErrorRate float64 `json:"max_error_rate,omitempty"`
+
+	// MaxMeanLatency is the greatest mean time to the end of the answer.
+	MaxMeanLatency health.Duration `json:"max_mean_latency,omitempty"`
+
+	// MaxLatency limits a quantile of the time to the end of the answer.
+	MaxLatency *health.QuantileLimit `json:"max_latency,omitempty"`
+
+	// MaxTTFT limits a quantile of the time to the first payload byte.
+	MaxTTFT *health.QuantileLimit `json:"max_ttft,omitempty"`
+
+	// Cooldown is how long after a failback the canary may not be increased without force; doubled each time until
+	// a promotion. Default: 15m.
+	Cooldown health.Duration `json:"cooldown,omitempty"`
+}
+
+// KillResponse is the answer of a split that is off. It passes by handle_errors, so that an error page cannot hide it.
+type KillResponse struct {
+	// Status is the HTTP status, 400 to 599. Default: 503.
+	Status int `json:"status,omitempty"`
+
+	// Body is sent as plain text. Default: "Service temporarily unavailable. Please try again later."
+	Body string `json:"body,omitempty"`
+
+	// RetryAfter is told to clients in the header Retry-After, in whole seconds. Default: 30s.
+	RetryAfter caddy.Duration `json:"retry_after,omitempty"`
+}

@@ -1,0 +1,153 @@
+package caddymodule
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/switchback-proxy/switchback/health"
+	"github.com/switchback-proxy/switchback/rollout"
+	"github.com/switchback-proxy/switchback/splitter"
+)
+
+// exchange is one request and its answer on their way through a variant: a response writer that notes what became of
+// them and changes no byte.
+type exchange struct {
+	caddyhttp.ResponseWriterWrapper // by value: Push, Unwrap; one allocation for all
+	health.Flight
+
+	handler  *Handler
+	request  *http.Request
+	client   context.Context // the request's own: done when the client left
+	view     *rollout.View
+	totals   *health.Totals
+	cookie   *http.Cookie
+	variant  string
+	status   int  // 0 until the answer has begun
+	refused  bool // a proxy answered 499 to a killed request; it was not let through
+	writeErr error
+}
+
+func newExchange(h *Handler, w http.ResponseWriter, r *http.Request) *exchange {
+	x := &exchange{handler: h, request: r, client: r.Context()}
+	x.ResponseWriter = w
+	x.Start = time.Now()
+	return x
+}
+
+// join decides, and enters the request among those in progress. If the State changed in between it decides again, so
+// that no kill can fall between the decision and the entry.
+func (x *exchange) join(p placement) splitter.Decision {
+	for {
+		x.view = x.handler.attached.View()
+		d := x.view.Table.Decide(p.Request)
+		if d.Variant < 0 {
+			return d
+		}
+		x.enter(d)
+		if x.handler.attached.View() == x.view {
+			return d
+		}
+		x.leave()
+	}
+}
+
+// enter registers the request with the variant decided on. Only what the bucket placed is evidence.
+func (x *exchange) enter(d splitter.Decision) {
+	x.variant = x.handler.Variants[d.Variant].Name
+	x.totals = x.view.Totals[d.Variant]
+	x.Flight.Window = nil
+	if d.Reason == splitter.ReasonSplit {
+		x.Flight.Window = x.view.Windows[d.Variant]
+	}
+	x.Flight.Variant = x.variant
+	if x.Flight.Cancel == nil {
+		ctx, cancel := context.WithCancelCause(x.client)
+		x.Flight.Cancel = cancel
+		*x.request = *x.request.WithContext(ctx)
+	}
+	x.flights().Add(&x.Flight)
+}
+
+func (x *exchange) leave() { x.flights().Remove(&x.Flight) }
+
+func (x *exchange) flights() *health.Flights { return &x.handler.attached.Split().Flights }
+
+// WriteHeader passes the status on. An interim one is not the answer.
+func (x *exchange) WriteHeader(status int) {
+	if x.refused || x.status == 0 && x.swallow(status) {
+		return
+	}
+	if x.status == 0 && (status >= 200 || status == http.StatusSwitchingProtocols) {
+		x.begin(status)
+	}
+	x.ResponseWriter.WriteHeader(status)
+}
+
+// swallow keeps a proxy from answering 499 to a request that was killed: it gets the kill response instead.
+func (x *exchange) swallow(status int) bool {
+	x.refused = status == statusClientClosed && x.killed()
+	return x.refused
+}
+
+// begin notes the answer's status and adds our own headers to it.
+func (x *exchange) begin(status int) {
+	x.status = status
+	if status == http.StatusSwitchingProtocols {
+		x.Upgrade()
+		x.Answer(time.Now())
+	}
+	if name := x.handler.ResponseHeader; name != "" {
+		x.Header().Set(name, x.variant)
+	}
+	if x.cookie != nil && !isCacheable(x.Header()) {
+		x.Header().Add("Set-Cookie", x.cookie.String())
+	}
+}
+
+// Write passes payload on.
+func (x *exchange) Write(p []byte) (int, error) {
+	if x.status == 0 {
+		x.WriteHeader(http.StatusOK)
+	}
+	if x.refused {
+		return len(p), nil
+	}
+	if len(p) > 0 {
+		x.Answer(time.Now())
+	}
+	n, err := x.ResponseWriter.Write(p)
+	if err != nil {
+		x.writeErr = err
+	}
+	return n, err
+}
+
+// ReadFrom passes payload on as the underlying writer likes best, such as sendfile.
+func (x *exchange) ReadFrom(r io.Reader) (int64, error) {
+	if x.status == 0 {
+		x.WriteHeader(http.StatusOK)
+	}
+	x.Answer(time.Now())
+	n, err := x.ResponseWriterWrapper.ReadFrom(r)
+	if err != nil && x.client.Err() != nil {
+		x.writeErr = err
+	}
+	return n, err
+}
+
+// FlushError begins the answer if it has not begun.
+func (x *exchange) FlushError() error {
+	if x.status == 0 {
+		x.WriteHeader(http.StatusOK)
+	}
+	return http.NewResponseController(x.ResponseWriter).Flush()
+}
+
+var (
+	_ http.ResponseWriter = (*exchange)(nil)
+	_ io.ReaderFrom       = (*exchange)(nil)
+)

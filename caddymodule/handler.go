@@ -1,0 +1,109 @@
+package caddymodule
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/switchback-proxy/switchback/rollout"
+	"github.com/switchback-proxy/switchback/splitter"
+)
+
+func init() { caddy.RegisterModule(Handler{}) }
+
+// handlerState is what a Handler has once it is provisioned.
+type handlerState struct {
+	app       *App
+	log       *zap.Logger
+	attached  *rollout.Attachment
+	overrides []compiledOverride
+	seen      seenNames
+}
+
+// compiledOverride is an Override ready to be asked on each request.
+type compiledOverride struct {
+	to       splitter.Override
+	users    map[string]struct{}
+	matchers caddyhttp.MatcherSets
+}
+
+// seenNames are the names by which a request's placement is seen from outside, made once.
+type seenNames struct {
+	variantPlaceholder, reasonPlaceholder, variable string
+}
+
+// CaddyModule returns the Caddy module information.
+func (Handler) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "http.handlers.traffic_split",
+		New: func() caddy.Module { return new(Handler) },
+	}
+}
+
+// Provision loads the variants and joins the split, which lives on through reloads.
+func (h *Handler) Provision(ctx caddy.Context) error {
+	if err := h.prepare(ctx); err != nil {
+		return err
+	}
+	h.log = ctx.Logger()
+	app, err := ctx.App("switchback")
+	if err != nil {
+		return fmt.Errorf("traffic_split %q: %w", h.Name, err)
+	}
+	h.app = app.(*App)
+	h.seen = seenNames{
+		variantPlaceholder: "http.traffic_split." + h.Name + ".variant",
+		reasonPlaceholder:  "http.traffic_split." + h.Name + ".reason",
+		variable:           "traffic_split_" + h.Name,
+	}
+	for _, o := range h.Overrides {
+		h.overrides = append(h.overrides, h.compile(o))
+	}
+	h.attached, err = h.app.controller.Attach(h.definition(), h.app)
+	return err
+}
+
+func (h *Handler) compile(o *Override) compiledOverride {
+	c := compiledOverride{to: splitter.OverrideTo(slices.Index(h.variantNames(), o.Variant)), matchers: o.matchers}
+	if len(o.Users) > 0 {
+		c.users = make(map[string]struct{}, len(o.Users))
+		for _, u := range o.Users {
+			c.users[u] = struct{}{}
+		}
+	}
+	return c
+}
+
+// Cleanup leaves the split. Requests of this generation may still run; what they touch lives on.
+func (h *Handler) Cleanup() error {
+	if h.attached != nil {
+		h.app.controller.Detach(h.attached)
+	}
+	return nil
+}
+
+// ServeHTTP places the request and watches its answer to the last byte.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.Handler) error {
+	who := h.place(r)
+	x := newExchange(h, w, r)
+	d := x.join(who)
+	h.show(r, d, x.view)
+	if d.Variant < 0 {
+		return h.refuse(w, r)
+	}
+	x.cookie = h.stickyCookie(r, who, x.view)
+	return x.serve(h.Variants[d.Variant].handler)
+}
+
+// noNext ends a variant's route: an answer that nobody gave is an empty one.
+var noNext = caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return nil })
+
+var (
+	_ caddy.Provisioner           = (*Handler)(nil)
+	_ caddy.CleanerUpper          = (*Handler)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)
+)

@@ -1,0 +1,115 @@
+package caddymodule
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+// headerFilter says which request headers a server lets through to its handlers. Caddy drops all whose names contain
+// "_" or ".", except those that it is told to expect; of those it drops the spelling with hyphens instead. The rules
+// are those of the HTTP server of Caddy v2.11.9 (modules/caddyhttp/server.go), which keeps them to itself.
+type headerFilter struct {
+	underscore, dot []string // what is expected: names, or prefixes that end in "*"
+}
+
+func filterOf(s *caddyhttp.Server) headerFilter {
+	if s == nil {
+		return headerFilter{}
+	}
+	return headerFilter{s.ExpectedUnderscoreHeaders, s.ExpectedDotHeaders}
+}
+
+// passes reports whether a header of that name, in canonical form, reaches the handlers.
+func (f headerFilter) passes(name string) bool {
+	hasUnderscore, hasDot := strings.Contains(name, "_"), strings.Contains(name, ".")
+	switch {
+	case hasUnderscore && hasDot:
+		return isExpected(name, f.underscore, "_", exactly) || isExpected(name, f.dot, ".", exactly)
+	case hasUnderscore:
+		return isExpected(name, f.underscore, "_", asSpelled)
+	case hasDot:
+		return isExpected(name, f.dot, ".", asSpelled)
+	}
+	return !isExpected(name, f.underscore, "_", hyphenated) && !isExpected(name, f.dot, ".", hyphenated)
+}
+
+// The ways to compare a name with what is expected.
+const (
+	exactly    = iota // names only, no prefixes
+	asSpelled         // names and prefixes
+	hyphenated        // names and prefixes with hyphens in place of the separator
+)
+
+func isExpected(name string, entries []string, separator string, how int) bool {
+	return slices.ContainsFunc(entries, func(entry string) bool {
+		prefix, isPrefix := strings.CutSuffix(entry, "*")
+		if how == hyphenated {
+			prefix = strings.ReplaceAll(prefix, separator, "-")
+		}
+		prefix = http.CanonicalHeaderKey(prefix)
+		return name == prefix && !isPrefix || isPrefix && how != exactly && strings.HasPrefix(name, prefix)
+	})
+}
+
+// checkHeaderKeys refuses keys in headers that the server drops: everybody would be anonymous.
+func (h *Handler) checkHeaderKeys(s *caddyhttp.Server) error {
+	for i, k := range h.Keys {
+		name := k.headerName()
+		if name != "" && !filterOf(s).passes(name) {
+			return droppedHeader(i, k)
+		}
+	}
+	return nil
+}
+
+func droppedHeader(i int, k KeySource) error {
+	if !strings.ContainsAny(k.headerName(), "_.") {
+		return wrong(item("keys", i)+".name", "key %q: the server drops this header, because it expects one of the "+
+			"same name with \"_\" or \".\" in place of hyphens", k)
+	}
+	return wrong(item("keys", i)+".name", "key %q: Caddy drops headers whose names contain \"_\" or \".\", so nobody "+
+		"would have this key; rename the header, or add it to the server's expected_underscore_headers or "+
+		"expected_dot_headers", k)
+}
+
+// loggedKeys lists the fields of the access log that print a key. The client's address is not among them: the log has
+// it with or without a split.
+func (h *Handler) loggedKeys(logs *caddyhttp.ServerLogConfig) []string {
+	if logs == nil {
+		return nil
+	}
+	var fields []string
+	for _, k := range h.Keys {
+		if field := k.logField(logs.ShouldLogCredentials); field != "" && !slices.Contains(fields, field) {
+			fields = append(fields, field)
+		}
+	}
+	return fields
+}
+
+// redacted lists the headers that the access log does not print, unless told to log credentials.
+var redacted = []string{"Authorization", "Cookie", "Proxy-Authorization", "Set-Cookie"}
+
+// logField returns the field of the access log that prints the key, or "".
+func (k KeySource) logField(credentials bool) string {
+	header := k.headerName()
+	switch {
+	case header != "" && (credentials || !slices.Contains(redacted, header)):
+		return "request>headers>" + header
+	case credentials && (k.From == KeyCookie || k.readsFrom("{http.request.cookie.")):
+		return "request>headers>Cookie"
+	case k.From == KeyQuery, k.readsFrom("{http.request.uri"), k.readsFrom("{http.request.orig_uri"):
+		return "request>uri"
+	case k.Name == "{http.auth.user.id}" && k.From == KeyPlaceholder:
+		return "user_id"
+	}
+	return ""
+}
+
+// readsFrom reports whether k is a placeholder that begins so.
+func (k KeySource) readsFrom(prefix string) bool {
+	return k.From == KeyPlaceholder && strings.HasPrefix(k.Name, prefix)
+}

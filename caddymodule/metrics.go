@@ -1,0 +1,132 @@
+package caddymodule
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/switchback-proxy/switchback/health"
+	"github.com/switchback-proxy/switchback/rollout"
+	"github.com/switchback-proxy/switchback/splitter"
+)
+
+// Metrics are read from the controllers when they are scraped, so they survive reloads, cost a request nothing, and
+// exist for splits and variants only: never for a user.
+var (
+	requestsDesc  = desc("requests_total", "Requests ended, by what they count as and why.", "split", "variant", "class", "cause")
+	retriesDesc   = desc("retries_total", "Further tries that the variants' reverse proxies made.", "split", "variant")
+	ttfbDesc      = desc("ttfb_seconds", "Time from a request's arrival to the first payload byte of its answer.", "split", "variant")
+	durationDesc  = desc("duration_seconds", "Time from a request's arrival to the end of its answer.", "split", "variant")
+	inFlightDesc  = desc("requests_in_flight", "Requests in progress.", "split", "variant")
+	weightDesc    = desc("weight_ratio", "The variant's share of users, 0 to 1.", "split", "variant")
+	killedDesc    = desc("killed", "1 if the kill switch of the variant, or of its split, is on.", "split", "variant")
+	revisionDesc  = desc("state_revision", "Revision of the state that this instance decides by; 0 without one.", "split")
+	epochDesc     = desc("state_epoch", "Epoch (number of the trial).", "split")
+	failbacksDesc = desc("failbacks_total", "Failbacks that this instance applied.", "split")
+	readyDesc     = desc("ready", "1 if this instance places requests as the fleet wants.", "split")
+	staleDesc     = prometheus.NewDesc("caddy_traffic_split_store_age_seconds",
+		"Time since the store last answered; -1 if it never has.", nil, nil)
+)
+
+// bounds are the upper bounds of the exported histograms, in seconds: answers of agents take milliseconds to minutes.
+var bounds = []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600}
+
+func desc(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc("caddy_traffic_split_"+name, help, labels, nil)
+}
+
+// collector reads all controllers of the process.
+type collector struct{}
+
+// registerMetrics puts the collector on a configuration's registry; each reload has its own.
+func registerMetrics(registry *prometheus.Registry) error {
+	err := registry.Register(collector{})
+	if errors.As(err, new(prometheus.AlreadyRegisteredError)) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("register the metrics: %w", err)
+	}
+	return nil
+}
+
+// Describe sends all descriptions.
+func (collector) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{requestsDesc, retriesDesc, ttfbDesc, durationDesc, inFlightDesc, weightDesc,
+		killedDesc, revisionDesc, epochDesc, failbacksDesc, readyDesc, staleDesc} {
+		ch <- d
+	}
+}
+
+// Collect sends the metrics of the controller that runs now.
+func (collector) Collect(ch chan<- prometheus.Metric) {
+	c := current.Load()
+	if c == nil {
+		return
+	}
+	age := -1.0
+	if d := c.StoreAge(); d >= 0 {
+		age = d.Seconds()
+	}
+	gauge(ch, staleDesc, age)
+	for _, name := range c.Splits() {
+		status, err := c.Status(name)
+		if err != nil {
+			continue // the split went away between the two calls
+		}
+		collectState(ch, name, status)
+		s := c.Split(name)
+		if s == nil {
+			continue
+		}
+		ch <- prometheus.MustNewConstMetric(failbacksDesc, prometheus.CounterValue, float64(s.Failbacks()), name)
+		s.Totals(func(variant string, t *health.Totals) { collectTotals(ch, name, variant, t.Snapshot()) })
+	}
+}
+
+func gauge(ch chan<- prometheus.Metric, d *prometheus.Desc, value float64, labels ...string) {
+	ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
+}
+
+func asNumber(on bool) float64 {
+	if on {
+		return 1
+	}
+	return 0
+}
+
+func collectState(ch chan<- prometheus.Metric, split string, status rollout.Status) {
+	var revision, epoch uint64
+	if status.State != nil {
+		revision, epoch = status.State.Revision, status.State.Epoch
+	}
+	gauge(ch, revisionDesc, float64(revision), split)
+	gauge(ch, epochDesc, float64(epoch), split)
+	gauge(ch, readyDesc, asNumber(status.Ready), split)
+	for _, v := range status.Variants {
+		gauge(ch, weightDesc, float64(v.Weight)/float64(splitter.Full), split, v.Name)
+		gauge(ch, killedDesc, asNumber(v.Killed), split, v.Name)
+		gauge(ch, inFlightDesc, float64(v.InFlight), split, v.Name)
+	}
+}
+
+func collectTotals(ch chan<- prometheus.Metric, split, variant string, t health.TotalsSnapshot) {
+	t.Counts.Each(func(class health.Class, cause health.Cause, n uint64) {
+		ch <- prometheus.MustNewConstMetric(requestsDesc, prometheus.CounterValue, float64(n),
+			split, variant, class.String(), cause.String())
+	})
+	ch <- prometheus.MustNewConstMetric(retriesDesc, prometheus.CounterValue, float64(t.Retries), split, variant)
+	histogram(ch, ttfbDesc, t.TTFB, t.TTFBSum, split, variant)
+	histogram(ch, durationDesc, t.Latency, t.LatencySum, split, variant)
+}
+
+func histogram(ch chan<- prometheus.Metric, d *prometheus.Desc, h health.Histogram, sum time.Duration, labels ...string) {
+	n := h.Count()
+	buckets := make(map[float64]uint64, len(bounds))
+	for _, b := range bounds {
+		buckets[b] = n - h.CountAbove(time.Duration(b*float64(time.Second)))
+	}
+	ch <- prometheus.MustNewConstHistogram(d, n, sum.Seconds(), buckets, labels...)
+}

@@ -1,0 +1,147 @@
+package caddymodule
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+)
+
+// What a killed split answers unless configured otherwise.
+const (
+	defaultKillStatus     = http.StatusServiceUnavailable
+	defaultKillBody       = "Service temporarily unavailable. Please try again later."
+	defaultKillRetryAfter = caddy.Duration(30 * time.Second)
+)
+
+// prepare makes a configuration usable: it replaces placeholders, fills in defaults, checks everything and loads the
+// variants' routes and the overrides' matchers. Afterwards Keys have canonical names and say of themselves whether
+// they are trusted, Anonymous, Stable and KillResponse are set, and every variant has its handler.
+func (h *Handler) prepare(ctx caddy.Context) error {
+	if err := h.load(ctx); err != nil {
+		return fmt.Errorf("traffic_split %q: %w", h.Name, err)
+	}
+	h.warnOfLoggedKeys(ctx)
+	return nil
+}
+
+func (h *Handler) load(ctx caddy.Context) error {
+	if err := h.expand(newExpander()); err != nil {
+		return err
+	}
+	if err := h.validate(expanded); err != nil {
+		return err
+	}
+	if err := h.checkHeaderKeys(serverOf(ctx)); err != nil {
+		return err
+	}
+	h.setDefaults()
+	if err := h.loadVariants(ctx); err != nil {
+		return err
+	}
+	return h.loadMatchers(ctx)
+}
+
+// expand replaces the placeholders of versions and users.
+func (h *Handler) expand(e expander) error {
+	fields := map[string]*string{}
+	for i, v := range h.Variants {
+		fields[item("variants", i)+".version"] = &v.Version
+	}
+	for i, o := range h.Overrides {
+		for j := range o.Users {
+			fields[item("overrides", i)+"."+item("users", j)] = &o.Users[j]
+		}
+	}
+	return e.all(fields)
+}
+
+func (h *Handler) setDefaults() {
+	h.Stable = h.stable()
+	if h.Anonymous == "" {
+		h.Anonymous = anonymousCookie
+	}
+	for i := range h.Keys {
+		k := &h.Keys[i]
+		k.Trusted = k.trusted()
+		if k.From == KeyHeader {
+			k.Name = http.CanonicalHeaderKey(k.Name)
+		}
+	}
+	if h.KillResponse == nil {
+		h.KillResponse = new(KillResponse)
+	}
+	h.KillResponse.setDefaults()
+}
+
+func (k *KillResponse) setDefaults() {
+	if k.Status == 0 {
+		k.Status = defaultKillStatus
+	}
+	if k.Body == "" {
+		k.Body = defaultKillBody
+	}
+	if k.RetryAfter == 0 {
+		k.RetryAfter = defaultKillRetryAfter
+	}
+}
+
+func (h *Handler) loadVariants(ctx caddy.Context) error {
+	for i, v := range h.Variants {
+		loaded, err := ctx.LoadModule(v, "HandlersRaw")
+		if err != nil {
+			return wrong(item("variants", i)+".handle", "variant %q: %w", v.Name, err)
+		}
+		modules := loaded.([]any)
+		handlers := make([]caddyhttp.MiddlewareHandler, len(modules))
+		for j, m := range modules {
+			handler, ok := m.(caddyhttp.MiddlewareHandler)
+			if !ok {
+				return wrong(item("variants", i)+".handle", "variant %q: module %T is not an HTTP handler", v.Name, m)
+			}
+			handlers[j] = handler
+		}
+		v.handler = newChain(handlers)
+	}
+	return nil
+}
+
+func (h *Handler) loadMatchers(ctx caddy.Context) error {
+	for i, o := range h.Overrides {
+		if len(o.MatcherSetsRaw) == 0 {
+			continue
+		}
+		loaded, err := ctx.LoadModule(o, "MatcherSetsRaw")
+		if err == nil {
+			err = o.matchers.FromInterface(loaded)
+		}
+		if err != nil {
+			return wrong(item("overrides", i)+".match", "override of %q: %w", o.Variant, err)
+		}
+	}
+	return nil
+}
+
+// serverOf returns the server whose routes are being loaded; nil if there is none, in a test.
+func serverOf(ctx caddy.Context) *caddyhttp.Server {
+	server, _ := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+	return server
+}
+
+// warnOfLoggedKeys warns if the server's access log would print a key. Whether its encoder filters the field cannot be
+// known here, so the warning says what to check.
+func (h *Handler) warnOfLoggedKeys(ctx caddy.Context) {
+	server := serverOf(ctx)
+	if server == nil {
+		return
+	}
+	if fields := h.loggedKeys(server.Logs); len(fields) > 0 {
+		ctx.Logger().Warn("the access log prints the key of a split, unless its format filters these fields",
+			zap.String("split", h.Name),
+			zap.Strings("fields", fields),
+			zap.String("fix", "log { format filter { "+fields[0]+" delete } }"))
+	}
+}
