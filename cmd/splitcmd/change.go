@@ -1,0 +1,196 @@
+package splitcmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/user"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/switchback-proxy/switchback/api/control"
+	"github.com/switchback-proxy/switchback/splitter"
+)
+
+// changeTimeout bounds a change, besides what it waits for the fleet.
+const changeTimeout = 20 * time.Second
+
+// terms are what every change may be given: who, why, on what condition and how patiently.
+type terms struct {
+	host    host
+	reason  string
+	actor   string
+	version string
+	wait    time.Duration
+}
+
+// addFlags adds the terms' flags to a command.
+func (t *terms) addFlags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVarP(&t.reason, "reason", "r", "", "why, for the audit log")
+	f.StringVar(&t.actor, "actor", "", "who asks, for the audit log (default: $USER@host)")
+	f.StringVar(&t.version, "if", "", "refuse unless the split is still at this revision, as `status` shows it: 12-c0ffee")
+	f.DurationVar(&t.wait, "wait", 2*time.Second, "how long to wait until every instance has applied it; 0 does not wait")
+}
+
+// claim returns who asks and why.
+func (t *terms) claim() control.Claim {
+	actor := t.actor
+	if actor == "" {
+		actor = t.host.whoAmI()
+	}
+	return control.Claim{Actor: actor, Reason: t.reason}
+}
+
+// options returns how the change is to be made.
+func (t *terms) options() ([]control.Option, error) {
+	options := []control.Option{control.Wait(t.wait)}
+	if t.version != "" {
+		v, err := control.ParseVersion(t.version)
+		if err != nil {
+			return nil, err
+		}
+		options = append(options, control.If(v))
+	}
+	return options, nil
+}
+
+// whoAmI returns user@host; behind sudo the user who called it.
+func (h host) whoAmI() string {
+	name := h.getenv("SUDO_USER")
+	if name == "" {
+		name = h.getenv("USER")
+	}
+	if u, err := user.Current(); err == nil && name == "" {
+		name = u.Username
+	}
+	if machine, err := os.Hostname(); err == nil {
+		name += "@" + machine
+	}
+	return name
+}
+
+// change asks for one change.
+type change func(ctx context.Context, s *session, args []string, by control.Claim, o []control.Option) (control.Change, error)
+
+// changes returns the function of a sub-command that changes a split, and gives the command the terms' flags.
+func (h host) changes(cmd *cobra.Command, do change) func(*cobra.Command, []string) error {
+	t := &terms{host: h}
+	t.addFlags(cmd)
+	return h.run(func(ctx context.Context, s *session, args []string) error {
+		options, err := t.options()
+		if err != nil {
+			return err
+		}
+		ctx, cancel := context.WithTimeout(ctx, changeTimeout+t.wait)
+		defer cancel()
+		answer, err := do(ctx, s, args, t.claim(), options)
+		if err != nil {
+			return err
+		}
+		if !s.json {
+			s.printChange(answer)
+		}
+		return confirmed(answer, t.wait)
+	})
+}
+
+// printChange says what a change did.
+func (s *session) printChange(c control.Change) {
+	text := shift(c.Event)
+	if text == "" {
+		text = c.Event.Kind
+	}
+	fmt.Fprintf(s.out, "%s  %s  %s\n", s.look.paint(printable(c.Split), strong), printable(text),
+		s.look.paint("revision "+printable(control.FormatVersion(c.Version)), subdued))
+	if c.Note != "" {
+		s.say("note", c.Note, doubt)
+	}
+	if c.Confirmation == nil {
+		return
+	}
+	colour := good
+	if !c.Confirmation.Complete() {
+		colour = bad
+	}
+	s.say("applied", c.Confirmation.Summary, colour)
+}
+
+// confirmed returns errUnconfirmed, with what is missing, unless every instance has applied the change or nobody
+// asked.
+func confirmed(c control.Change, wait time.Duration) error {
+	switch {
+	case c.Queued:
+		return fmt.Errorf("%w: the store does not have it yet", errUnconfirmed)
+	case wait <= 0:
+		return nil
+	case c.Confirmation == nil:
+		return errUnconfirmed
+	case !c.Confirmation.Complete():
+		return fmt.Errorf("%w: missing %s (they may still serve as before)", errUnconfirmed,
+			strings.Join(c.Confirmation.Missing, ", "))
+	}
+	return nil
+}
+
+func weightCommand(h host) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "weight <split> <variant>=<percent>...",
+		Short: "Changes shares; what the named variants leave or take is stable's",
+		Example: `  split weight assistant green=10% --reason "first tenth"
+  split weight assistant --from-file`,
+		Args: cobra.MinimumNArgs(1),
+	}
+	force := cmd.Flags().Bool("force", false, "increase the canary in spite of a cooldown")
+	fromFile := cmd.Flags().Bool("from-file", false, "take the weights of the proxy's configuration file")
+	cmd.RunE = h.changes(cmd, func(ctx context.Context, s *session, args []string, by control.Claim, o []control.Option) (control.Change, error) {
+		weights, err := parseWeights(args[1:])
+		if err != nil {
+			return control.Change{}, err
+		}
+		if *fromFile == (len(weights) > 0) {
+			return control.Change{}, errors.New("either weights (green=10%) or --from-file is needed")
+		}
+		r := control.WeightsRequest{Weights: weights, FromFile: *fromFile, Force: *force, Claim: by}
+		return s.client.SetWeights(ctx, args[0], r, o...)
+	})
+	return cmd
+}
+
+func killCommand(h host) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "kill <split> [<variant>]",
+		Short: "Turns a split or one variant off, for everybody, until revived",
+		Example: `  split kill assistant green --reason "leaks prompts"
+  split kill assistant --level cut`,
+		Args: cobra.RangeArgs(1, 2),
+	}
+	level := cmd.Flags().String("level", "requests", "requests: what is in flight finishes; cut: it ends at once")
+	all := cmd.Flags().Bool("all", false, "allow to name stable, which turns the whole split off")
+	cmd.RunE = h.changes(cmd, func(ctx context.Context, s *session, args []string, by control.Claim, o []control.Option) (control.Change, error) {
+		var l splitter.KillLevel
+		if err := l.UnmarshalText([]byte(*level)); err != nil {
+			return control.Change{}, err
+		}
+		r := control.KillRequest{Variant: second(args), Level: l, All: *all, Claim: by}
+		return s.client.Kill(ctx, args[0], r, o...)
+	})
+	return cmd
+}
+
+func reviveCommand(h host) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "revive <split> [<variant>]",
+		Short: "Lifts kills: by id, of one variant, or all of a split",
+		Args:  cobra.RangeArgs(1, 2),
+	}
+	ids := cmd.Flags().StringSlice("id", nil, "lift the kills with these ids only")
+	cmd.RunE = h.changes(cmd, func(ctx context.Context, s *session, args []string, by control.Claim, o []control.Option) (control.Change, error) {
+		r := control.ReviveRequest{IDs: *ids, Variant: second(args), Claim: by}
+		return s.client.Revive(ctx, args[0], r, o...)
+	})
+	return cmd
+}

@@ -1,0 +1,23 @@
+// Package splitcmd adds the command `split` to Caddy's command line: a thin face over api/control that shows what a
+// fleet does and changes it. Importing the package registers the command; it has nothing else to offer. Programs use
+// the client of api/control instead.
+//
+//	split list
+//	split status    assistant [--watch]
+//	split weight    assistant green=10% --reason "first tenth"
+//	split kill      assistant green --level cut --reason "leaks prompts"
+//	split revive    assistant green
+//	split events    assistant
+//	split instances
+//	split rename    assistant blue=blue2
+//	split adopt     assistant --config Caddyfile
+//	split policy apply assistant
+//
+// A change waits until every instance of the fleet has applied it (--wait), and the exit code says what became of it:
+//
+//	0  done; for a change: applied by every instance
+//	1  the call is wrong, or something else failed
+//	2  refused: in cooldown, against a precondition, or not allowed as things are; nothing was changed
+//	3  done, but not confirmed by every instance: what is missing is named
+//	4  the proxy or its store cannot be reached; nothing was changed
+package splitcmd

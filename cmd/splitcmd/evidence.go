@@ -1,0 +1,57 @@
+package splitcmd
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/switchback-proxy/switchback/health"
+)
+
+// evidenceHeader names the columns that evidenceCells fills.
+var evidenceHeader = []string{"REQUESTS", "ERRORS", "MEAN", "P95", "TTFT P95", "EXCLUDED"}
+
+// evidenceCells shows a variant's evidence of the window. Without requests there is nothing to show, which is not the
+// same as zero errors.
+func evidenceCells(s health.Summary) []cell {
+	var excluded uint64
+	for _, n := range s.Excluded {
+		excluded += n
+	}
+	row := []cell{{strconv.FormatUint(s.Requests, 10), plain}, {"-", plain}}
+	if s.Requests > 0 {
+		row[1] = errorRate(s)
+	}
+	for _, d := range []health.Duration{s.MeanLatency, s.Latency.P95, s.TTFB.P95} {
+		row = append(row, cell{orUnknown(d), plain})
+	}
+	return append(row, cell{strconv.FormatUint(excluded, 10), plain})
+}
+
+// errorRate shows the share of failures, and how many there are.
+func errorRate(s health.Summary) cell {
+	if s.Failures == 0 {
+		return cell{"0%", plain}
+	}
+	return cell{fmt.Sprintf("%.3g%% (%d)", s.ErrorRate*100, s.Failures), doubt}
+}
+
+// orUnknown shows a duration, or a dash for one that nothing is known of.
+func orUnknown(d health.Duration) string {
+	if d == 0 {
+		return "-"
+	}
+	return duration(time.Duration(d))
+}
+
+// verdict says a verdict in words, in the colour of what it means.
+func verdict(v health.Verdict) (string, colour) {
+	c := doubt
+	switch v.Result {
+	case health.Pass:
+		c = good
+	case health.Fail:
+		c = bad
+	}
+	return v.Result.String() + ": " + v.Reason, c
+}

@@ -1,0 +1,102 @@
+package splitcmd
+
+import (
+	"errors"
+	"io/fs"
+	"net/http"
+
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/spf13/cobra"
+
+	"github.com/switchback-proxy/switchback/api/control"
+)
+
+// The exit codes; the package comment and the command's help explain them.
+const (
+	exitOK          = 0
+	exitError       = 1
+	exitRefused     = 2
+	exitUnconfirmed = 3
+	exitUnreachable = 4
+)
+
+// exitHelp is the part of the command's help that explains the exit codes.
+const exitHelp = `Exit codes:
+  0  done; for a change: applied by every instance
+  1  the call is wrong, or something else failed
+  2  refused: in cooldown, against a precondition, or not allowed as things
+     are; nothing was changed
+  3  done, but not confirmed by every instance: what is missing is named
+  4  the proxy or its store cannot be reached; nothing was changed`
+
+// errUnconfirmed means that a change was made and that not every instance is known to have applied it.
+var errUnconfirmed = errors.New("not confirmed by every instance")
+
+// exitCode returns the exit code that an error stands for.
+func exitCode(err error) int {
+	if err == nil {
+		return exitOK
+	}
+	if errors.Is(err, errUnconfirmed) {
+		return exitUnconfirmed
+	}
+	if errors.Is(err, control.ErrUnreachable) {
+		return exitUnreachable
+	}
+	p, ok := errors.AsType[*control.Problem](err)
+	if !ok {
+		return exitError
+	}
+	switch p.Status {
+	case http.StatusConflict, http.StatusPreconditionFailed:
+		return exitRefused
+	case http.StatusServiceUnavailable, http.StatusBadGateway, http.StatusGatewayTimeout:
+		return exitUnreachable
+	}
+	return exitError
+}
+
+// hint returns what to do about an error, or "" if its text says it all.
+func hint(err error) string {
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return "the control socket is open to its owner and group: call as one of them, or with sudo"
+	case errors.Is(err, control.ErrUnreachable):
+		return "is the proxy running? Name its admin address with --address (localhost:2019, unix//run/switchback/admin.sock),\n" +
+			"in the variable CADDY_ADMIN, or name its configuration with --config"
+	}
+	p, ok := errors.AsType[*control.Problem](err)
+	if !ok {
+		return ""
+	}
+	return problemHint(p)
+}
+
+// problemHint returns what to do about what the API refused.
+func problemHint(p *control.Problem) string {
+	switch {
+	case p.Kind() == "unknown-split":
+		return "`split list` shows the splits that there are"
+	case p.Kind() == "cooldown":
+		return "wait until the cooldown is over, or repeat with --force"
+	case p.Kind() == "stale":
+		return "somebody changed it meanwhile: look at `split status`, then decide again"
+	case p.Kind() == "unavailable":
+		return "nothing was changed; traffic goes on as it was. A kill works without the store"
+	case p.Kind() == "" && p.Status == http.StatusNotFound:
+		return "something answers there, but not Switchback's control API: is it the right --address, and is a traffic_split configured?"
+	case p.Kind() == "" && p.Status == http.StatusForbidden:
+		return "Caddy's admin endpoint refused the call: is the address among its `origins`?"
+	}
+	return ""
+}
+
+// caddyExit ends a cobra command with a code, the way Caddy's main understands it.
+func caddyExit(cmd *cobra.Command, code int) error {
+	cmd.SilenceErrors = true // printed already, with a hint
+	if code == exitError {
+		return errors.New("failed")
+	}
+	run := caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) { return code, nil })
+	return run(cmd, nil)
+}

@@ -1,0 +1,99 @@
+package splitcmd
+
+import (
+	"encoding/json"
+	"fmt"
+
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/spf13/cobra"
+
+	"github.com/switchback-proxy/switchback/api/control"
+	"github.com/switchback-proxy/switchback/splitter"
+)
+
+// adoption returns what to adopt: what the file of --config says of the split, or, without one, an empty request,
+// which means the answering proxy's own file.
+func adoption(cmd *cobra.Command, split string) (control.AdoptRequest, error) {
+	f := cmd.Flags()
+	config, err := f.GetString("config")
+	if err != nil || config == "" {
+		return control.AdoptRequest{}, err
+	}
+	adapter, err := f.GetString("adapter")
+	if err != nil {
+		return control.AdoptRequest{}, err
+	}
+	loaded, _, _, err := caddycmd.LoadConfig(config, adapter)
+	if err != nil {
+		return control.AdoptRequest{}, fmt.Errorf("reading %q: %w", config, err)
+	}
+	r, found, err := findSplit(loaded, split)
+	if err != nil {
+		return r, fmt.Errorf("reading %q: %w", config, err)
+	}
+	if !found {
+		return r, fmt.Errorf("%q has no traffic_split %q", config, split)
+	}
+	return r, nil
+}
+
+// handler is what a traffic_split's JSON says of roles and weights.
+type handler struct {
+	Handler  string `json:"handler"`
+	Name     string `json:"name"`
+	Stable   string `json:"stable"`
+	Canary   string `json:"canary"`
+	Variants []struct {
+		Name   string         `json:"name"`
+		Weight splitter.Weight `json:"weight"`
+	} `json:"variants"`
+}
+
+// findSplit looks for a split's handler anywhere in a Caddy configuration: it may be nested in routes of any depth,
+// and in modules that this program does not know. A split in two sites agrees in roles and weights, so the first
+// found will do.
+func findSplit(config json.RawMessage, split string) (control.AdoptRequest, bool, error) {
+	var list []json.RawMessage
+	if json.Unmarshal(config, &list) == nil {
+		return findIn(list, split)
+	}
+	var object map[string]json.RawMessage
+	if json.Unmarshal(config, &object) != nil {
+		return control.AdoptRequest{}, false, nil
+	}
+	var h handler
+	if string(object["handler"]) == `"traffic_split"` {
+		if err := json.Unmarshal(config, &h); err != nil {
+			return control.AdoptRequest{}, false, err
+		}
+		if h.Name == split {
+			return h.adoption(), true, nil
+		}
+	}
+	for _, value := range object {
+		list = append(list, value)
+	}
+	return findIn(list, split)
+}
+
+func findIn(values []json.RawMessage, split string) (control.AdoptRequest, bool, error) {
+	for _, v := range values {
+		if r, found, err := findSplit(v, split); found || err != nil {
+			return r, found, err
+		}
+	}
+	return control.AdoptRequest{}, false, nil
+}
+
+// adoption returns the request that makes the fleet's state say what the handler says. A file that names one variant
+// alone need not call it stable.
+func (h handler) adoption() control.AdoptRequest {
+	r := control.AdoptRequest{Stable: h.Stable, Canary: h.Canary, Weights: map[string]splitter.Weight{}}
+	for _, v := range h.Variants {
+		r.Weights[v.Name] = v.Weight
+	}
+	if r.Stable == "" && len(h.Variants) == 1 {
+		r.Stable = h.Variants[0].Name
+	}
+	return r
+}

@@ -1,0 +1,196 @@
+package splitcmd
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/switchback-proxy/switchback/api/control"
+)
+
+// readTimeout bounds a call that only reads.
+const readTimeout = 10 * time.Second
+
+// watchEvery is how often --watch looks again.
+const watchEvery = time.Second
+
+func listCommand(h host) *cobra.Command {
+	return &cobra.Command{
+		Use:   "list",
+		Short: "Lists the splits with their variants and shares",
+		Args:  cobra.NoArgs,
+		RunE: h.run(func(ctx context.Context, s *session, _ []string) error {
+			ctx, cancel := context.WithTimeout(ctx, readTimeout)
+			defer cancel()
+			list, err := s.client.List(ctx)
+			if err != nil || s.json {
+				return err
+			}
+			s.printList(list)
+			return nil
+		}),
+	}
+}
+
+func statusCommand(h host) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "status <split>",
+		Short: "Shows a split: shares, evidence, verdict, kills and what does not agree",
+		Args:  cobra.ExactArgs(1),
+	}
+	watch := cmd.Flags().BoolP("watch", "w", false, "show it again every second, until interrupted")
+	cmd.RunE = h.run(func(ctx context.Context, s *session, args []string) error {
+		if *watch {
+			return s.watch(ctx, args[0])
+		}
+		return s.status(ctx, args[0])
+	})
+	return cmd
+}
+
+// status shows a split once.
+func (s *session) status(ctx context.Context, split string) error {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	status, err := s.client.Status(ctx, split)
+	if err != nil || s.json {
+		return err
+	}
+	s.printStatus(status)
+	return nil
+}
+
+// watch shows a split every second until ctx ends. A proxy that is away for a moment does not end it, as that is when
+// one wants to look.
+func (s *session) watch(ctx context.Context, split string) error {
+	ticker := time.NewTicker(watchEvery)
+	defer ticker.Stop()
+	for {
+		if s.look.colours {
+			fmt.Fprint(s.out, "\x1b[H\x1b[2J") // home, clear
+		}
+		if err := s.status(ctx, split); err != nil {
+			if exitCode(err) != exitUnreachable {
+				return err
+			}
+			fmt.Fprintln(s.out, printable(err.Error()))
+		}
+		if !s.json {
+			fmt.Fprintln(s.out)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+	}
+}
+
+func eventsCommand(h host) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "events <split>",
+		Short: "Shows a split's audit log, newest first",
+		Args:  cobra.ExactArgs(1),
+	}
+	limit := cmd.Flags().IntP("limit", "n", 20, "how many events to show")
+	cmd.RunE = h.run(func(ctx context.Context, s *session, args []string) error {
+		ctx, cancel := context.WithTimeout(ctx, readTimeout)
+		defer cancel()
+		events, err := s.client.Events(ctx, args[0], *limit)
+		if err != nil || s.json {
+			return err
+		}
+		s.printEvents(events)
+		return nil
+	})
+	return cmd
+}
+
+func instancesCommand(h host) *cobra.Command {
+	return &cobra.Command{
+		Use:   "instances",
+		Short: "Lists the fleet's instances and what they have applied",
+		Args:  cobra.NoArgs,
+		RunE: h.run(func(ctx context.Context, s *session, _ []string) error {
+			ctx, cancel := context.WithTimeout(ctx, readTimeout)
+			defer cancel()
+			instances, err := s.client.Instances(ctx)
+			if err != nil || s.json {
+				return err
+			}
+			s.printInstances(instances)
+			return nil
+		}),
+	}
+}
+
+// printJSON prints an answer's body, indented; one that is no JSON is left to the error's text.
+func (s *session) printJSON(body []byte) {
+	var indented bytes.Buffer
+	if json.Indent(&indented, bytes.TrimSpace(body), "", "  ") == nil {
+		fmt.Fprintln(s.out, indented.String())
+	}
+}
+
+func (s *session) printList(list control.List) {
+	t := table{header: []string{"SPLIT", "PHASE", "SHARES", "KILLED", "REVISION", "READY"}}
+	for _, split := range list.Splits {
+		var shares []string
+		for _, v := range split.Variants {
+			shares = append(shares, v.Name+" "+v.Weight.String())
+		}
+		t.add(cell{split.Split, strong}, phase(split.Progress), cell{strings.Join(shares, ", "), plain},
+			killedCell(split), cell{control.FormatVersion(split.Version), subdued}, yesNo(split.Ready, bad))
+	}
+	if len(list.Splits) == 0 {
+		fmt.Fprintln(s.out, "this proxy has no traffic_split")
+		return
+	}
+	t.print(s.out, s.look, "")
+}
+
+func (s *session) printEvents(events control.Events) {
+	t := table{header: []string{"TIME", "EVENT", "BY", "VIA", "CHANGE", "REASON"}}
+	for _, e := range events.Events {
+		t.add(cell{s.look.time(e.At), subdued}, cell{e.Kind, eventColour(e.Kind)}, cell{orDash(e.Actor), plain},
+			cell{orDash(e.Via), plain}, cell{orDash(shift(e)), plain}, cell{orDash(e.Reason), plain})
+	}
+	if len(events.Events) == 0 {
+		fmt.Fprintf(s.out, "no events of %s yet\n", printable(events.Split))
+		return
+	}
+	t.print(s.out, s.look, "")
+}
+
+func (s *session) printInstances(list control.Instances) {
+	t := table{header: []string{"INSTANCE", "BOOT", "RELEASE", "STARTED", "SEEN", "STATE"}}
+	for _, i := range list.Instances {
+		t.add(cell{i.Name, strong}, cell{i.Boot, subdued}, cell{orDash(i.Release), plain},
+			cell{s.look.time(i.Started), subdued}, cell{duration(time.Duration(i.Unseen)) + " ago", plain}, stateOf(i))
+	}
+	t.print(s.out, s.look, "")
+}
+
+// stateOf says in words how an instance is.
+func stateOf(i control.Instance) cell {
+	var says []string
+	c := good
+	if len(i.Behind) > 0 {
+		says, c = append(says, "behind in "+strings.Join(i.Behind, ", ")), doubt
+	}
+	if i.Duplicate {
+		says, c = append(says, "another has the same name"), doubt
+	}
+	if i.Silent {
+		says, c = append(says, "silent, may still serve"), bad
+	}
+	if len(says) == 0 {
+		return cell{"up to date", c}
+	}
+	return cell{strings.Join(says, "; "), c}
+}

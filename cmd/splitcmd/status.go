@@ -1,0 +1,138 @@
+package splitcmd
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/switchback-proxy/switchback/api/control"
+	"github.com/switchback-proxy/switchback/splitter"
+)
+
+// printStatus shows all of a split, the most urgent first.
+func (s *session) printStatus(status control.Status) {
+	s.printHead(status)
+	s.printKills(status)
+	s.printVariants(status)
+	s.printVerdict(status)
+	s.printStore(status)
+	for _, note := range status.Notes {
+		s.say("note", note, doubt)
+	}
+	s.printChanged(status)
+}
+
+// say prints one labelled line.
+func (s *session) say(label, text string, c colour) {
+	fmt.Fprintf(s.out, "%s  %s\n", s.look.paint(fmt.Sprintf("%-8s", label), subdued), s.look.paint(printable(text), c))
+}
+
+func (s *session) printHead(status control.Status) {
+	p := phase(status.Progress)
+	fmt.Fprintf(s.out, "%s  %s  epoch %d  %s\n", s.look.paint(printable(status.Split), strong),
+		s.look.paint(p.text, p.colour), status.Epoch, s.look.paint("revision "+printable(control.FormatVersion(status.Version)), subdued))
+	if status.Progress.Why != "" {
+		s.say("phase", status.Progress.Why+", since "+s.look.time(status.Progress.Since), plain)
+	}
+	if !status.Ready {
+		s.say("ready", "no: this instance does not serve what the fleet has decided", bad)
+	}
+	if !status.Cooldown.Until.IsZero() {
+		s.say("cooldown", fmt.Sprintf("until %s, after %d failbacks since the last promotion",
+			s.look.time(status.Cooldown.Until), status.Cooldown.Failbacks), doubt)
+	}
+}
+
+func (s *session) printKills(status control.Status) {
+	for _, k := range status.Kills {
+		what := cmp.Or(k.Variant, "the whole split")
+		s.say("killed", fmt.Sprintf("%s (%s, %s) by %s at %s: %s", what, k.Level, k.ID,
+			orDash(k.Actor), s.look.time(k.At), orDash(k.Reason)), bad)
+	}
+}
+
+func (s *session) printVariants(status control.Status) {
+	t := table{header: append([]string{"VARIANT", "ROLE", "SHARE"}, append(evidenceHeader, "IN FLIGHT", "REMARKS")...)}
+	for _, v := range status.Variants {
+		row := []cell{{v.Name, strong}, {orDash(v.Role), plain}, {v.Weight.String(), plain}}
+		row = append(row, evidenceCells(v.Summary)...)
+		row = append(row, cell{strconv.Itoa(v.InFlight), plain}, remarks(v))
+		t.add(row...)
+	}
+	fmt.Fprintln(s.out)
+	t.print(s.out, s.look, "  ")
+	fmt.Fprintln(s.out)
+}
+
+// remarks says what is unusual about a variant.
+func remarks(v control.Variant) cell {
+	switch {
+	case v.Killed:
+		return cell{"killed", bad}
+	case !v.Known:
+		return cell{"not in this instance's file: stable serves it", doubt}
+	case v.FileSays != v.Weight:
+		return cell{"file says " + v.FileSays.String(), subdued}
+	}
+	return cell{}
+}
+
+func (s *session) printVerdict(status control.Status) {
+	if status.Verdict == nil {
+		s.say("verdict", "none: nothing is judged", subdued)
+		return
+	}
+	text, c := verdict(*status.Verdict)
+	s.say("verdict", text+" ("+plural(status.JudgedInstances, "instance")+")", c)
+}
+
+func (s *session) printStore(status control.Status) {
+	d := status.Store
+	text, c := strings.TrimSpace(d.Kind+" "+d.Address), plain
+	switch {
+	case d.Age == nil:
+		text, c = text+", has never answered", bad
+	default:
+		text += ", answered " + duration(time.Duration(*d.Age)) + " ago"
+	}
+	if d.Error != "" {
+		text, c = text+"; unavailable: "+d.Error, bad
+	}
+	if d.Warning != "" {
+		text, c = text+"; "+d.Warning, doubt
+	}
+	s.say("store", text, c)
+}
+
+func (s *session) printChanged(status control.Status) {
+	ch := status.Changed
+	text := fmt.Sprintf("%s by %s at %s", ch.Kind, orDash(ch.Actor), s.look.time(ch.At))
+	if ch.Reason != "" {
+		text += ": " + ch.Reason
+	}
+	s.say("changed", text, plain)
+}
+
+// plural returns "1 instance" or "2 instances".
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// orDash returns s, or a dash for nothing.
+func orDash(s string) string { return cmp.Or(s, "-") }
+
+// shares returns weights as text, by name.
+func shares(weights map[string]splitter.Weight) string {
+	var parts []string
+	for _, name := range slices.Sorted(maps.Keys(weights)) {
+		parts = append(parts, name+" "+weights[name].String())
+	}
+	return strings.Join(parts, ", ")
+}
