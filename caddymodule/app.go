@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"path/filepath"
+	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -91,10 +92,9 @@ func (a *App) identity() (string, error) {
 
 func (a *App) newShared() (*shared, error) {
 	s := new(shared)
-	_, release := caddy.Version()
 	s.controller = rollout.New(rollout.Options{
 		Instance:        a.Instance,
-		Release:         release,
+		Release:         release(),
 		Open:            a.opener(),
 		Memory:          a.memory(),
 		StableWhenStale: a.OnStale == onStaleStable,
@@ -104,6 +104,24 @@ func (a *App) newShared() (*shared, error) {
 		Log:             caddy.Log().Named("switchback"),
 	})
 	return s, nil
+}
+
+// release is this module's version, whether it was built as a program of its own or into somebody else's Caddy.
+func release() string {
+	const path = "github.com/switchback-proxy/switchback"
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	if info.Main.Path == path {
+		return info.Main.Version
+	}
+	for _, dep := range info.Deps {
+		if dep.Path == path {
+			return dep.Version
+		}
+	}
+	return "unknown"
 }
 
 // opener returns what opens the configured store, which is done at the start only.

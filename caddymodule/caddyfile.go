@@ -12,7 +12,7 @@ import (
 
 func init() {
 	httpcaddyfile.RegisterGlobalOption(globalOption, parseApp)
-	httpcaddyfile.RegisterHandlerDirective(splitDirective, parseSplit)
+	httpcaddyfile.RegisterDirective(splitDirective, parseSplitRoute)
 	httpcaddyfile.RegisterDirectiveOrder(splitDirective, httpcaddyfile.Before, "reverse_proxy")
 }
 
@@ -78,8 +78,8 @@ func text(field *string, what string) subDirective {
 	})
 }
 
-// flag is a sub-directive without arguments.
-func flag(field *bool) subDirective {
+// toggle is a sub-directive without arguments.
+func toggle(field *bool) subDirective {
 	return once(func(*caddyfile.Dispenser) error {
 		*field = true
 		return nil

@@ -5,10 +5,9 @@ import (
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// parseSplit parses the directive. Syntax:
+// parseSplitRoute parses the directive. Syntax:
 //
 //	traffic_split [<matcher>] <name> {
 //	    key header|cookie|query <name> [trusted]
@@ -53,8 +52,21 @@ import (
 //
 // key and override may be repeated; sources and overrides are asked in the order in which they stand. In an override,
 // users and match are alternatives: either is enough.
-func parseSplit(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+func parseSplitRoute(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
 	h.Next() // the directive's name
+	matcher, err := h.ExtractMatcherSet()
+	if err != nil {
+		return nil, h.Errf("%s: matcher %q is not defined in this site", splitDirective, h.Val())
+	}
+	split, err := parseSplit(h)
+	if err != nil {
+		return nil, err
+	}
+	return h.NewRoute(matcher, split), nil
+}
+
+func parseSplit(h httpcaddyfile.Helper) (*Handler, error) {
+	h.Next() // the directive's name, once more: looking for a matcher ended in a reset
 	p := &splitParser{Helper: h, split: new(Handler), at: positions{}}
 	p.at.mark("", h.Dispenser)
 	name, err := parseArg(h.Dispenser, "a name: traffic_split <name> { ... }")

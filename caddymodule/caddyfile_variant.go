@@ -151,14 +151,17 @@ func (p *splitParser) parseHandle(variant string, block caddyfile.Segment) ([]js
 	return []json.RawMessage{caddyconfig.JSONModuleObject(subroute, "handler", "subroute", nil)}, nil
 }
 
-// flatten returns the handlers of a subroute that runs them all for every request.
+// flatten returns the handlers of a subroute that runs them all for every request. A group of one route excludes
+// nothing: Caddy puts each rewrite into one.
 func flatten(s *caddyhttp.Subroute) ([]json.RawMessage, bool) {
 	var handlers []json.RawMessage
+	groups := map[string]bool{"": false}
 	for i, route := range s.Routes {
 		isLast := i == len(s.Routes)-1
-		if len(route.MatcherSetsRaw) > 0 || route.Group != "" || route.Terminal && !isLast {
+		if len(route.MatcherSetsRaw) > 0 || groups[route.Group] || route.Terminal && !isLast {
 			return nil, false
 		}
+		groups[route.Group] = route.Group != ""
 		handlers = append(handlers, route.HandlersRaw...)
 	}
 	return handlers, s.Errors == nil

@@ -88,7 +88,9 @@ func (k KeySource) validate() error {
 			return wrong("name", "key %q: the name of the query parameter is missing", k)
 		}
 	case KeyPlaceholder:
-		return k.validatePlaceholder()
+		if err := k.validatePlaceholder(); err != nil {
+			return err
+		}
 	case KeyClientIP:
 		if k.Name != "" || k.Trusted {
 			return wrong("", "key %q: client_ip takes neither a name nor trusted; to place by network use match", k)

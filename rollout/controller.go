@@ -128,14 +128,17 @@ func (c *Controller) Start() error {
 // Close says goodbye to the fleet, stops all work and closes the store.
 func (c *Controller) Close() error {
 	c.mu.Lock()
-	st, stop := c.store, c.stop
-	c.store, c.running = nil, false
+	st, stop, running := c.store, c.stop, c.running
+	c.running = false
 	c.mu.Unlock()
-	if st == nil {
+	if !running {
 		return nil
 	}
 	stop()
-	c.loops.Wait()
+	c.loops.Wait() // they use the store until then
+	c.mu.Lock()
+	c.store = nil
+	c.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), storeTimeout/2)
 	defer cancel()
 	if err := st.Leave(ctx, c.id); err != nil {

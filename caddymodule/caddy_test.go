@@ -1,0 +1,137 @@
+package caddymodule
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	_ "github.com/caddyserver/caddy/v2/modules/standard"
+
+	"github.com/switchback-proxy/switchback/health"
+	"github.com/switchback-proxy/switchback/rollout"
+)
+
+// proxy is a Caddy in this process, with one site on a unix socket. Caddy's configuration is the process's, so there
+// is one at a time.
+type proxy struct {
+	t       *testing.T
+	folder  string
+	globals string
+	client  *http.Client
+}
+
+// startProxy runs a Caddy whose site has the given directives.
+func startProxy(t *testing.T, site string) *proxy {
+	t.Helper()
+	return startProxyWith(t, "", site)
+}
+
+// startProxyWith also takes global options.
+func startProxyWith(t *testing.T, globals, site string) *proxy {
+	t.Helper()
+	folder, err := os.MkdirTemp("", "sb") // t.TempDir is too long for a unix socket
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &proxy{t: t, folder: folder, globals: globals}
+	p.client = &http.Client{Transport: &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", p.socket())
+		},
+	}}
+	t.Cleanup(func() {
+		p.client.CloseIdleConnections()
+		if err := caddy.Stop(); err != nil {
+			t.Errorf("stop Caddy: %v", err)
+		}
+		if err := os.RemoveAll(folder); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := p.load(site); err != nil {
+		t.Fatalf("load: %v", err)
+	}
+	return p
+}
+
+func (p *proxy) socket() string { return filepath.Join(p.folder, "http.sock") }
+
+// load loads a configuration, as a reload does.
+func (p *proxy) load(site string) error {
+	text := fmt.Sprintf(`{
+		admin off
+		persist_config off
+		auto_https off
+		storage file_system %s
+		grace_period 100ms
+		log {
+			level ERROR
+		}
+		switchback {
+			instance test
+			store embedded %s
+		}
+		%s
+	}
+	http:// {
+		bind unix/%s
+		%s
+	}`, p.folder, p.folder, p.globals, p.socket(), site)
+	adapter := caddyfile.Adapter{ServerType: httpcaddyfile.ServerType{}}
+	config, warnings, err := adapter.Adapt([]byte(text), map[string]any{"filename": "Caddyfile"})
+	if err != nil {
+		return fmt.Errorf("adapt: %w", err)
+	}
+	for _, w := range warnings {
+		p.t.Logf("warning: %v", w)
+	}
+	return caddy.Load(config, true)
+}
+
+// get sends a request as a user and returns the answer, whose body the caller closes.
+func (p *proxy) get(user string) (*http.Response, error) {
+	return p.do(context.Background(), user)
+}
+
+func (p *proxy) do(ctx context.Context, user string) (*http.Response, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://agent.test/", http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	if user != "" {
+		r.Header.Set("X-User-ID", user)
+	}
+	return p.client.Do(r)
+}
+
+// controller is the one that runs now.
+func (p *proxy) controller() *rollout.Controller { return current.Load() }
+
+// counts adds up a split's outcomes, over all variants.
+func (p *proxy) counts(split string) (c health.Counts) {
+	p.controller().Split(split).Totals(func(_ string, t *health.Totals) {
+		snapshot := t.Snapshot()
+		snapshot.Counts.Each(func(class health.Class, cause health.Cause, n uint64) { c[class][cause] += n })
+	})
+	return c
+}
+
+// eventually polls until ok, or fails the test after a generous time.
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
+		if ok() {
+			return
+		}
+	}
+	t.Fatalf("%s: not within 30 s", what)
+}

@@ -1,0 +1,76 @@
+package caddymodule
+
+import (
+	"math"
+	"testing"
+)
+
+func TestParseShare(t *testing.T) {
+	for _, tt := range []struct {
+		in   string
+		want float64
+	}{
+		{"5%", 0.05}, {"0.1%", 0.001}, {"99.9%", 0.999}, {"0.001%", 0.00001}, {"100%", 1}, {"0%", 0}, {"33.333%", 0.33333},
+	} {
+		thousandths, err := parseShare(tt.in)
+		if got := share(thousandths); err != nil || got != tt.want {
+			t.Errorf("%q: got %v, %v, want %v", tt.in, got, err, tt.want)
+		}
+	}
+	for _, in := range []string{"", "%", "5", "5 %", "-5%", "+5%", "5.%", ".5%", "5.0001%", "101%", "1e1%", "NaN%", "5%%"} {
+		if got, err := parseShare(in); err == nil {
+			t.Errorf("%q: got %v, want an error", in, got)
+		}
+	}
+}
+
+// TestRatesMeet checks that the two ways to write the limit of errors are one limit, to the last bit.
+func TestRatesMeet(t *testing.T) {
+	for thousandths := range 100_001 {
+		failing, succeeding := share(errorRate(thousandths)), share(successRate(100_000-thousandths))
+		if failing != succeeding {
+			t.Fatalf("max_error_rate %d is %v, min_success_rate %d is %v",
+				thousandths, failing, 100_000-thousandths, succeeding)
+		}
+	}
+}
+
+func TestParseQuantile(t *testing.T) {
+	for _, tt := range []struct {
+		in   string
+		want float64
+	}{
+		{"p50", 0.5}, {"p95", 0.95}, {"p99", 0.99}, {"p99.9", 0.999}, {"p99.999", 0.99999}, {"p0.001", 0.00001},
+	} {
+		if got, err := parseQuantile(tt.in); err != nil || got != tt.want {
+			t.Errorf("%q: got %v, %v, want %v", tt.in, got, err, tt.want)
+		}
+	}
+	for _, in := range []string{"", "p", "95", "p0", "p100", "p101", "p95%", "P95", "p-1", "p99.9999", "pp95", "p 95"} {
+		if got, err := parseQuantile(in); err == nil {
+			t.Errorf("%q: got %v, want an error", in, got)
+		}
+	}
+}
+
+func FuzzParseShare(f *testing.F) {
+	f.Add("5%")
+	f.Add("99.999%")
+	f.Fuzz(func(t *testing.T, in string) {
+		thousandths, err := parseShare(in)
+		if s := share(thousandths); err == nil && !(s >= 0 && s <= 1) {
+			t.Errorf("%q: got %v, want 0 to 1", in, s)
+		}
+	})
+}
+
+func FuzzParseQuantile(f *testing.F) {
+	f.Add("p95")
+	f.Add("p99.9")
+	f.Fuzz(func(t *testing.T, in string) {
+		q, err := parseQuantile(in)
+		if err == nil && !(q > 0 && q < 1) || math.IsNaN(q) {
+			t.Errorf("%q: got %v, want above 0 and below 1", in, q)
+		}
+	})
+}
