@@ -60,6 +60,14 @@ func startProxyWith(t *testing.T, globals, site string) *proxy {
 	if err := p.load(site); err != nil {
 		t.Fatalf("load: %v", err)
 	}
+	eventually(t, "every split has its state", func() bool {
+		for _, name := range p.controller().Splits() {
+			if p.controller().Split(name).State() == nil {
+				return false
+			}
+		}
+		return true
+	})
 	return p
 }
 

@@ -63,6 +63,26 @@ func (k KeySource) alwaysTrusted() bool {
 		(strings.HasPrefix(k.Name, "{http.auth.user.") || strings.HasPrefix(k.Name, "{http.reverse_proxy.header."))
 }
 
+// direct returns the source as requests are asked: whether it is trusted, a header's name in canonical form, and a
+// placeholder of a header, cookie or query parameter as that itself. Caddy's placeholders join repeated values, so that
+// a client could make up keys by adding some; it is also faster.
+func (k KeySource) direct() KeySource {
+	k.Trusted = k.trusted()
+	for prefix, from := range map[string]KeyFrom{
+		"{http.request.header.":    KeyHeader,
+		"{http.request.cookie.":    KeyCookie,
+		"{http.request.uri.query.": KeyQuery,
+	} {
+		if name, ok := strings.CutPrefix(k.Name, prefix); ok && k.From == KeyPlaceholder {
+			k.From, k.Name = from, strings.TrimSuffix(name, "}")
+		}
+	}
+	if k.From == KeyHeader {
+		k.Name = http.CanonicalHeaderKey(k.Name)
+	}
+	return k
+}
+
 // headerName returns the canonical name of the request header that k reads, directly or by a placeholder, or "".
 func (k KeySource) headerName() string {
 	if k.From == KeyHeader {

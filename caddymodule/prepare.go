@@ -18,8 +18,8 @@ const (
 )
 
 // prepare makes a configuration usable: it replaces placeholders, fills in defaults, checks everything and loads the
-// variants' routes and the overrides' matchers. Afterwards Keys have canonical names and say of themselves whether
-// they are trusted, Anonymous, Stable and KillResponse are set, and every variant has its handler.
+// variants' routes and the overrides' matchers. Afterwards Keys are direct, Anonymous, Stable and KillResponse are set,
+// and every variant has its handler.
 func (h *Handler) prepare(ctx caddy.Context) error {
 	if err := h.load(ctx); err != nil {
 		return fmt.Errorf("traffic_split %q: %w", h.Name, err)
@@ -65,11 +65,7 @@ func (h *Handler) setDefaults() {
 		h.Anonymous = anonymousCookie
 	}
 	for i := range h.Keys {
-		k := &h.Keys[i]
-		k.Trusted = k.trusted()
-		if k.From == KeyHeader {
-			k.Name = http.CanonicalHeaderKey(k.Name)
-		}
+		h.Keys[i] = h.Keys[i].direct()
 	}
 	if h.KillResponse == nil {
 		h.KillResponse = new(KillResponse)

@@ -20,8 +20,7 @@ const (
 )
 
 // prepare makes a configuration usable: it fills in defaults, replaces placeholders and checks everything. Afterwards
-// all fields but MaxStale's and Secrets' are set, and exactly one of the stores is. It reads no store and writes no
-// file.
+// all fields but Secrets are set, and exactly one of the stores is. It asks no store and writes no file.
 func (a *App) prepare(ctx caddy.Context) error {
 	a.setDefaults()
 	if err := newExpander().all(a.fields()); err != nil {

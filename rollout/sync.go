@@ -75,6 +75,9 @@ func (c *Controller) lookup(split string) *Split {
 // pulse does one round: heartbeat, versions, catching up, and what waits for the store.
 func (c *Controller) pulse(ctx context.Context) {
 	p, err := c.beat(ctx)
+	if ctx.Err() != nil {
+		return
+	}
 	if err != nil {
 		c.storeAway(err)
 		return
