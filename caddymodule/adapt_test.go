@@ -21,7 +21,8 @@ const goldenRule = "----------\n"
 // adapt turns a Caddyfile into indented JSON, or into its error.
 func adapt(t *testing.T, source string) (string, error) {
 	t.Helper()
-	doc, warnings, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(source), map[string]any{"filename": "Caddyfile"})
+	adapter := caddyconfig.GetAdapter("caddyfile")
+	doc, warnings, err := adapter.Adapt([]byte(source), map[string]any{"filename": "Caddyfile"})
 	if err != nil {
 		return "", err
 	}

@@ -102,6 +102,7 @@ func (p *proxy) load(site string) error {
 	for _, w := range warnings {
 		p.t.Logf("warning: %v", w)
 	}
+	p.client.CloseIdleConnections() // a reload closes them, and a request that was on its way would see it
 	return caddy.Load(config, true)
 }
 

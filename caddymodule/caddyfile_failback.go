@@ -22,10 +22,7 @@ func (p *splitParser) parseFailback(d *caddyfile.Dispenser) error {
 	for name, sub := range known {
 		known[name] = p.at.marked("failback."+name, sub)
 	}
-	if err := parseBlock(d, "failback", known); err != nil {
-		return err
-	}
-	return nil
+	return parseBlock(d, "failback", known)
 }
 
 func (f *Failback) subDirectives() map[string]subDirective {

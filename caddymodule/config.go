@@ -85,8 +85,9 @@ type KeySource struct {
 	From KeyFrom `json:"from"`
 
 	// Name is the header's, cookie's or parameter's name, or the placeholder with its braces; one of a header, cookie
-	// or parameter is the same as that itself. Required, except for client_ip, which has none. A header whose name contains "_" or "." is an error unless the server expects it
-	// (expected_underscore_headers, expected_dot_headers), for Caddy drops such headers before any handler runs.
+	// or parameter is the same as that itself. Required, except for client_ip, which has none. A header whose name
+	// contains "_" or "." is an error unless the server expects it (expected_underscore_headers,
+	// expected_dot_headers), for Caddy drops such headers before any handler runs.
 	Name string `json:"name,omitempty"`
 
 	// Trusted says that clients cannot set this key themselves, because something in front of the proxy, or a

@@ -11,7 +11,8 @@ func TestEdits(t *testing.T) {
 		a, b string
 		want int
 	}{
-		{"", "", 0}, {"", "abc", 3}, {"abc", "", 3}, {"same", "same", 0}, {"kitten", "sitting", 3}, {"fallback", "failback", 1},
+		{"", "", 0}, {"", "abc", 3}, {"abc", "", 3}, {"same", "same", 0}, {"kitten", "sitting", 3},
+		{"fallback", "failback", 1},
 	} {
 		if got := edits(tt.a, tt.b); got != tt.want {
 			t.Errorf("%q to %q: got %d, want %d", tt.a, tt.b, got, tt.want)
@@ -26,7 +27,7 @@ func TestParents(t *testing.T) {
 	}{
 		{"", []string{""}},
 		{"stable", []string{"stable", ""}},
-		{"overrides[1].users[20]", []string{"overrides[1].users[20]", "overrides[1].users", "overrides[1]", "overrides", ""}},
+		{"a[1].b[20]", []string{"a[1].b[20]", "a[1].b", "a[1]", "a", ""}},
 	} {
 		if diff := cmp.Diff(tt.want, parents(tt.in)); diff != "" {
 			t.Errorf("%q: want -, got +:\n%s", tt.in, diff)

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
@@ -18,16 +20,12 @@ func readExample(t *testing.T) string {
 	return string(source)
 }
 
-// TestExampleValidates loads Caddyfile.example up to the point where servers would start.
-func TestExampleValidates(t *testing.T) {
+// validate loads a Caddyfile up to the point where servers would start.
+func validate(t *testing.T, source string) error {
+	t.Helper()
 	t.Setenv("XDG_DATA_HOME", t.TempDir())
 	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
-	t.Setenv("SWITCHBACK_SECRET", "0123456789abcdef0123456789abcdef")
-	t.Setenv("SWITCHBACK_PREVIOUS_SECRET", "fedcba9876543210fedcba9876543210")
-	t.Setenv("REDIS_PASSWORD", "redis-password")
-	t.Setenv("REDIS_CA", filepath.Join(t.TempDir(), "ca.pem"))
-	t.Setenv("GREEN_DIGEST", "sha256:0123")
-	adapted, err := adapt(t, readExample(t))
+	adapted, err := adapt(t, source)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,7 +33,63 @@ func TestExampleValidates(t *testing.T) {
 	if err := json.Unmarshal([]byte(adapted), &config); err != nil {
 		t.Fatal(err)
 	}
-	if err := caddy.Validate(&config); err != nil {
+	return caddy.Validate(&config)
+}
+
+func TestExampleValidates(t *testing.T) {
+	t.Setenv("SWITCHBACK_SECRET", "0123456789abcdef0123456789abcdef")
+	t.Setenv("SWITCHBACK_PREVIOUS_SECRET", "fedcba9876543210fedcba9876543210")
+	t.Setenv("REDIS_PASSWORD", "redis-password")
+	t.Setenv("REDIS_CA", filepath.Join(t.TempDir(), "ca.pem"))
+	t.Setenv("GREEN_DIGEST", "sha256:0123")
+	if err := validate(t, readExample(t)); err != nil {
 		t.Errorf("validate: %v", err)
+	}
+}
+
+// TestExampleIsComplete finds each directive in Caddyfile.example, in use or in a comment.
+func TestExampleIsComplete(t *testing.T) {
+	example := readExample(t)
+	at := positions{}
+	p := &splitParser{split: new(Handler), at: at}
+	directives := []string{globalOption, splitDirective, "version", "handle", "users", "match", "body", "retry_after"}
+	for _, known := range []map[string]subDirective{
+		new(App).subDirectives(at),
+		new(RedisConfig).subDirectives(at),
+		p.subDirectives(),
+		new(Failback).subDirectives(),
+	} {
+		directives = append(directives, sortedKeys(known)...)
+	}
+	for _, name := range directives {
+		if !regexp.MustCompile(`\b` + name + `\b`).MatchString(example) {
+			t.Errorf("directive %q is missing", name)
+		}
+	}
+}
+
+// TestHeaderKeyNeedsItsServer has a header that one server expects and another drops: the Caddyfile's parser cannot
+// tell which one a site will be part of, the server's provisioning can.
+func TestHeaderKeyNeedsItsServer(t *testing.T) {
+	const source = `{
+	admin off
+	servers :8081 {
+		expected_underscore_headers user_id
+	}
+}
+
+http://:ADDRESS {
+	traffic_split assistant {
+		key header user_id
+		variant only 100% localhost:8000
+	}
+}
+`
+	if err := validate(t, strings.ReplaceAll(source, "ADDRESS", "8081")); err != nil {
+		t.Errorf("expected header: %v", err)
+	}
+	err := validate(t, strings.ReplaceAll(source, "ADDRESS", "8082"))
+	if err == nil || !strings.Contains(err.Error(), `key "header user_id": Caddy drops headers`) {
+		t.Errorf("header that is not expected: got %v", err)
 	}
 }

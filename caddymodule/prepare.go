@@ -7,7 +7,6 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-	"go.uber.org/zap"
 )
 
 // What a killed split answers unless configured otherwise.
@@ -125,19 +124,4 @@ func (h *Handler) loadMatchers(ctx caddy.Context) error {
 func serverOf(ctx caddy.Context) *caddyhttp.Server {
 	server, _ := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
 	return server
-}
-
-// warnOfLoggedKeys warns if the server's access log would print a key. Whether its encoder filters the field cannot be
-// known here, so the warning says what to check.
-func (h *Handler) warnOfLoggedKeys(ctx caddy.Context) {
-	server := serverOf(ctx)
-	if server == nil {
-		return
-	}
-	if fields := h.loggedKeys(server.Logs); len(fields) > 0 {
-		ctx.Logger().Warn("the access log prints the key of a split, unless its format filters these fields",
-			zap.String("split", h.Name),
-			zap.Strings("fields", fields),
-			zap.String("fix", "log { format filter { "+fields[0]+" delete } }"))
-	}
 }

@@ -66,7 +66,9 @@ func TestPrepareHandler(t *testing.T) {
 	if diff := cmp.Diff(wantKeys, h.Keys); diff != "" {
 		t.Errorf("keys: want -, got +:\n%s", diff)
 	}
-	wantKill := &KillResponse{503, "Service temporarily unavailable. Please try again later.", caddy.Duration(30 * time.Second)}
+	wantKill := &KillResponse{
+		503, "Service temporarily unavailable. Please try again later.", caddy.Duration(30 * time.Second),
+	}
 	if diff := cmp.Diff(wantKill, h.KillResponse); diff != "" {
 		t.Errorf("kill response: want -, got +:\n%s", diff)
 	}
@@ -108,9 +110,10 @@ func TestDefinition(t *testing.T) {
 			Cooldown: 15 * minute,
 		}},
 	} {
-		want := rollout.Definition{Name: "assistant", Stable: "blue", Canary: "green", Policy: tt.want, Variants: []rollout.Variant{
-			{Name: "blue", Weight: 99_000}, {Name: "green", Weight: 1_000},
-		}}
+		variants := []rollout.Variant{{Name: "blue", Weight: 99_000}, {Name: "green", Weight: 1_000}}
+		want := rollout.Definition{
+			Name: "assistant", Stable: "blue", Canary: "green", Variants: variants, Policy: tt.want,
+		}
 		if diff := cmp.Diff(want, handlerOf(t, tt.in).definition()); diff != "" {
 			t.Errorf("%s: want -, got +:\n%s", tt.in, diff)
 		}
@@ -137,7 +140,8 @@ func TestPrepareHandlerRefuses(t *testing.T) {
 		{`{"keys": [{"from": "header", "name": "user_id"}]}`, `keys[0].name: key "header user_id": Caddy drops headers`},
 		{`{"overrides": [{"variant": "green"}]}`, `overrides[0]: override of "green" must have either users or match`},
 		{`{"overrides": [{"variant": "green", "match": [{"nobody": {}}]}]}`, `overrides[0].match: override of "green": `},
-		{`{"keys": [{"from": "cookie", "name": "u", "trusted": true}], "overrides": [{"variant": "green", "users": [""]}]}`,
+		{`{"keys": [{"from": "cookie", "name": "u", "trusted": true}],
+			"overrides": [{"variant": "green", "users": [""]}]}`,
 			`overrides[0].users[0]: user "" of the override of "green" must have 1 to 256 bytes`},
 		{`{"failback": {"max_error_rate": 1.5}}`, `failback.max_error_rate: max_error_rate 150%: must be below 100%`},
 		{`{"failback": {"window": "1s", "max_error_rate": 2}}`, `failback.window: window 1s: must be from 10s to 1h`},
@@ -161,7 +165,11 @@ func TestPrepareApp(t *testing.T) {
 		Fleet:    "production-{env.REGION}",
 		Instance: "proxy-7",
 		Secrets:  []string{"{env.SECRET}"},
-		Store:    &StoreConfig{Redis: &RedisConfig{Addresses: []string{"redis-{env.REGION}", "[::1]:7000", "::2"}, Cluster: true, Password: "{env.PASSWORD}"}},
+		Store: &StoreConfig{Redis: &RedisConfig{
+			Addresses: []string{"redis-{env.REGION}", "[::1]:7000", "::2"},
+			Cluster:   true,
+			Password:  "{env.PASSWORD}",
+		}},
 	}
 	if err := app.prepare(ctx); err != nil {
 		t.Fatal(err)
@@ -200,7 +208,7 @@ func TestPrepareAppRefuses(t *testing.T) {
 		{&App{Fleet: "{env.EMPTY}"}, `fleet: placeholder {env.EMPTY} is empty or not set`},
 		{&App{Instance: "{env.BAD}"}, `instance: instance "Not A Name": it must be`},
 		{&App{Secrets: []string{"{env.EMPTY}"}}, `secrets[0]: placeholder {env.EMPTY} is empty or not set`},
-		{&App{Secrets: []string{"{file./nonexistent/secret}"}}, `secrets[0]: placeholder {file./nonexistent/secret} is empty`},
+		{&App{Secrets: []string{"{file./none}"}}, `secrets[0]: placeholder {file./none} is empty or not set`},
 		{&App{Secrets: []string{"hunter{2}hunter2"}}, `secrets[0]: it contains a placeholder that means nothing`},
 		{&App{Secrets: []string{"a", ""}}, `secrets[1]: secret number 2 is empty`},
 		{&App{MaxStale: -1}, `max_stale: max_stale -1ns must be longer than 0s`},

@@ -147,7 +147,8 @@ func (k *KillResponse) validate() error {
 		return wrong("status", "kill_response status %d must be from 400 to 599", k.Status)
 	}
 	if k.RetryAfter < 0 || time.Duration(k.RetryAfter)%time.Second != 0 {
-		return wrong("retry_after", "retry_after %v must be one second or more, in whole seconds", time.Duration(k.RetryAfter))
+		return wrong("retry_after", "retry_after %v must be one second or more, in whole seconds",
+			time.Duration(k.RetryAfter))
 	}
 	return nil
 }
