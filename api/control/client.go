@@ -202,7 +202,7 @@ func (c *Client) send(ctx context.Context, method, path string, query url.Values
 	}
 	resp, err := c.doer.Do(r)
 	if err != nil {
-		return 0, nil, fmt.Errorf("%w: %w", ErrUnreachable, err)
+		return 0, nil, unreachable(err)
 	}
 	defer resp.Body.Close()
 	got, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
@@ -213,6 +213,14 @@ func (c *Client) send(ctx context.Context, method, path string, query url.Values
 		c.tap(got)
 	}
 	return resp.StatusCode, got, nil
+}
+
+// unreachable says why nothing answers; of the URL, which for a socket is made up, it keeps nothing.
+func unreachable(err error) error {
+	if wrapped, ok := errors.AsType[*url.Error](err); ok {
+		err = wrapped.Err
+	}
+	return fmt.Errorf("%w: %w", ErrUnreachable, err)
 }
 
 // read decodes an answer into v, or returns the problem that it is.

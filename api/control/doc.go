@@ -25,7 +25,7 @@
 // faster. With ?wait=2s a change is answered once all members have applied it, or after two seconds, and the answer
 // says which have not. A kill that could not be written to the store yet holds all the same and is answered with 202.
 //
-// Errors are RFC 9457 problem documents: see [Problem].
+// Errors are RFC 9457 problem documents: see [Problem]. openapi.yaml says all this to machines; a test keeps it true.
 package control
 
 // Prefix is where the handler lives. It answers paths that begin with it, and 404 for all others.

@@ -44,3 +44,5 @@ type Fleet interface {
 	// Ready reports whether this instance serves what the fleet has decided.
 	Ready() bool
 }
+
+var _ Fleet = (*rollout.Controller)(nil)

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/switchback-proxy/switchback/health"
 	"github.com/switchback-proxy/switchback/rollout"
 	"github.com/switchback-proxy/switchback/splitter"
 	"github.com/switchback-proxy/switchback/store"
@@ -26,6 +27,7 @@ type fleet struct {
 	missing  []string // who never applies anything
 	confirm  error
 	asked    []any // the changes asked for, each followed by its rollout.By
+	trouble  bool  // status shows everything that can be wrong
 }
 
 // newFleet returns a fleet with green at 10 %, on two instances.
@@ -57,6 +59,15 @@ func (f *fleet) Status(split string) (rollout.Status, error) {
 	if split != "assistant" {
 		return rollout.Status{}, fmt.Errorf("%w: %q; there is \"assistant\"", rollout.ErrUnknownSplit, split)
 	}
+	s := f.calm()
+	if f.trouble {
+		f.upset(&s)
+	}
+	return s, nil
+}
+
+// calm is the status of a trial that goes well.
+func (f *fleet) calm() rollout.Status {
 	return rollout.Status{
 		State: f.state,
 		Local: rollout.Definition{Name: "assistant", Stable: "blue", Canary: "green", Variants: []rollout.Variant{
@@ -66,10 +77,39 @@ func (f *fleet) Status(split string) (rollout.Status, error) {
 		Ready:    !f.notReady,
 		StoreAge: 420 * time.Millisecond,
 		Variants: []rollout.VariantStatus{
-			{Name: "blue", Role: "stable", Weight: 90_000, FileSays: 99_000, Known: true, InFlight: 3},
+			{Name: "blue", Role: "stable", Weight: 90_000, FileSays: 99_000, Known: true, InFlight: 3, Summary: health.Summary{
+				Requests: 1200, Failures: 3, ErrorRate: 0.0025, Excluded: map[health.Cause]uint64{health.CauseClientLeft: 7},
+				Causes: map[health.Cause]uint64{health.CauseStatus: 3}, MeanLatency: ms(842),
+				Latency: health.Quantiles{P50: ms(700), P95: ms(2100), P99: ms(4000)},
+				TTFB:    health.Quantiles{P50: ms(120), P95: ms(310), P99: ms(500)},
+			}},
 			{Name: "green", Role: "canary", Weight: 10_000, FileSays: 1_000, Known: true, InFlight: 1},
 		},
-	}, nil
+		Verdict:         &health.Verdict{Result: health.Inconclusive, Reason: "no requests yet: 20 are needed"},
+		JudgedInstances: 2,
+	}
+}
+
+func ms(n int) health.Duration { return health.Duration(time.Duration(n) * time.Millisecond) }
+
+// upset makes a status show everything that can be wrong.
+func (f *fleet) upset(s *rollout.Status) {
+	state := f.state.Clone()
+	state.Ranges = []splitter.Range{{From: 0, To: 100_000, Variant: "blue"}}
+	state.Progress = splitter.Progress{Phase: splitter.PhaseFailedBack, Since: noon, Why: "green failed: 50% errors of 42 requests"}
+	state.Cooldown = splitter.Cooldown{Until: noon.Add(15 * time.Minute), Failbacks: 1}
+	state.Kills = []splitter.Kill{
+		{ID: "k1", Variant: "green", Level: splitter.KillCut, Reason: "leaks\x1b[2Jprompts", Actor: "alice", Via: "socket", At: noon},
+		{ID: "k2", At: noon},
+	}
+	state.Changed = splitter.Change{Kind: "kill", At: noon}
+	s.State, s.Ready = state, false
+	s.StoreAge, s.StoreError = -1, "dial tcp 127.0.0.1:6379: connection refused"
+	s.Verdict = &health.Verdict{Result: health.Fail, Reason: "error rate 50% of 42 requests is over 5% beyond chance"}
+	s.JudgedInstances = 1
+	s.Notes = append(s.Notes, "kill k2 is not in the store yet")
+	s.Variants[1].Weight, s.Variants[1].Killed = 0, true
+	s.Variants = append(s.Variants, rollout.VariantStatus{Name: "red", FileSays: 0, Known: false})
 }
 
 // changed answers a change, which it has written down.
@@ -87,8 +127,12 @@ func (f *fleet) changed(split, kind string, what any, by rollout.By, kills ...sp
 	next.Version = splitter.Version{Revision: f.state.Revision + 1, ID: "beef"}
 	r := rollout.Result{State: next, Queued: f.queued, Event: store.Event{
 		ID: next.ID, Split: split, Revision: next.Revision, Epoch: next.Epoch, Kills: kills,
+		To:     next.Weights(),
 		Change: splitter.Change{Kind: kind, Actor: by.Actor, Via: by.Via, At: noon, Reason: by.Reason},
 	}}
+	if r.Event.From = next.Weights(); kind == "weights" {
+		r.Event.From = map[string]splitter.Weight{"blue": 99_000, "green": 1_000}
+	}
 	if f.queued {
 		r.Note = "the store is away: the kill is queued"
 	}

@@ -2,7 +2,6 @@ package control_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -19,7 +18,6 @@ import (
 	"github.com/switchback-proxy/switchback/api/control"
 	"github.com/switchback-proxy/switchback/rollout"
 	"github.com/switchback-proxy/switchback/splitter"
-	"github.com/switchback-proxy/switchback/store"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -79,6 +77,12 @@ func TestAnswers(t *testing.T) {
 	}{
 		{name: "list", method: "GET", path: "/splits/v1/"},
 		{name: "status", method: "GET", path: "/splits/v1/assistant"},
+		{name: "trouble", method: "GET", path: "/splits/v1/assistant", prepare: func(f *fleet) { f.trouble = true }},
+		{name: "unknown_split", method: "GET", path: "/splits/v1/nobody"},
+		{name: "cooldown", method: "PATCH", path: "/splits/v1/assistant/weights", body: `{"weights":{"green":"10%"}}`,
+			prepare: func(f *fleet) { f.err = fmt.Errorf("%w until 12:15, after 1 failback", rollout.ErrCooldown) }},
+		{name: "unavailable", method: "PATCH", path: "/splits/v1/assistant/weights", body: `{"weights":{"green":"10%"}}`,
+			prepare: func(f *fleet) { f.err = fmt.Errorf("%w: connection refused", rollout.ErrUnavailable) }},
 		{name: "events", method: "GET", path: "/splits/v1/assistant/events"},
 		{name: "instances", method: "GET", path: "/splits/v1/-/instances", prepare: func(f *fleet) {
 			f.members[1].Seen = noon.Add(-40 * time.Second)
@@ -150,106 +154,6 @@ func TestTheBodysActorOutranksTheHeaders(t *testing.T) {
 	want := []any{"policy", rollout.By{Actor: "bob", Via: "socket"}}
 	if diff := cmp.Diff(want, f.asked); diff != "" {
 		t.Errorf("the fleet was asked otherwise (-want +got):\n%s", diff)
-	}
-}
-
-func TestRefusedRequests(t *testing.T) {
-	const weights = "/splits/v1/assistant/weights"
-	long := strings.Repeat("ä", 129)
-	tests := []struct {
-		name, method, path, body string
-		headers                  []string
-		status                   int
-		want                     string // part of the detail
-	}{
-		{"unknown split", "GET", "/splits/v1/nobody", "", nil, 404, `"nobody"`},
-		{"unknown path", "GET", "/splits/v1/assistant/weight", "", nil, 404, "/splits/v1/assistant/weight"},
-		{"unknown fleet path", "GET", "/splits/v1/-/nothing", "", nil, 404, "/splits/v1/-/nothing"},
-		{"no split is named -", "GET", "/splits/v1/-", "", nil, 404, "/splits/v1/-"},
-		{"another prefix", "GET", "/config/", "", nil, 404, "/config/"},
-		{"GET of a change", "GET", weights, "", nil, 405, "use PATCH"},
-		{"form", "PATCH", weights, "weights=1", []string{"Content-Type: application/x-www-form-urlencoded"}, 415, "application/x-www-form-urlencoded"},
-		{"no content type", "POST", "/splits/v1/assistant/kill", "", []string{"Content-Type: "}, 415, `""`},
-		{"text", "POST", "/splits/v1/assistant/kill", `{}`, []string{"Content-Type: text/plain"}, 415, "text/plain"},
-		{"no JSON", "PATCH", weights, `{"weights":`, nil, 400, "not valid JSON"},
-		{"two values", "PATCH", weights, `{} {}`, nil, 400, "not valid JSON"},
-		{"no object", "PATCH", weights, `[]`, nil, 422, "JSON object"},
-		{"null", "POST", "/splits/v1/assistant/kill", `null`, nil, 422, "JSON object"},
-		{"unknown field", "POST", "/splits/v1/assistant/kill", `{"varient":"green"}`, nil, 422, `"varient"`},
-		{"repeated field", "PATCH", weights, `{"weights":{"green":"1%","green":"50%"}}`, nil, 422, `"green" is given twice`},
-		{"wrong type", "PATCH", weights, `{"force":"yes"}`, nil, 422, `"force"`},
-		{"weight without sign", "PATCH", weights, `{"weights":{"green":"10"}}`, nil, 422, `"10"`},
-		{"weight as number", "PATCH", weights, `{"weights":{"green":10}}`, nil, 422, `weights`},
-		{"unknown level", "POST", "/splits/v1/assistant/kill", `{"level":"hard"}`, nil, 422, `"hard"`},
-		{"nothing to set", "PATCH", weights, `{}`, nil, 422, "nothing to set"},
-		{"weights and file", "PATCH", weights, `{"weights":{"green":"1%"},"from_file":true}`, nil, 422, "exclude"},
-		{"ids and variant", "POST", "/splits/v1/assistant/revive", `{"ids":["a"],"variant":"green"}`, nil, 422, "exclude"},
-		{"half a rename", "POST", "/splits/v1/assistant/rename", `{"from":"blue"}`, nil, 422, `"to"`},
-		{"too long", "PATCH", weights, `{"reason":"` + strings.Repeat("x", 64<<10) + `"}`, nil, 413, "65536 bytes"},
-		{"long actor", "POST", "/splits/v1/assistant/kill", `{"actor":"` + long + `"}`, nil, 422, "129 characters"},
-		{"long actor in the header", "POST", "/splits/v1/assistant/kill", `{}`, []string{control.ActorHeader + ": " + long}, 422, "129 characters"},
-		{"bytes in the header", "POST", "/splits/v1/assistant/kill", `{}`, []string{control.ActorHeader + ": \xff"}, 422, "UTF-8"},
-		{"long reason", "POST", "/splits/v1/assistant/kill", `{"reason":"` + strings.Repeat("x", 1001) + `"}`, nil, 422, "1001 characters"},
-		{"escape sequence", "POST", "/splits/v1/assistant/kill", `{"reason":"\u001b[2J"}`, nil, 422, `'\x1b'`},
-		{"newline in actor", "POST", "/splits/v1/assistant/kill", `{"actor":"a\nb"}`, nil, 422, `'\n'`},
-		{"bare If-Match", "POST", "/splits/v1/assistant/kill", `{}`, []string{"If-Match: 12-c0ffee"}, 400, "quotes included"},
-		{"weak If-Match", "POST", "/splits/v1/assistant/kill", `{}`, []string{`If-Match: W/"12-c0ffee"`}, 400, "quotes included"},
-		{"two tags", "POST", "/splits/v1/assistant/kill", `{}`, []string{`If-Match: "12-a", "12-b"`}, 400, "quotes included"},
-		{"wait without unit", "POST", "/splits/v1/assistant/kill?wait=2", `{}`, nil, 400, `"2"`},
-		{"endless wait", "POST", "/splits/v1/assistant/kill?wait=2h", `{}`, nil, 400, `"2h"`},
-		{"limit 0", "GET", "/splits/v1/assistant/events?limit=0", "", nil, 400, `"0"`},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			f := newFleet()
-			w := call(f, tt.method, tt.path, tt.body, tt.headers...)
-			var p control.Problem
-			if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil {
-				t.Fatalf("%v in %q", err, w.Body)
-			}
-			if w.Code != tt.status || p.Status != tt.status || !strings.Contains(p.Detail, tt.want) {
-				t.Errorf("answer = %d %+v, want %d with %q", w.Code, p, tt.status, tt.want)
-			}
-			if got := w.Header().Get("Content-Type"); got != "application/problem+json" {
-				t.Errorf("content type = %q, want application/problem+json", got)
-			}
-			if len(f.asked) > 0 {
-				t.Errorf("the fleet was asked for %v, want nothing", f.asked)
-			}
-		})
-	}
-}
-
-func TestErrorsOfTheFleet(t *testing.T) {
-	tests := []struct {
-		err    error
-		status int
-		kind   string
-	}{
-		{rollout.ErrUnknownSplit, 404, "unknown-split"},
-		{rollout.ErrUnknownVariant, 404, "unknown-variant"},
-		{rollout.ErrInvalid, 422, "invalid"},
-		{rollout.ErrStale, 412, "stale"},
-		{rollout.ErrCooldown, 409, "cooldown"},
-		{rollout.ErrRefused, 409, "refused"},
-		{rollout.ErrUnavailable, 503, "unavailable"},
-		{store.ErrNewerSchema, 409, "newer-schema"},
-		{store.ErrConflict, 409, "conflict"},
-		{errors.New("the unexpected"), 500, "internal"},
-	}
-	for _, tt := range tests {
-		t.Run(tt.kind, func(t *testing.T) {
-			f := newFleet()
-			f.err = fmt.Errorf("because: %w", tt.err)
-			w := call(f, "POST", "/splits/v1/assistant/policy", `{}`)
-			var p control.Problem
-			if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil {
-				t.Fatal(err)
-			}
-			if w.Code != tt.status || p.Kind() != tt.kind || p.Detail != f.err.Error() {
-				t.Errorf("answer = %d %+v, want %d of kind %s", w.Code, p, tt.status, tt.kind)
-			}
-		})
 	}
 }
 

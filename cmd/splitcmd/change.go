@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"os/user"
 	"strings"
 	"time"
@@ -67,7 +66,7 @@ func (h host) whoAmI() string {
 	if u, err := user.Current(); err == nil && name == "" {
 		name = u.Username
 	}
-	if machine, err := os.Hostname(); err == nil {
+	if machine, err := h.hostname(); err == nil {
 		name += "@" + machine
 	}
 	return name
@@ -100,9 +99,9 @@ func (h host) changes(cmd *cobra.Command, do change) func(*cobra.Command, []stri
 
 // printChange says what a change did.
 func (s *session) printChange(c control.Change) {
-	text := shift(c.Event)
-	if text == "" {
-		text = c.Event.Kind
+	text := c.Event.Kind
+	if what := shift(c.Event); what != "" {
+		text += "  " + what
 	}
 	fmt.Fprintf(s.out, "%s  %s  %s\n", s.look.paint(printable(c.Split), strong), printable(text),
 		s.look.paint("revision "+printable(control.FormatVersion(c.Version)), subdued))
@@ -164,6 +163,13 @@ func killCommand(h host) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "kill <split> [<variant>]",
 		Short: "Turns a split or one variant off, for everybody, until revived",
+		Long: `Turns a split or one variant off, for everybody, until revived.
+
+A kill holds even if the store is away: on the proxy that is asked at once, and
+on all others when the store is back. If no proxy can be asked, whoever reaches
+the fleet's Redis can still do
+
+  SET switchback:{FLEET}:kill:SPLIT "reason"`,
 		Example: `  split kill assistant green --reason "leaks prompts"
   split kill assistant --level cut`,
 		Args: cobra.RangeArgs(1, 2),

@@ -24,7 +24,7 @@ endpoint of a running proxy. A change made on one proxy holds on all that share
 its store; the command waits until every one of them has applied it.
 
 ` + exitHelp,
-		CobraFunc: func(cmd *cobra.Command) { build(cmd, host{exit: caddyExit, zone: time.Local, getenv: os.Getenv}) },
+		CobraFunc: func(cmd *cobra.Command) { build(cmd, host{caddyExit, time.Local, os.Getenv, os.Hostname}) },
 	})
 }
 
@@ -33,8 +33,9 @@ type host struct {
 	// exit ends a command with an exit code.
 	exit func(cmd *cobra.Command, code int) error
 	// zone is the time zone that times are shown in.
-	zone   *time.Location
-	getenv func(string) string
+	zone     *time.Location
+	getenv   func(string) string
+	hostname func() (string, error)
 }
 
 // build adds the sub-commands to the command `split`.
@@ -90,14 +91,10 @@ func (h host) do(cmd *cobra.Command, args []string, do action) error {
 	if err != nil {
 		return err
 	}
-	ctx := cmd.Context()
-	if ctx == nil {
-		ctx = context.Background()
-	}
 	s := &session{cmd: cmd, client: client, out: cmd.OutOrStdout(), json: asJSON}
 	s.look = look{zone: h.zone, colours: coloured(s.out, h.getenv)}
 	if asJSON {
 		s.client = client.WithTap(s.printJSON)
 	}
-	return do(ctx, s, args)
+	return do(cmd.Context(), s, args)
 }

@@ -22,10 +22,10 @@ func evidenceCells(s health.Summary) []cell {
 	if s.Requests > 0 {
 		row[1] = errorRate(s)
 	}
-	for _, d := range []health.Duration{s.MeanLatency, s.Latency.P95, s.TTFB.P95} {
-		row = append(row, cell{orUnknown(d), plain})
+	for _, text := range []string{mean(s), orUnknown(s.Latency.P95), orUnknown(s.TTFB.P95), strconv.FormatUint(excluded, 10)} {
+		row = append(row, cell{text, plain})
 	}
-	return append(row, cell{strconv.FormatUint(excluded, 10), plain})
+	return row
 }
 
 // errorRate shows the share of failures, and how many there are.
@@ -34,6 +34,14 @@ func errorRate(s health.Summary) cell {
 		return cell{"0%", plain}
 	}
 	return cell{fmt.Sprintf("%.3g%% (%d)", s.ErrorRate*100, s.Failures), doubt}
+}
+
+// mean shows the mean latency. It comes in whole milliseconds, so zero is a fast agent wherever latencies are known.
+func mean(s health.Summary) string {
+	if s.MeanLatency == 0 && s.Latency.P95 > 0 {
+		return "<1ms"
+	}
+	return orUnknown(s.MeanLatency)
 }
 
 // orUnknown shows a duration, or a dash for one that nothing is known of.

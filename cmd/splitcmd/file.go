@@ -44,7 +44,7 @@ type handler struct {
 	Stable   string `json:"stable"`
 	Canary   string `json:"canary"`
 	Variants []struct {
-		Name   string         `json:"name"`
+		Name   string          `json:"name"`
 		Weight splitter.Weight `json:"weight"`
 	} `json:"variants"`
 }

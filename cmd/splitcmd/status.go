@@ -42,8 +42,8 @@ func (s *session) printHead(status control.Status) {
 		s.say("ready", "no: this instance does not serve what the fleet has decided", bad)
 	}
 	if !status.Cooldown.Until.IsZero() {
-		s.say("cooldown", fmt.Sprintf("until %s, after %d failbacks since the last promotion",
-			s.look.time(status.Cooldown.Until), status.Cooldown.Failbacks), doubt)
+		s.say("cooldown", fmt.Sprintf("until %s, after %s since the last promotion",
+			s.look.time(status.Cooldown.Until), plural(status.Cooldown.Failbacks, "failback")), doubt)
 	}
 }
 

@@ -56,7 +56,10 @@ func eventColour(kind string) colour {
 // shift says what an event changed: the weights that differ, and the kills.
 func shift(e control.Event) string {
 	var parts []string
-	if from, to := shares(e.From), shares(e.To); from != to {
+	switch from, to := shares(e.From), shares(e.To); {
+	case from == "" && to != "":
+		parts = append(parts, to)
+	case from != to:
 		parts = append(parts, from+" → "+to)
 	}
 	for _, k := range e.Kills {
