@@ -136,7 +136,7 @@ func (r *Redis) awaitAnswer() {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	for {
-		err := r.client.Ping(ctx).Err()
+		err := r.ping(ctx)
 		if err == nil {
 			return
 		}
@@ -148,6 +148,15 @@ func (r *Redis) awaitAnswer() {
 		case <-time.After(5 * time.Millisecond):
 		}
 	}
+}
+
+// ping asks the server for an answer, once it listens: a client that was refused once would wait for a second.
+func (r *Redis) ping(ctx context.Context) error {
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", r.Addr())
+	if err != nil {
+		return err
+	}
+	return errors.Join(conn.Close(), r.client.Ping(ctx).Err())
 }
 
 // logPath returns the file that the server writes its messages to.

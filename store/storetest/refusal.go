@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"time"
 
@@ -59,17 +60,32 @@ var refusalTests = map[string]func(*testing.T, store.Store){
 	},
 }
 
-// CallAll calls each method but Watch, Describe and Close once, and returns their errors by name.
+// CallAll calls each method but Watch, Describe and Close once, all at the same time, and returns their errors by name.
 func CallAll(ctx context.Context, s store.Store) map[string]error {
 	state, ev := First("assistant", "called")
-	errs := map[string]error{}
-	_, errs["Load"] = s.Load(ctx, "assistant")
-	errs["Swap"] = s.Swap(ctx, splitter.Version{}, state, ev)
-	_, errs["Events"] = s.Events(ctx, "assistant", 1)
-	_, errs["Pulse"] = s.Pulse(ctx, beatOf("a", "1", nil))
-	errs["Leave"] = s.Leave(ctx, memberA)
-	errs["Announce"] = s.Announce(ctx, store.Notice{Split: "assistant"})
-	_, errs["Exchange"] = s.Exchange(ctx, "assistant", 1, memberA, []byte("frame"))
-	_, errs["Secret"] = s.Secret(ctx, "secret")
+	calls := map[string]func() error{
+		"Load":     func() error { _, err := s.Load(ctx, "assistant"); return err },
+		"Swap":     func() error { return s.Swap(ctx, splitter.Version{}, state, ev) },
+		"Events":   func() error { _, err := s.Events(ctx, "assistant", 1); return err },
+		"Pulse":    func() error { _, err := s.Pulse(ctx, beatOf("a", "1", nil)); return err },
+		"Leave":    func() error { return s.Leave(ctx, memberA) },
+		"Announce": func() error { return s.Announce(ctx, store.Notice{Split: "assistant"}) },
+		"Exchange": func() error { _, err := s.Exchange(ctx, "assistant", 1, memberA, []byte("frame")); return err },
+		"Secret":   func() error { _, err := s.Secret(ctx, "secret"); return err },
+	}
+	var (
+		all  sync.WaitGroup
+		mu   sync.Mutex
+		errs = make(map[string]error, len(calls))
+	)
+	for name, call := range calls {
+		all.Go(func() {
+			err := call()
+			mu.Lock()
+			defer mu.Unlock()
+			errs[name] = err
+		})
+	}
+	all.Wait()
 	return errs
 }

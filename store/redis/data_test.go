@@ -1,0 +1,219 @@
+//go:build unix
+
+package redis_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/switchback-proxy/switchback/splitter"
+	"github.com/switchback-proxy/switchback/store"
+	"github.com/switchback-proxy/switchback/store/redis"
+	"github.com/switchback-proxy/switchback/store/storetest"
+)
+
+func TestConformanceInCluster(t *testing.T) {
+	server := storetest.StartRedis(t, "--cluster-enabled", "yes")
+	server.Do("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
+	storetest.Run(t, func(t *testing.T) store.Store {
+		s := open(t, redis.Config{Addresses: []string{server.Addr()}, Cluster: true,
+			Fleet: fmt.Sprintf("fleet-%d", fleets.Add(1))})
+		eventually(t, func(ctx context.Context) error { // a new cluster takes a moment to be well
+			_, err := s.Events(ctx, "assistant", 1)
+			return err
+		})
+		return s
+	})
+}
+
+// The keys are part of what the project promises to the people who operate it.
+func TestKeys(t *testing.T) {
+	t.Parallel()
+	server := storetest.StartRedis(t)
+	cfg := at(server)
+	cfg.Fleet = "production"
+	s := open(t, cfg)
+	state := begin(t, s, "assistant")
+	for name, err := range storetest.CallAll(t.Context(), s) {
+		if err != nil && !errors.Is(err, store.ErrConflict) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for key, want := range map[string]string{
+		"switchback:{production}:state:assistant":      "hash",
+		"switchback:{production}:events:assistant":     "stream",
+		"switchback:{production}:members":              "hash",
+		"switchback:{production}:secret":               "string",
+		"switchback:{production/assistant}:evidence:1": "hash",
+	} {
+		if got := server.Do("TYPE", key); got != want {
+			t.Errorf("%s: got %v, want %v", key, got, want)
+		}
+	}
+	if keys := server.Do("DBSIZE"); keys != int64(5) {
+		t.Errorf("got %v keys, want 5: %v", keys, server.Do("KEYS", "*"))
+	}
+	got := server.Do("HMGET", "switchback:{production}:state:assistant", "revision", "id", "schema")
+	if diff := cmp.Diff([]any{"1", state.ID, fmt.Sprint(splitter.Schema)}, got); diff != "" {
+		t.Errorf("state: got %v (-want +got):\n%s", got, diff)
+	}
+	if ttl := server.Do("TTL", "switchback:{production/assistant}:evidence:1").(int64); ttl <= 0 || ttl > 60 {
+		t.Errorf("evidence lives for %d s, want 1 to 60", ttl)
+	}
+}
+
+func TestCorruptData(t *testing.T) {
+	t.Parallel()
+	server := storetest.StartRedis(t)
+	s := open(t, at(server))
+	const state, events, members = "switchback:{default}:state:assistant", "switchback:{default}:events:assistant",
+		"switchback:{default}:members"
+	load := func() error { _, err := s.Load(t.Context(), "assistant"); return err }
+	for name, tt := range map[string]struct {
+		key   string
+		spoil []any
+		call  func() error
+	}{
+		"torn document":    {state, []any{"HSET", state, "doc", `{"schema":1,"spl`}, load},
+		"no document":      {state, []any{"HDEL", state, "doc"}, load},
+		"invalid document": {state, []any{"HSET", state, "doc", `{}`}, load},
+		"another revision": {state, []any{"HSET", state, "revision", 9}, load},
+		"revision no number": {members, []any{"HSET", state, "revision", "x"}, func() error {
+			_, err := s.Pulse(t.Context(), store.Beat{MemberID: store.MemberID{Name: "a", Boot: "1"},
+				Applied: map[string]splitter.Version{"assistant": {}}})
+			return err
+		}},
+		"event": {events, []any{"XADD", events, "*", "event", "{"}, func() error {
+			_, err := s.Events(t.Context(), "assistant", 10)
+			return err
+		}},
+		"member": {members, []any{"HSET", members, "b/1", fmt.Sprintf("%d {", time.Now().UnixMicro())}, func() error {
+			_, err := s.Pulse(t.Context(), store.Beat{MemberID: store.MemberID{Name: "a", Boot: "1"}})
+			return err
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server.Do("FLUSHALL")
+			begin(t, s, "assistant")
+			server.Do(tt.spoil...)
+			err := tt.call()
+			if !errors.Is(err, store.ErrCorrupt) || !errors.Is(err, store.ErrUnavailable) ||
+				errors.Is(err, store.ErrNotFound) || !strings.Contains(err.Error(), tt.key) {
+				t.Errorf("got %v, want ErrCorrupt with the key %s", err, tt.key)
+			}
+		})
+	}
+}
+
+func TestWrongType(t *testing.T) {
+	t.Parallel()
+	server := storetest.StartRedis(t)
+	server.Do("SET", "switchback:{default}:state:assistant", "text")
+	s := open(t, at(server))
+	if _, err := s.Load(t.Context(), "assistant"); !errors.Is(err, store.ErrUnavailable) ||
+		!strings.Contains(err.Error(), "WRONGTYPE") {
+		t.Errorf("Load: got %v, want ErrUnavailable with WRONGTYPE", err)
+	}
+}
+
+// A change must not be half made because its event cannot be logged.
+func TestSwapIsWhole(t *testing.T) {
+	t.Parallel()
+	server := storetest.StartRedis(t)
+	server.Do("SET", "switchback:{default}:events:assistant", "no stream")
+	s := open(t, at(server))
+	state, ev := storetest.First("assistant", "first")
+	if err := s.Swap(t.Context(), splitter.Version{}, state, ev); !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("Swap: got %v, want ErrUnavailable", err)
+	}
+	if _, err := s.Load(t.Context(), "assistant"); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("Load: got %v, want ErrNotFound", err)
+	}
+}
+
+// What is too old by the server's clock is dropped there. The tests write it with an old time, rather than wait.
+func TestOldIsDropped(t *testing.T) {
+	t.Parallel()
+	server := storetest.StartRedis(t)
+	s := open(t, at(server))
+	old := func(age time.Duration) string { return fmt.Sprint(time.Now().Add(-age).UnixMicro()) }
+	me := store.MemberID{Name: "me", Boot: "1"}
+
+	const members = "switchback:{default}:members"
+	server.Do("HSET", members, "gone/1", old(store.MemberKept+time.Minute)+` {"name":"gone","boot":"1"}`,
+		"silent/1", old(store.MemberKept-time.Minute)+` {"name":"silent","boot":"1"}`, "odd/1", "what is this")
+	pulse, err := s.Pulse(t.Context(), store.Beat{MemberID: me})
+	if err != nil || len(pulse.Members) != 2 || pulse.Members[1].Name != "silent" {
+		t.Errorf("Pulse: got %+v, %v, want me and silent", pulse.Members, err)
+	}
+	if n := server.Do("HLEN", members); n != int64(2) {
+		t.Errorf("%v members are kept, want 2", n)
+	}
+
+	const evidence = "switchback:{default/assistant}:evidence:7"
+	server.Do("HSET", evidence, "gone/1", old(time.Minute)+" frame", "b/1", old(0)+" frame of b", "odd/1", "frame")
+	frames, err := s.Exchange(t.Context(), "assistant", 7, me, []byte("mine"))
+	want := map[store.MemberID][]byte{me: []byte("mine"), {Name: "b", Boot: "1"}: []byte("frame of b")}
+	if diff := cmp.Diff(want, frames); err != nil || diff != "" {
+		t.Errorf("Exchange: got %s, %v (-want +got):\n%s", frames, err, diff)
+	}
+	if n := server.Do("HLEN", evidence); n != int64(2) {
+		t.Errorf("%v frames are kept, want 2", n)
+	}
+}
+
+func TestLogIsTrimmed(t *testing.T) {
+	t.Parallel()
+	server := storetest.StartRedis(t)
+	s := open(t, at(server))
+	state := begin(t, s, "assistant")
+	for i := range 1300 {
+		next, ev := storetest.Next(state, fmt.Sprint("change-", i))
+		if err := s.Swap(t.Context(), state.Version, next, ev); err != nil {
+			t.Fatal(err)
+		}
+		state = next
+	}
+	kept := server.Do("XLEN", "switchback:{default}:events:assistant").(int64)
+	if kept < 1000 || kept > 1200 {
+		t.Errorf("%d events are kept, want about 1000", kept)
+	}
+}
+
+func TestAnnouncementThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	server := storetest.StartRedis(t)
+	w := storetest.StartWatch(t, open(t, at(server)))
+	w.Resync(t)
+	for _, payload := range []string{"", "{", `{"split":"../x"}`, `{"split":"assistant","state":{"schema":1}}`} {
+		server.Do("PUBLISH", "switchback:{default}:changes", payload)
+		w.Resync(t)
+	}
+}
+
+// Two proxies on one Redis are one fleet.
+func TestTwoProxies(t *testing.T) {
+	t.Parallel()
+	server := storetest.StartRedis(t)
+	one, other := open(t, at(server)), open(t, at(server))
+	w := storetest.StartWatch(t, other)
+	w.Resync(t)
+	state := begin(t, one, "assistant")
+	if n := w.Next(t); n.State == nil || n.State.Version != state.Version {
+		t.Errorf("notice: got %+v, want %v", n, state.Version)
+	}
+	if _, err := one.Pulse(t.Context(), store.Beat{MemberID: store.MemberID{Name: "one", Boot: "1"}}); err != nil {
+		t.Fatal(err)
+	}
+	pulse, err := other.Pulse(t.Context(), store.Beat{MemberID: store.MemberID{Name: "other", Boot: "1"},
+		Applied: map[string]splitter.Version{"assistant": {}}})
+	if err != nil || len(pulse.Members) != 2 || pulse.Versions["assistant"] != state.Version {
+		t.Errorf("Pulse: got %+v, %v, want two members and %v", pulse, err, state.Version)
+	}
+}
