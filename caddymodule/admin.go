@@ -33,7 +33,7 @@ func (a *Admin) Routes() []caddy.AdminRoute {
 // serve answers for the controller that runs now. It is looked up at each request: Caddy makes this module anew at
 // each reload, before any app is.
 func (a *Admin) serve(w http.ResponseWriter, r *http.Request) error {
-	controller := current.Load()
+	controller := controllers.newest()
 	if controller == nil {
 		return caddy.APIError{HTTPStatus: http.StatusServiceUnavailable, Message: "no traffic_split is configured"}
 	}

@@ -41,13 +41,13 @@ type appState struct {
 // shared is what the generations of a configuration have in common.
 type shared struct {
 	controller *rollout.Controller
-	// newest is the App that runs now: events are emitted in its context, as an older one's is canceled.
-	newest atomic.Pointer[App]
+	// apps are the generations that run: events are emitted in the newest one's context, as an older one's is canceled.
+	apps generations[*App]
 }
 
 // Destruct ends the controller when the last generation is gone: at the process's end, not at a reload.
 func (s *shared) Destruct() error {
-	current.CompareAndSwap(s.controller, nil)
+	controllers.remove(s.controller)
 	return s.controller.Close()
 }
 
@@ -165,7 +165,7 @@ func (embeddedMemory) Save(string, rollout.Snapshot) error { return nil }
 
 // emit passes an applied State to Caddy's event app, for handlers that users configure there.
 func (s *shared) emit(state *splitter.State) {
-	a := s.newest.Load()
+	a := s.apps.newest()
 	if a == nil {
 		return
 	}
@@ -179,16 +179,13 @@ func (s *shared) emit(state *splitter.State) {
 	})
 }
 
-// current is the controller that the admin endpoint serves: the one that started last.
-var current atomic.Pointer[rollout.Controller]
-
 // Start opens the store, unless an earlier generation has.
 func (a *App) Start() error {
 	if err := a.controller.Start(); err != nil {
 		return fmt.Errorf("switchback: %w", err)
 	}
-	a.shared.newest.Store(a)
-	current.Store(a.controller)
+	a.shared.apps.add(a)
+	controllers.add(a.controller)
 	return nil
 }
 
@@ -200,7 +197,7 @@ func (a *App) Cleanup() error {
 	if a.shared == nil {
 		return nil
 	}
-	a.shared.newest.CompareAndSwap(a, nil)
+	a.shared.apps.remove(a)
 	_, err := fleets.Delete(a.poolKey)
 	return err
 }

@@ -123,7 +123,7 @@ func (p *proxy) do(ctx context.Context, user string) (*http.Response, error) {
 }
 
 // controller is the one that runs now.
-func (p *proxy) controller() *rollout.Controller { return current.Load() }
+func (p *proxy) controller() *rollout.Controller { return controllers.newest() }
 
 // counts adds up a split's outcomes, over all variants.
 func (p *proxy) counts(split string) (c health.Counts) {

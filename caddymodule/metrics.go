@@ -62,7 +62,7 @@ func (collector) Describe(ch chan<- *prometheus.Desc) {
 
 // Collect sends the metrics of the controller that runs now.
 func (collector) Collect(ch chan<- prometheus.Metric) {
-	c := current.Load()
+	c := controllers.newest()
 	if c == nil {
 		return
 	}
