@@ -2,53 +2,52 @@ package caddymodule
 
 import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 )
 
 // parseOverride parses one override. Users and matchers are alternatives, so each becomes an override of its own.
 func (p *splitParser) parseOverride(d *caddyfile.Dispenser) error {
-	start := *d
+	start := d.Token()
 	variant, err := parseArg(d, "a variant")
 	if err != nil {
 		return err
 	}
-	users := &Override{Variant: variant}
-	match := &Override{Variant: variant}
-	var usersAt, matchAt caddyfile.Dispenser
+	users := &writtenOverride{Override: Override{Variant: variant}}
+	match := &writtenOverride{Override: Override{Variant: variant}}
 	err = parseBlock(d, "override", map[string]subDirective{
-		"users": repeated(func(d *caddyfile.Dispenser) error {
-			usersAt = *d
-			return users.parseUsers(d)
-		}),
-		"match": repeated(func(d *caddyfile.Dispenser) error {
-			matchAt = *d
-			return p.parseMatch(d, match)
-		}),
+		"users": repeated(users.parseUsers),
+		"match": repeated(func(d *caddyfile.Dispenser) error { return match.parseMatch(p.WithDispenser(d)) }),
 	})
 	if err != nil {
 		return err
 	}
-	if users.Users == nil && match.MatcherSetsRaw == nil {
-		return start.Errf("override of %q is empty: it needs users or match", variant)
+	if users.at == nil && match.at == nil {
+		return errAt([]caddyfile.Token{start}, "override of %q is empty: it needs users or match", variant)
 	}
-	if users.Users != nil {
-		p.addOverride(users, "users", &start, &usersAt)
-	}
-	if match.MatcherSetsRaw != nil {
-		p.addOverride(match, "match", &start, &matchAt)
-	}
+	p.addOverride(users, "users", start)
+	p.addOverride(match, "match", start)
 	return nil
 }
 
-// addOverride adds an override that stands at start, and what it goes by at d.
-func (p *splitParser) addOverride(o *Override, by string, start, d *caddyfile.Dispenser) {
-	path := item("overrides", len(p.split.Overrides))
-	p.at.mark(path, start)
-	p.at.mark(path+"."+by, d)
-	p.split.Overrides = append(p.split.Overrides, o)
+// writtenOverride is an override and where it says what it goes by; nil if it does not say.
+type writtenOverride struct {
+	Override
+	at *caddyfile.Token
 }
 
-func (o *Override) parseUsers(d *caddyfile.Dispenser) error {
+// addOverride adds an override that stands at start, unless nothing of it was written.
+func (p *splitParser) addOverride(o *writtenOverride, by string, start caddyfile.Token) {
+	if o.at == nil {
+		return
+	}
+	path := item("overrides", len(p.split.Overrides))
+	p.at[path], p.at[path+"."+by] = start, *o.at
+	p.split.Overrides = append(p.split.Overrides, &o.Override)
+}
+
+func (o *writtenOverride) parseUsers(d *caddyfile.Dispenser) error {
+	at := d.Token()
+	o.at = &at
 	users := d.RemainingArgs()
 	if len(users) == 0 {
 		return d.Errf("users of the override of %q needs at least one key", o.Variant)
@@ -58,12 +57,14 @@ func (o *Override) parseUsers(d *caddyfile.Dispenser) error {
 }
 
 // parseMatch adds one matcher set for each argument.
-func (p *splitParser) parseMatch(d *caddyfile.Dispenser, o *Override) error {
+func (o *writtenOverride) parseMatch(d httpcaddyfile.Helper) error {
+	at := d.Token()
+	o.at = &at
 	if d.CountRemainingArgs() == 0 {
 		return d.Errf("match of the override of %q needs a matcher, such as @qa", o.Variant)
 	}
 	for d.CountRemainingArgs() > 0 {
-		set, ok, err := p.WithDispenser(d).MatcherToken()
+		set, ok, err := d.MatcherToken()
 		switch {
 		case err != nil:
 			return d.Errf("override of %q: matcher %q is not defined in this site", o.Variant, d.Val())
@@ -72,7 +73,7 @@ func (p *splitParser) parseMatch(d *caddyfile.Dispenser, o *Override) error {
 		case set == nil:
 			return d.Errf("override of %q: matcher %q matches every request; use a weight of 100%%", o.Variant, d.Val())
 		}
-		o.MatcherSetsRaw = append(o.MatcherSetsRaw, caddyhttp.RawMatcherSets{set}...)
+		o.MatcherSetsRaw = append(o.MatcherSetsRaw, set)
 	}
 	return nil
 }

@@ -83,8 +83,10 @@ type RedisConfig struct {
 	// shows its configuration.
 	Password string `json:"password,omitempty"`
 
-	// SentinelUsername and SentinelPassword are for the Sentinels themselves, with master_name.
+	// SentinelUsername is the ACL user of the Sentinels themselves, with master_name. Default: none.
 	SentinelUsername string `json:"sentinel_username,omitempty"`
+
+	// SentinelPassword is the password of the Sentinels themselves, with master_name. Default: none.
 	SentinelPassword string `json:"sentinel_password,omitempty"`
 
 	// DB is the number of the database, for addresses without cluster; a url carries its own. Default: 0.

@@ -20,7 +20,7 @@ func (h *Handler) warnOfLoggedKeys(ctx caddy.Context) {
 		ctx.Logger().Warn("the access log prints the key of a split, unless its format filters these fields",
 			zap.String("split", h.Name),
 			zap.Strings("fields", fields),
-			zap.String("fix", "log { format filter { "+fields[0]+" delete } }"))
+			zap.String("fix", "log { format filter { <field> delete } }"))
 	}
 }
 
