@@ -24,7 +24,7 @@ func (s saying) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp
 }
 
 func TestChain(t *testing.T) {
-	never := caddyhttp.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
+	never := caddyhttp.HandlerFunc(func(_ http.ResponseWriter, _ *http.Request) error {
 		return errors.New("went past the variant")
 	})
 	for _, tt := range []struct {

@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -34,8 +35,8 @@ func within(parent string, err error) error {
 	if err == nil {
 		return nil
 	}
-	inner, ok := err.(*configError)
-	if !ok || inner.path == "" {
+	var inner *configError
+	if !errors.As(err, &inner) || inner.path == "" {
 		return &configError{path: parent, err: err}
 	}
 	return &configError{path: parent + "." + inner.path, err: inner.err}

@@ -64,7 +64,7 @@ func (x *exchange) judge(err error, broken any) verdictOn {
 	case (x.status == 0 || broken != nil || err != nil) && x.client.Err() != nil, x.writeErr != nil,
 		x.status == statusClientClosed:
 		return verdictOn{health.Excluded, health.CauseClientLeft}
-	case broken == http.ErrAbortHandler:
+	case isAbort(broken):
 		return verdictOn{health.Failure, health.CauseReset}
 	case broken != nil:
 		return verdictOn{health.Failure, health.CauseError}
@@ -72,6 +72,12 @@ func (x *exchange) judge(err error, broken any) verdictOn {
 		return ofError(err)
 	}
 	return ofStatus(x.status)
+}
+
+// isAbort reports whether a route's panic is the one by which an answer is broken off on purpose.
+func isAbort(broken any) bool {
+	err, ok := broken.(error)
+	return ok && errors.Is(err, http.ErrAbortHandler)
 }
 
 // ofStatus judges an answer that was sent whole.

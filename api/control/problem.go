@@ -93,7 +93,6 @@ var (
 	kindTooLarge  = kind{nil, "too-large", http.StatusRequestEntityTooLarge, "Request body too large"}
 	kindMediaType = kind{nil, "media-type", http.StatusUnsupportedMediaType, "Unsupported media type"}
 	kindInvalid   = kinds[2]
-	kindStale     = kinds[3]
 	kindInternal  = kind{nil, "internal", http.StatusInternalServerError, "Internal error"}
 )
 

@@ -1,6 +1,7 @@
 package splitcmd
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 
@@ -57,9 +58,12 @@ func findSplit(config json.RawMessage, split string) (control.AdoptRequest, bool
 	if json.Unmarshal(config, &list) == nil {
 		return findIn(list, split)
 	}
+	if !bytes.HasPrefix(bytes.TrimSpace(config), []byte("{")) {
+		return control.AdoptRequest{}, false, nil // a word or a number
+	}
 	var object map[string]json.RawMessage
-	if json.Unmarshal(config, &object) != nil {
-		return control.AdoptRequest{}, false, nil
+	if err := json.Unmarshal(config, &object); err != nil {
+		return control.AdoptRequest{}, false, err
 	}
 	var h handler
 	if string(object["handler"]) == `"traffic_split"` {

@@ -48,7 +48,7 @@ func waitForLock(file *os.File) error {
 		if !errors.Is(err, errLocked) || !time.Now().Before(deadline) {
 			return err
 		}
-		time.Sleep(lockRetry)
+		<-time.After(lockRetry)
 	}
 }
 
