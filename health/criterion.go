@@ -32,11 +32,11 @@ func criteriaOf(l Limits) []criterion {
 		list = append(list, mean{allowed: time.Duration(l.MaxMeanLatency), least: l.leastN()})
 	}
 	if q := l.MaxLatency; q != nil {
-		list = append(list, share{name: "max_latency " + q.label(), max: q.Max, allowed: 1 - q.Quantile, least: l.leastN(),
+		list = append(list, share{name: "max_latency " + q.label(), max: q.Max, allowed: q.rest(), least: l.leastN(),
 			tally: func(s Slice) Tally { return s.Latency }})
 	}
 	if q := l.MaxTTFT; q != nil {
-		list = append(list, share{name: "max_ttft " + q.label(), max: q.Max, allowed: 1 - q.Quantile, least: l.leastN(),
+		list = append(list, share{name: "max_ttft " + q.label(), max: q.Max, allowed: q.rest(), least: l.leastN(),
 			tally: func(s Slice) Tally { return s.TTFT }})
 	}
 	return list

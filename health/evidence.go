@@ -82,8 +82,8 @@ func sumOf(a, b []Slice) []Slice {
 	}
 	sum := make([]Slice, len(a))
 	copy(sum, a)
-	for i, s := range b {
-		sum[i] = sum[i].plus(s)
+	for i := range b {
+		sum[i].add(&b[i])
 	}
 	return sum
 }

@@ -2,6 +2,7 @@ package health
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"time"
 )
@@ -30,8 +31,11 @@ const (
 //     good as those few requests. One success next to a canary that always fails is enough to go on; three next to a
 //     canary that fails half of the time are not. With none at all since the onset, but some in the window, it waits.
 //
-// The onset is the moment since which the canary exceeds the limit by the most. A baseline without any traffic in the
-// window cannot veto; a verdict says so in NoBaseline.
+// The onset is the moment since which the canary exceeds the limit by the most. A baseline without traffic cannot veto;
+// a verdict says so in NoBaseline. That is one with nothing in the window, and also one whose traffic has stopped: at the
+// rate it had, chance would make it silent for that long, and that is at least 10 s, once in 100 million times. So a
+// canary that is given everything and then fails is not held for the minute in which the window still remembers the
+// baseline.
 func Judge(l Limits, canary, baseline Evidence) Verdict {
 	terms := termsOf(l)
 	for _, e := range []Evidence{canary, baseline} {
@@ -39,8 +43,9 @@ func Judge(l Limits, canary, baseline Evidence) Verdict {
 			return Verdict{Reason: "the evidence was gathered under other limits than those to judge by"}
 		}
 	}
-	t := trial{canary: newArm(canary), baseline: newArm(baseline), least: l.leastN()}
-	v := Verdict{NoBaseline: !t.baseline.window.active()}
+	t := trial{canary: newArm(&canary), baseline: newArm(&baseline), least: l.leastN()}
+	t.noBaseline = t.baseline.stopped()
+	v := Verdict{NoBaseline: t.noBaseline}
 	var kept, broken []finding
 	for _, c := range criteriaOf(l) {
 		f := t.examine(c)
@@ -59,27 +64,25 @@ func Judge(l Limits, canary, baseline Evidence) Verdict {
 	return v
 }
 
-// arm is one variant's evidence in the sums that judging needs.
+// arm is one variant's evidence and its sum over the window.
 type arm struct {
-	timeline []span
-	window   Slice
-	recent   Slice // the last 10 s
+	*Evidence
+	window Slice
 }
 
-func newArm(e Evidence) arm {
-	a := arm{timeline: e.timeline()}
-	for _, s := range e.Slices {
-		a.window = a.window.plus(s)
+func newArm(e *Evidence) arm {
+	a := arm{Evidence: e}
+	for i := range e.Slices {
+		a.window.add(&e.Slices[i])
 	}
-	a.recent = a.since(settle)
 	return a
 }
 
 // since returns what happened in the spans that reach back no further than age.
 func (a arm) since(age time.Duration) (sum Slice) {
-	for _, s := range a.timeline {
+	for _, s := range a.timeline() {
 		if s.age <= age {
-			sum = sum.plus(s.Slice)
+			sum.add(&s.Slice)
 		}
 	}
 	return sum
@@ -92,7 +95,7 @@ func (a arm) onset(c criterion, enough uint64) time.Duration {
 	var age time.Duration
 	var excess, most float64
 	var healthy uint64
-	for _, s := range a.timeline {
+	for _, s := range a.timeline() {
 		_, n := c.observed(s.Slice)
 		healthy += n
 		if excess += c.excess(s.Slice); excess > most {
@@ -105,10 +108,33 @@ func (a arm) onset(c criterion, enough uint64) time.Duration {
 	return age
 }
 
-// trial is the two arms and the number of requests that counts as enough.
+// stopped reports whether an arm had no traffic in the window, or had some that has ended.
+func (a arm) stopped() bool {
+	if !a.window.active() {
+		return true
+	}
+	if a.Slices[0].active() {
+		return false // as nearly always; the rest is for when it is not
+	}
+	var seen uint64
+	var quiet, reach time.Duration
+	for _, s := range a.timeline() {
+		switch {
+		case s.active():
+			seen, reach = seen+s.requests(), s.age
+		case seen == 0:
+			quiet = s.age
+		}
+	}
+	expected := float64(seen) * quiet.Seconds() / (reach - quiet).Seconds()
+	return quiet > settle && math.Exp(-expected) <= chance*chance
+}
+
+// trial is the two arms, whether the baseline can veto, and the number of requests that counts as enough.
 type trial struct {
 	canary, baseline arm
 	least            uint64
+	noBaseline       bool
 }
 
 // finding is a check and, if it is broken, what the baseline makes of it.
@@ -133,7 +159,7 @@ const (
 func (t trial) examine(c criterion) finding {
 	f := finding{Check: c.check(t.canary.window), criterion: c}
 	f.BaselineObserved, f.BaselineN = c.observed(t.baseline.window)
-	if f.Broken && t.baseline.window.active() {
+	if f.Broken && !t.noBaseline {
 		f.onset = t.canary.onset(c, t.least)
 		since := t.baseline.since(f.onset)
 		_, f.n = c.observed(since)
@@ -143,7 +169,7 @@ func (t trial) examine(c criterion) finding {
 }
 
 func (t trial) hold(c criterion, onset time.Duration, since Slice) holdState {
-	for _, s := range []Slice{t.baseline.window, t.baseline.recent, since} {
+	for _, s := range []Slice{t.baseline.window, t.baseline.since(settle), since} {
 		if c.excess(s) > 0 {
 			return shared
 		}

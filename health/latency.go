@@ -24,7 +24,7 @@ func ttfbOf(o Outcome, limit time.Duration) observation {
 		value = o.Total
 	}
 	over := limit > 0 && value > limit
-	if !timed(o) || !o.Answered && !over {
+	if !timed(o) || !o.Answered && (o.Class == Success || !over) {
 		return observation{}
 	}
 	x := observation{value: value, cell: cellOf(value), over: over, ok: true}

@@ -81,7 +81,10 @@ func (s Slice) minus(part Slice) Slice {
 }
 
 // active reports whether any request was seen in the slice.
-func (s Slice) active() bool { return s.Judged+s.Running+s.TTFT.N+s.Latency.N > 0 }
+func (s *Slice) active() bool { return s.requests() > 0 }
+
+// requests returns at least how many requests were seen: one that runs or whose client left may be in a tally only.
+func (s *Slice) requests() uint64 { return max(add(s.Judged, s.Running), s.TTFT.N, s.Latency.N) }
 
 // add adds without wrapping around, whatever another instance sent.
 func add(a, b uint64) uint64 {

@@ -3,6 +3,7 @@ package health
 import (
 	"errors"
 	"fmt"
+	"math"
 	"time"
 )
 
@@ -63,7 +64,7 @@ func (q *QuantileLimit) validate(name string) error {
 	if q == nil {
 		return nil
 	}
-	if !(q.Quantile > 0 && q.Quantile < 1) {
+	if !(q.rest() > 0 && q.rest() < 1) { // NaN too
 		return fmt.Errorf("%s p%s: the quantile must be above p0 and below p100: "+
 			"p0 can never be exceeded, and no number of requests can prove p100", name, short(q.Quantile*100))
 	}
@@ -83,6 +84,9 @@ func validateLatency(name string, d Duration) error {
 
 // label returns the quantile as people write it: "p95", "p99.9".
 func (q *QuantileLimit) label() string { return "p" + short(q.Quantile*100) }
+
+// rest returns the share that may take longer, without the noise of 1 - 0.95 in binary.
+func (q *QuantileLimit) rest() float64 { return math.Round((1-q.Quantile)*1e12) / 1e12 }
 
 // max returns the limit, zero if there is none.
 func (q *QuantileLimit) max() time.Duration {

@@ -19,8 +19,8 @@ type Verdict struct {
 	SharedCause bool `json:"shared_cause,omitempty"`
 	// Waiting is true if a limit is broken and the baseline has had too little traffic since to tell whose fault it is.
 	Waiting bool `json:"waiting,omitempty"`
-	// NoBaseline is true if the baseline had no traffic in the window: a shared outage cannot be told apart, and
-	// nothing vetoes a failure.
+	// NoBaseline is true if the baseline had no traffic in the window, or its traffic has stopped: a shared outage
+	// cannot be told apart, and nothing vetoes a failure.
 	NoBaseline bool `json:"no_baseline,omitempty"`
 	// Checks holds one entry for every limit that is set.
 	Checks []Check `json:"checks,omitempty"`

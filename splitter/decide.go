@@ -86,7 +86,8 @@ func Compile(s *State, known []string) *Table {
 }
 
 // Blind makes the table of an instance that knows no State, or none that it can serve: everybody gets the variant
-// with the index stable ([ReasonStatic]), overrides included, unless one of the kills covers the split or it.
+// known[stable] ([ReasonStatic]), overrides included, unless one of the kills covers the split or that variant. The
+// kills must not be modified afterwards.
 func Blind(known []string, stable int, kills []Kill) *Table {
 	if kill := killOf(kills, known[stable]); kill != nil {
 		return &Table{everyone: disabled(kill)}
