@@ -33,34 +33,32 @@ func (c *Controller) storeAway(err error) {
 	if first {
 		c.log.Error("the store is away; going on with the last state known", zap.Error(err))
 	}
-	age := c.StoreAge()
-	c.setStale(c.opts.StableWhenStale && age >= 0 && age > c.opts.MaxStale)
+	c.setStale(c.opts.StableWhenStale && c.silence() > c.opts.MaxStale)
+}
+
+// silence is how long ago the store last answered, or if it never did, how long this instance has been waiting for it.
+func (c *Controller) silence() time.Duration {
+	return time.Since(c.started) - time.Duration(c.contact.Load())
 }
 
 // setStale applies on_stale.
 func (c *Controller) setStale(stale bool) {
 	for _, s := range c.all() {
 		s.mu.Lock()
-		changed := s.stale != stale
-		s.stale = stale
-		var err error
-		if changed {
-			err = s.refresh()
+		if s.stale != stale {
+			s.stale = stale
+			s.refresh()
 		}
 		s.mu.Unlock()
-		if err != nil {
-			c.log.Error("on_stale cannot be applied", zap.String("split", s.name), zap.Error(err))
-		}
 	}
 }
 
 // StoreAge is how long ago the store last answered; negative if it never has.
 func (c *Controller) StoreAge() time.Duration {
-	last := c.contact.Load()
-	if last == 0 {
+	if c.contact.Load() == 0 {
 		return -1
 	}
-	return time.Since(c.started) - time.Duration(last)
+	return max(c.silence(), 0)
 }
 
 // storeError returns what the store last said, if it is away.
@@ -92,18 +90,19 @@ func (c *Controller) learnSecret(ctx context.Context) {
 // serve, or its boot wait is over.
 func (c *Controller) Ready() bool {
 	for _, s := range c.all() {
-		if !c.splitReady(s) {
+		if !s.ready(time.Since(c.started) > c.opts.BootWait) {
 			return false
 		}
 	}
 	return true
 }
 
-func (c *Controller) splitReady(s *Split) bool {
+// ready reports whether a split is served as the fleet wants, or as well as can be after waiting for its State.
+func (s *Split) ready(waited bool) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.effective == nil {
-		return time.Since(c.started) > c.opts.BootWait
+		return waited
 	}
 	return s.definition().has(s.effective.Stable)
 }

@@ -2,67 +2,87 @@ package rollout
 
 import (
 	"context"
-	"fmt"
-	"slices"
+
+	"go.uber.org/zap"
 
 	"github.com/switchback-proxy/switchback/splitter"
 )
 
+// localFailback is a failback made while the store was away: it holds for its epoch and is proposed on reconnection.
+type localFailback struct {
+	verdict verdict
+	seed    Seed // of when it was made
+}
+
 // compose lays what only this instance knows over the store's State: a failback and kills that are not written yet,
-// and what on_stale says. It returns nil while nothing is known. Caller must hold s.mu.
-func (s *Split) compose() (*splitter.State, error) {
+// and what on_stale says. What the State has overtaken is dropped. It returns nil while no State is known.
+// Caller must hold s.mu.
+func (s *Split) compose() *splitter.State {
 	state := s.stored
 	if state == nil {
-		return nil, nil
+		return nil
 	}
 	state = s.withOverlay(state)
 	if s.stale {
-		var err error
-		if state, err = withoutSmallCanary(state); err != nil {
-			return nil, err
-		}
+		state = s.withoutSmallCanary(state)
 	}
-	s.queue = slices.DeleteFunc(s.queue, func(k splitter.Kill) bool {
-		return hasKill(state, k.ID) || isRevived(state, k.ID)
-	})
+	s.queue = unwritten(s.queue, state)
 	if len(s.queue) == 0 {
-		return state, nil
+		return state
 	}
 	layered := state.Clone()
 	layered.Kills = append(layered.Kills, s.queue...)
-	return layered, nil
+	return layered
 }
 
-// withOverlay applies the local failback while its trial is still the present one. Caller must hold s.mu.
+// withOverlay applies the local failback, or drops it if its trial is no longer the present one. The State keeps its
+// version: it is still what the store has and what a control call refers to. Caller must hold s.mu.
 func (s *Split) withOverlay(state *splitter.State) *splitter.State {
 	o := s.overlay
 	if o == nil {
 		return state
 	}
-	if o.state.Epoch != state.Epoch || state.Progress.Phase != splitter.PhaseTrial {
+	ch, ok, err := failbackOf(state, o.verdict, o.seed)
+	if err != nil {
+		s.log.Error("the failback that holds here cannot be applied", zap.Error(err))
+	}
+	if err != nil || !ok {
 		s.overlay = nil
 		return state
 	}
-	layered := o.state.Clone()
-	layered.Kills, layered.Revived = state.Kills, state.Revived
+	layered := state.Clone()
+	layered.Ranges, layered.Progress, layered.Cooldown = ch.State.Ranges, ch.State.Progress, ch.State.Cooldown
 	return layered
 }
 
+// unwritten returns the kills that a State neither has nor lists as lifted.
+func unwritten(kills []splitter.Kill, state *splitter.State) []splitter.Kill {
+	var rest []splitter.Kill
+	for _, k := range kills {
+		if !hasKill(state, k.ID) && !isRevived(state, k.ID) {
+			rest = append(rest, k)
+		}
+	}
+	return rest
+}
+
 // withoutSmallCanary gives a canary's share of at most a half to stable.
-func withoutSmallCanary(state *splitter.State) (*splitter.State, error) {
+func (s *Split) withoutSmallCanary(state *splitter.State) *splitter.State {
 	w := state.Weights()
 	share := w[state.Canary]
 	if state.Canary == "" || share == 0 || share > splitter.Full/2 {
-		return state, nil
+		return state
 	}
 	w[state.Canary] = 0
 	w[state.Stable] += share
-	layered := state.Clone()
-	var err error
-	if layered.Ranges, err = splitter.Reassign(state.Ranges, state.Canary, shares(w, nil)); err != nil {
-		return nil, fmt.Errorf("give the canary's share of %q to stable: %w", state.Split, err)
+	ranges, err := splitter.Reassign(state.Ranges, state.Canary, shares(w, nil))
+	if err != nil {
+		s.log.Error("on_stale cannot be applied", zap.Error(err))
+		return state
 	}
-	return layered, nil
+	layered := state.Clone()
+	layered.Ranges = ranges
+	return layered
 }
 
 // ErrKilled is the cause with which a cut request's context ends. It is a context.Canceled, so that a reverse proxy

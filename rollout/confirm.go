@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -10,7 +11,9 @@ import (
 )
 
 const (
-	confirmEvery = 5 * time.Millisecond
+	// confirmFirst and confirmLast bound the pause between two looks at who has applied a change.
+	confirmFirst = 5 * time.Millisecond
+	confirmLast  = 50 * time.Millisecond
 	// silentFor is how long a member that fell silent is waited for: it may still serve.
 	silentFor = 10 * time.Minute
 	// restartedAfter is when a silent member counts as replaced by a newer run under the same name.
@@ -19,9 +22,9 @@ const (
 
 // Instances lists the fleet, with the store's clock to judge Seen by.
 func (c *Controller) Instances(ctx context.Context) ([]store.Member, time.Time, error) {
-	p, err := c.beat(ctx)
+	p, err := c.beat(ctx, c.all())
 	if err != nil {
-		return nil, time.Time{}, unavailable(err)
+		return nil, time.Time{}, unanswered(err)
 	}
 	return p.Members, p.Now, nil
 }
@@ -31,23 +34,31 @@ func (c *Controller) Instances(ctx context.Context) ([]store.Member, time.Time, 
 func (c *Controller) Confirm(ctx context.Context, split string, v splitter.Version) (Confirmation, error) {
 	start := time.Now()
 	conf := Confirmation{Version: v}
-	for {
-		p, err := c.beat(ctx)
+	if _, err := c.find(split); err != nil {
+		return conf, err
+	}
+	var last error
+	answered := false
+	for pause := confirmFirst; ; pause = min(2*pause, confirmLast) {
+		p, err := c.beat(ctx, c.all())
 		if err == nil {
+			answered = true
 			conf.Applied, conf.Missing = whoApplied(p, split, v)
-			conf.Took = time.Since(start)
 			if len(conf.Missing) == 0 {
+				conf.Took = time.Since(start)
 				return conf, nil
 			}
+		} else if ctx.Err() == nil {
+			last = err
 		}
 		select {
 		case <-ctx.Done():
 			conf.Took = time.Since(start)
-			if len(conf.Applied)+len(conf.Missing) == 0 {
-				return conf, unavailable(err)
+			if !answered {
+				return conf, unanswered(cmp.Or(last, err))
 			}
 			return conf, nil
-		case <-time.After(confirmEvery):
+		case <-time.After(pause):
 		}
 	}
 }

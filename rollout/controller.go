@@ -21,8 +21,13 @@ const (
 	storeTimeout = time.Second
 	// firstContact bounds how long loading a configuration waits for the store.
 	firstContact = 500 * time.Millisecond
-	// refillAfter is how many pulses in a row must find the store empty before a State is written back into it.
-	refillAfter = 2
+	// refillAfter is how long the store must be found empty before a State that this process saw in it is written back.
+	refillAfter = 2 * pulseEvery
+	// refillFromDiskAfter is the same for a State that was only found on this machine's disk: by then whoever has a
+	// better one has written it.
+	refillFromDiskAfter = 5 * pulseEvery
+	// maxEvents is how many applied States may wait for a slow OnEvent; further ones are logged and not passed on.
+	maxEvents = 256
 )
 
 // Options configure a Controller.
@@ -38,32 +43,44 @@ type Options struct {
 	MaxStale        time.Duration // default 5 min
 	// BootWait is how long an instance without store and memory counts as not ready. Default 5 s.
 	BootWait time.Duration
-	// OnEvent is told, in order and from one goroutine, of each State that this instance applies after its first.
-	// May be nil.
+	// OnEvent is told, in order and from one goroutine, of each State that this instance applies after its first. It may
+	// be slow, but must return: Close waits for it. May be nil.
 	OnEvent func(s *splitter.State)
-	Log     *zap.Logger
+	// Log gets what happens; nil: nobody.
+	Log *zap.Logger
 }
 
 // Controller keeps one proxy in step with its fleet: it applies what the store says, writes what people and verdicts
 // say, and judges. All methods may be called concurrently.
+//
+// Locks are taken in this order, any of them left out:
+//
+//	Controller.life → Split.asking → Split.saving → Controller.mu → Split.mu
+//
+// The first three are held over I/O, which a deadline bounds wherever it is a store's; the two called mu never are, and
+// requests take none at all.
 type Controller struct {
 	opts    Options
 	id      store.MemberID
 	started time.Time
 	log     *zap.Logger
 	poke    chan struct{} // asks for a pulse at once
+	events  chan *splitter.State
 	secret  atomic.Pointer[string]
 	skew    atomic.Int64 // store's clock minus ours, in nanoseconds
 	contact atomic.Int64 // when the store last answered, in ns since started; 0 = never
 
-	mu        sync.Mutex // protects the following fields
-	store     store.Store
+	// life is held while starting, closing, attaching and detaching. It protects the following fields.
+	life    sync.Mutex
+	stop    context.CancelFunc // nil while not running
+	loops   sync.WaitGroup     // all but the one that tells
+	untold  chan struct{}      // closed when nothing more will be told of
+	telling sync.WaitGroup
+
+	mu        sync.Mutex  // protects the following fields
+	store     store.Store // nil while not running
 	splits    map[string]*Split
-	running   bool
-	stop      context.CancelFunc
 	lastError error
-	events    chan *splitter.State
-	loops     sync.WaitGroup
 }
 
 // New returns a Controller that remembers but does not run yet.
@@ -74,6 +91,9 @@ func New(opts Options) *Controller {
 	if opts.BootWait == 0 {
 		opts.BootWait = 5 * time.Second
 	}
+	if opts.Log == nil {
+		opts.Log = zap.NewNop()
+	}
 	return &Controller{
 		opts:    opts,
 		id:      store.MemberID{Name: opts.Instance, Boot: newID()},
@@ -81,7 +101,7 @@ func New(opts Options) *Controller {
 		log:     opts.Log,
 		poke:    make(chan struct{}, 1),
 		splits:  map[string]*Split{},
-		events:  make(chan *splitter.State, 256),
+		events:  make(chan *splitter.State, maxEvents),
 	}
 }
 
@@ -97,13 +117,47 @@ func (c *Controller) seed() Seed { return Seed{Now: c.now(), ID: newID(), Salt: 
 // now is the store's clock as last heard; our own before that.
 func (c *Controller) now() time.Time { return time.Now().Add(time.Duration(c.skew.Load())).Round(0) }
 
-// Start opens the store and begins to work; starting twice does nothing. It waits at most half a second for the store.
+// Start opens the store and begins to work; it waits at most half a second for the store's first answer. The definitions
+// attached so far come into force, so call it again after each reload: what is attached to a configuration that is given
+// up before it starts changes nothing for the fleet.
 func (c *Controller) Start() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.running {
-		return nil
+	answered, err := c.begin()
+	if err != nil {
+		return err
 	}
+	c.Poke()
+	select {
+	case <-answered:
+	case <-time.After(firstContact):
+	}
+	return nil
+}
+
+// begin does what must be done once. The channel is closed after the first pulse of a new start; of one that runs
+// already, it is closed.
+func (c *Controller) begin() (answered chan struct{}, err error) {
+	c.life.Lock()
+	defer c.life.Unlock()
+	running := c.stop != nil
+	if !running {
+		if err := c.open(); err != nil {
+			return nil, err
+		}
+	}
+	for _, s := range c.all() {
+		s.enforce()
+	}
+	answered = make(chan struct{})
+	if running {
+		close(answered)
+	} else {
+		c.work(answered)
+	}
+	return answered, nil
+}
+
+// open opens the store. Caller must hold c.life.
+func (c *Controller) open() error {
 	st, err := c.opts.Open()
 	if err != nil {
 		return fmt.Errorf("open the store: %w", err)
@@ -111,98 +165,41 @@ func (c *Controller) Start() error {
 	if w := st.Describe().Warning; w != "" {
 		c.log.Warn("store: "+w, zap.String("store", st.Describe().Address))
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	c.store, c.stop, c.running = st, cancel, true
-	first := make(chan struct{})
-	c.loops.Go(func() { c.pulseLoop(ctx, first) })
-	c.loops.Go(func() { c.watchLoop(ctx) })
-	c.loops.Go(func() { c.judgeLoop(ctx) })
-	c.loops.Go(func() { c.eventLoop(ctx) })
-	select {
-	case <-first:
-	case <-time.After(firstContact):
-	}
+	c.setStore(st)
 	return nil
 }
 
-// Close says goodbye to the fleet, stops all work and closes the store.
+// work starts the loops. Caller must hold c.life.
+func (c *Controller) work(answered chan struct{}) {
+	ctx, cancel := context.WithCancel(context.Background())
+	untold := make(chan struct{})
+	c.stop, c.untold = cancel, untold
+	c.loops.Go(func() { c.pulseLoop(ctx, answered) })
+	c.loops.Go(func() { c.watchLoop(ctx) })
+	c.loops.Go(func() { c.judgeLoop(ctx) })
+	c.telling.Go(func() { c.eventLoop(untold) })
+}
+
+// Close stops all work, tells of what was applied, says goodbye to the fleet and closes the store.
 func (c *Controller) Close() error {
-	c.mu.Lock()
-	st, stop, running := c.store, c.stop, c.running
-	c.running = false
-	c.mu.Unlock()
-	if !running {
+	c.life.Lock()
+	defer c.life.Unlock()
+	if c.stop == nil {
 		return nil
 	}
-	stop()
+	c.stop()
 	c.loops.Wait() // they use the store until then
-	c.mu.Lock()
-	c.store = nil
-	c.mu.Unlock()
+	close(c.untold)
+	c.telling.Wait()
+	c.stop = nil
+	st := c.openStore()
+	c.setStore(nil)
 	ctx, cancel := context.WithTimeout(context.Background(), storeTimeout/2)
 	defer cancel()
 	if err := st.Leave(ctx, c.id); err != nil {
 		c.log.Warn("could not say goodbye to the fleet; it will list this instance as silent", zap.Error(err))
 	}
 	return st.Close()
-}
-
-// Attach adds a user of a split: a handler of one generation of the configuration (any comparable value). Call Detach
-// once for each success. On a running controller it waits, at most half a second, for the store's State.
-func (c *Controller) Attach(def Definition, generation any) (*Attachment, error) {
-	s := c.splitFor(def.Name)
-	a, err := s.attach(def, generation)
-	if err != nil {
-		c.drop(s)
-		return nil, err
-	}
-	if s.storedState() == nil {
-		c.firstLook(s)
-	}
-	c.Poke()
-	return a, nil
-}
-
-// splitFor returns the named split, recalled from memory if this is its first user.
-func (c *Controller) splitFor(name string) *Split {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	s, ok := c.splits[name]
-	if !ok {
-		s = newSplit(name)
-		c.splits[name] = s
-		c.recall(s)
-	}
-	return s
-}
-
-// firstLook loads a split's State if there is a store to ask.
-func (c *Controller) firstLook(s *Split) {
-	ctx, cancel := context.WithTimeout(context.Background(), firstContact)
-	defer cancel()
-	if c.openStore() == nil {
-		return
-	}
-	if err := c.reload(ctx, s); err != nil {
-		c.log.Debug("no state yet", zap.String("split", s.name), zap.Error(err))
-	}
-}
-
-// Detach ends what Attach began. A split without users is forgotten here; its State stays in the store.
-func (c *Controller) Detach(a *Attachment) {
-	a.split.detach(a)
-	c.drop(a.split)
-}
-
-// drop forgets a split that has no users.
-func (c *Controller) drop(s *Split) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.attachments) == 0 && c.splits[s.name] == s {
-		delete(c.splits, s.name)
-	}
 }
 
 // Poke asks for a pulse at once instead of within a second.
@@ -226,6 +223,19 @@ func (c *Controller) openStore() store.Store {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.store
+}
+
+func (c *Controller) setStore(st store.Store) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.store = st
+}
+
+// lookup returns a split in use; nil if there is none of that name.
+func (c *Controller) lookup(split string) *Split {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.splits[split]
 }
 
 // all returns the splits in use.

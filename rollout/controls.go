@@ -57,7 +57,7 @@ func (c *Controller) Revive(ctx context.Context, split string, r ReviveRequest, 
 	if err != nil {
 		return Result{}, err
 	}
-	if err := c.settle(ctx, s); err != nil {
+	if err := c.settleKills(ctx, s); err != nil {
 		return Result{}, unavailable(err)
 	}
 	return c.change(ctx, split, by, func(prev *splitter.State, _ Definition, seed Seed) (Changed, error) {
@@ -79,27 +79,51 @@ func (c *Controller) Kill(ctx context.Context, split string, r KillRequest, by B
 	if err != nil {
 		return Result{}, err
 	}
-	c.hold(s, k)
-	ch, _, err := c.writeKill(ctx, s, k)
-	if err == nil {
-		return Result{State: s.State(), Event: ch.Event}, nil
+	unsaved := c.hold(s, k)
+	ch, written, err := c.writeKill(ctx, s, k)
+	if err != nil {
+		return c.queued(ctx, s, k, err, unsaved), nil
 	}
-	note := fmt.Sprintf("the kill holds on this instance and is queued on its disk; the store did not take it: %v", err)
-	c.log.Error("kill queued", zap.String("split", split), zap.Error(err))
-	if err := c.openStoreAnnounce(ctx, store.Notice{Split: split, Kill: &k}); err != nil {
+	state := s.State()
+	if !written { // a pulse was faster
+		ch.Event = eventOfKill(k, state)
+	}
+	return Result{State: state, Event: ch.Event}, nil
+}
+
+// queued tells of a kill that the store did not take, and announces it to the others.
+func (c *Controller) queued(ctx context.Context, s *Split, k splitter.Kill, cause, unsaved error) Result {
+	c.log.Error("kill queued", zap.String("split", s.name), zap.Error(cause), zap.NamedError("disk", unsaved))
+	note := "the kill holds on this instance and is queued on its disk"
+	if unsaved != nil {
+		note = fmt.Sprintf("the kill holds on this instance until it restarts (its disk did not take it: %v)", unsaved)
+	}
+	note += fmt.Sprintf("; the store did not take it: %v", cause)
+	if err := c.announce(ctx, store.Notice{Split: s.name, Kill: &k}); err != nil {
 		note += "; nor could it be announced to the other instances"
 	} else {
 		note += "; it was announced to the other instances"
 	}
-	ev := store.Event{ID: k.ID, Split: split, Kills: []splitter.Kill{k},
-		Change: splitter.Change{Kind: KindKill, Actor: k.Actor, Via: k.Via, At: k.At, Reason: k.Reason}}
-	return Result{State: s.State(), Event: ev, Queued: true, Note: note}, nil
+	state := s.State()
+	return Result{State: state, Event: eventOfKill(k, state), Queued: true, Note: note}
 }
 
-func (c *Controller) openStoreAnnounce(ctx context.Context, n store.Notice) error {
+// eventOfKill is what can be said of a kill whose own change is not at hand.
+func eventOfKill(k splitter.Kill, state *splitter.State) store.Event {
+	ev := store.Event{ID: k.ID, Kills: []splitter.Kill{k},
+		Change: splitter.Change{Kind: KindKill, Actor: k.Actor, Via: k.Via, At: k.At, Reason: k.Reason}}
+	if state != nil {
+		ev.Split, ev.Revision, ev.Epoch = state.Split, state.Revision, state.Epoch
+		ev.From, ev.To = state.Weights(), state.Weights()
+	}
+	return ev
+}
+
+// announce tells all instances that can be told, even if who asked for it has left.
+func (c *Controller) announce(ctx context.Context, n store.Notice) error {
 	st := c.openStore()
 	if st == nil {
-		return store.ErrUnavailable
+		return errAway
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 	defer cancel()
@@ -117,7 +141,7 @@ func (c *Controller) Events(ctx context.Context, split string, limit int) ([]sto
 	}
 	events, err := st.Events(ctx, split, limit)
 	if err != nil {
-		return nil, unavailable(err)
+		return nil, unanswered(err)
 	}
 	return events, nil
 }
@@ -138,6 +162,9 @@ func (c *Controller) change(ctx context.Context, split string, by By,
 	s, err := c.find(split)
 	if err != nil {
 		return Result{}, err
+	}
+	if err := c.reach(ctx); err != nil {
+		return Result{}, unavailable(err)
 	}
 	var done Changed
 	err = c.untilSwapped(ctx, s, func(prev *splitter.State) (Changed, bool, error) {
@@ -177,10 +204,39 @@ func (c *Controller) find(split string) (*Split, error) {
 	return nil, fmt.Errorf("%w: %q; this instance runs %q", ErrUnknownSplit, split, c.Splits())
 }
 
-// unavailable says of a store's error, for the caller of a control, that nothing was changed.
+// reach asks a store that was away whether it is back. It is not sent the change itself: one that hangs could still
+// carry out much later what its caller has been told was refused.
+func (c *Controller) reach(ctx context.Context) error {
+	if c.storeError() == "" {
+		return nil
+	}
+	_, err := c.beat(ctx, c.all())
+	return err
+}
+
+// errAway is what a store that is not asked would say.
+var errAway = fmt.Errorf("%w: it is not open or did not answer lately", store.ErrUnavailable)
+
+// isAway reports whether the store could not be asked, or has lost what it is asked about.
+func isAway(err error) bool {
+	return errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrNotFound)
+}
+
+// unavailable says of a store's error what that means for the caller of a control.
 func unavailable(err error) error {
-	if errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrNotFound) {
+	switch {
+	case errors.Is(err, errUnconfirmed):
+		return fmt.Errorf("%w: it did not confirm the change; look at the status before you repeat it: %w", ErrUnavailable, err)
+	case isAway(err):
 		return fmt.Errorf("%w, nothing was changed: %w", ErrUnavailable, err)
+	}
+	return err
+}
+
+// unanswered says of a store's error that a question could not be answered.
+func unanswered(err error) error {
+	if isAway(err) {
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 	return err
 }

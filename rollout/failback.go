@@ -50,10 +50,10 @@ func Failback(prev *splitter.State, v health.Verdict, by By, seed Seed) (Changed
 func cooldown(first time.Duration, earlier int) time.Duration {
 	d := first
 	for range earlier {
-		if d >= maxCooldown/2 {
-			return maxCooldown
+		if d >= maxCooldown {
+			break
 		}
 		d *= 2
 	}
-	return d
+	return min(d, maxCooldown)
 }

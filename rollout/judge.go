@@ -3,16 +3,16 @@ package rollout
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
+	"maps"
 	"reflect"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
 
 	"github.com/switchback-proxy/switchback/health"
 	"github.com/switchback-proxy/switchback/splitter"
-	"github.com/switchback-proxy/switchback/store"
 )
 
 const (
@@ -48,52 +48,73 @@ func (c *Controller) judgeLoop(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case now := <-ticker.C:
-			for _, s := range c.all() {
-				if err := c.judge(ctx, s, now); err != nil && ctx.Err() == nil {
-					c.log.Error("cannot judge", zap.String("split", s.name), zap.Error(err))
-				}
-			}
+		case <-ticker.C:
+			c.judgeAll(ctx)
 		}
 	}
 }
 
-// trial returns what is judged now; false if nothing is.
-func (s *Split) trial() (*splitter.State, health.Limits, bool) {
+// judgeAll judges all splits at once, so that none waits while another one's evidence or failback waits for the store.
+func (c *Controller) judgeAll(ctx context.Context) {
+	var all sync.WaitGroup
+	for _, s := range c.all() {
+		all.Go(func() {
+			if err := c.judge(ctx, s, time.Now()); err != nil && ctx.Err() == nil {
+				c.log.Error("cannot judge", zap.String("split", s.name), zap.Error(err))
+			}
+		})
+	}
+	all.Wait()
+}
+
+// trial is what is judged now.
+type trial struct {
+	state   *splitter.State
+	limits  health.Limits
+	windows map[string]*health.Window
+}
+
+// trial returns what is judged now; false, and no judgement any more, if nothing is.
+func (s *Split) trial() (trial, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.effective == nil || s.policy.Failback == nil || s.effective.Progress.Phase != splitter.PhaseTrial {
-		return nil, health.Limits{}, false
+		s.judgement = judgement{}
+		return trial{}, false
 	}
-	return s.effective, *s.policy.Failback, true
+	return trial{s.effective, *s.policy.Failback, maps.Clone(s.windows)}, true
+}
+
+// keep remembers a judgement of the trial unless another one has begun.
+func (s *Split) keep(j judgement, epoch uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.effective != nil && s.effective.Epoch == epoch {
+		s.judgement = j
+	}
 }
 
 // judge looks at the fleet's evidence on a running trial and fails it back if it must.
 func (c *Controller) judge(ctx context.Context, s *Split, now time.Time) error {
-	state, limits, ok := s.trial()
+	t, ok := s.trial()
 	if !ok {
-		s.mu.Lock()
-		s.judgement = judgement{}
-		s.mu.Unlock()
 		return nil
 	}
-	j, err := c.gather(ctx, s, state, frame{limits, s.evidence(now)})
+	j, err := c.gather(ctx, s, t.state.Epoch, frame{t.limits, s.evidenceOf(t.windows, t.limits, now)})
 	if err != nil {
 		return err
 	}
-	v := health.Judge(limits, j.evidence[state.Canary], j.evidence[state.Stable])
+	v := health.Judge(t.limits, j.evidence[t.state.Canary], j.evidence[t.state.Stable])
 	j.verdict = &v
-	s.mu.Lock()
-	s.judgement = j
-	s.mu.Unlock()
+	s.keep(j, t.state.Epoch)
 	if v.Result != health.Fail {
 		return nil
 	}
-	return c.failBack(ctx, s, verdict{v, state.Epoch})
+	return c.failBack(ctx, s, verdict{v, t.state.Epoch})
 }
 
 // gather adds up the evidence of all instances; without the store, it is this instance's own.
-func (c *Controller) gather(ctx context.Context, s *Split, state *splitter.State, own frame) (judgement, error) {
+func (c *Controller) gather(ctx context.Context, s *Split, epoch uint64, own frame) (judgement, error) {
 	alone := judgement{evidence: own.Evidence, instances: 1}
 	st := c.openStore()
 	if st == nil || c.storeError() != "" {
@@ -105,7 +126,7 @@ func (c *Controller) gather(ctx context.Context, s *Split, state *splitter.State
 	}
 	ctx, cancel := context.WithTimeout(ctx, exchangeTimeout)
 	defer cancel()
-	frames, err := st.Exchange(ctx, s.name, state.Epoch, c.id, doc)
+	frames, err := st.Exchange(ctx, s.name, epoch, c.id, doc)
 	if err != nil {
 		c.log.Debug("judging by this instance's evidence alone", zap.String("split", s.name), zap.Error(err))
 		return alone, nil
@@ -145,21 +166,23 @@ func (j *judgement) add(limits health.Limits, other frame) {
 
 // failBack writes the failback; if the store is away it holds here until the store is back.
 func (c *Controller) failBack(ctx context.Context, s *Split, v verdict) error {
-	_, err := c.writeFailback(ctx, s, v)
-	if !errors.Is(err, store.ErrUnavailable) {
+	err := errAway
+	if c.storeError() == "" {
+		_, err = c.writeFailback(ctx, s, v)
+	}
+	if !isAway(err) || ctx.Err() != nil {
 		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.stored == nil || s.stored.Epoch != v.epoch {
+	if s.overlay != nil {
 		return nil
 	}
-	ch, ok, ferr := Failback(s.stored, v.Verdict, By{Actor: selfActor, Via: "judge"}, c.seed())
-	if ferr != nil || !ok {
-		return ferr
+	s.overlay = &localFailback{v, c.seed()}
+	s.refresh()
+	if s.overlay != nil {
+		c.log.Error("failed back on this instance only, the store is away", zap.String("split", s.name),
+			zap.String("reason", v.Reason), zap.Error(err))
 	}
-	s.overlay = &localFailback{ch.State, v}
-	c.log.Error("failed back on this instance only, the store is away", zap.String("split", s.name),
-		zap.String("reason", v.Reason), zap.Error(err))
-	return s.refresh()
+	return nil
 }

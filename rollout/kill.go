@@ -20,24 +20,36 @@ func NewKill(s *splitter.State, def Definition, r KillRequest, by By, seed Seed)
 	if s != nil {
 		stable = s.Stable
 	}
-	if r.Variant == "" {
-		return k, nil
-	}
-	if r.Variant == stable {
-		if !r.All {
-			return k, fmt.Errorf("%w: %q is stable, killing it leaves nobody to serve; to kill the whole split say so (all)",
-				ErrRefused, r.Variant)
-		}
+	switch {
+	case r.Variant == "":
+	case r.Variant == stable && r.All:
 		k.Variant = ""
-		return k, nil
+	case r.Variant == stable:
+		return k, fmt.Errorf("%w: %q is stable, killing it leaves nobody to serve; to kill the whole split say so (all)",
+			ErrRefused, r.Variant)
+	case s == nil && !def.has(r.Variant):
+		return k, unknownVariant(def, def.Name, r.Variant)
+	case s != nil:
+		if err := knows(s, def, r.Variant); err != nil {
+			return k, err
+		}
 	}
-	if s != nil {
-		return k, knows(s, def, r.Variant)
+	return k, checkKill(k)
+}
+
+// checkKill says what is wrong with a kill that was asked for, announced or read from disk. One that no State can hold
+// would wait for the store forever.
+func checkKill(k splitter.Kill) error {
+	if k.ID == "" {
+		return fmt.Errorf("%w: a kill without an id could never be lifted", ErrInvalid)
 	}
-	if !def.has(r.Variant) {
-		return k, fmt.Errorf("%w: %q is not a variant of %q; it has %q", ErrUnknownVariant, r.Variant, def.Name, def.names())
+	if k.Variant != "" && !splitter.ValidName(k.Variant) {
+		return fmt.Errorf("%w: kill %q is of %q, which is no variant's name", ErrInvalid, k.ID, k.Variant)
 	}
-	return k, nil
+	if _, err := k.Level.MarshalText(); err != nil {
+		return fmt.Errorf("%w: kill %q: %w", ErrInvalid, k.ID, err)
+	}
+	return nil
 }
 
 // Kill writes a kill into the State. It returns false, and no change, if the State has it already or lists it as

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -46,12 +45,26 @@ func (m Snapshots) Recall(split string) (Snapshot, error) {
 	if err := json.Unmarshal(doc, &s); err != nil {
 		return s, fmt.Errorf("snapshot of %q: %w", split, err)
 	}
-	if s.State != nil {
-		if err := s.State.Validate(); err != nil {
-			return Snapshot{}, fmt.Errorf("snapshot of %q: %w", split, err)
-		}
+	if err := s.check(split); err != nil {
+		return Snapshot{}, fmt.Errorf("snapshot of %q: %w", split, err)
 	}
 	return s, nil
+}
+
+// check says what is wrong with a snapshot that was read.
+func (s Snapshot) check(split string) error {
+	for _, k := range s.Queued {
+		if err := checkKill(k); err != nil {
+			return err
+		}
+	}
+	if s.State == nil {
+		return nil
+	}
+	if s.State.Split != split {
+		return fmt.Errorf("it holds the state of %q", s.State.Split)
+	}
+	return s.State.Validate()
 }
 
 // Save writes a split's file; the folder is made when it is first needed.
@@ -79,22 +92,31 @@ func (c *Controller) recall(s *Split) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.stored, s.queue = snap.State, snap.Queued
-	if err := s.refresh(); err != nil {
-		c.log.Error("the snapshot cannot be used; starting without it", zap.String("split", s.name), zap.Error(err))
-		s.stored, s.queue = nil, nil
-	}
+	s.stored, s.queue = snap.State, c.replayable(s.name, snap.Queued)
+	s.refresh()
 }
 
-// remember saves what is known of a split now. Failing to is said, and hinders nothing else.
-func (c *Controller) remember(s *Split) {
+// replayable leaves out kills that have waited for so long that nobody remembers any more whether they were lifted.
+func (c *Controller) replayable(split string, queued []splitter.Kill) []splitter.Kill {
+	var kills []splitter.Kill
+	for _, k := range queued {
+		if c.now().Sub(k.At) < revivedKept {
+			kills = append(kills, k)
+			continue
+		}
+		c.log.Error("a kill that was queued on disk is too old to be replayed: kill again if it should still hold",
+			zap.String("split", split), zap.String("kill", k.ID), zap.String("variant", k.Variant), zap.Time("at", k.At),
+			zap.String("actor", k.Actor), zap.String("reason", k.Reason))
+	}
+	return kills
+}
+
+// remember saves what is known of a split now.
+func (c *Controller) remember(s *Split) error {
 	s.saving.Lock()
 	defer s.saving.Unlock()
 	s.mu.Lock()
-	snap := Snapshot{State: s.stored, Queued: slices.Clone(s.queue), SavedAt: time.Now()}
+	snap := Snapshot{State: s.stored, Queued: s.queue, SavedAt: time.Now()}
 	s.mu.Unlock()
-	if err := c.opts.Memory.Save(s.name, snap); err != nil {
-		c.log.Error("the snapshot cannot be written; a restart without the store would not know of this change",
-			zap.String("split", s.name), zap.Error(err))
-	}
+	return c.opts.Memory.Save(s.name, snap)
 }

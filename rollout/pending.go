@@ -11,61 +11,84 @@ import (
 	"github.com/switchback-proxy/switchback/store"
 )
 
-// hold makes a kill hold here at once, before any store knows of it.
-func (c *Controller) hold(s *Split, k splitter.Kill) {
-	s.mu.Lock()
-	known := slices.ContainsFunc(s.queue, func(q splitter.Kill) bool { return q.ID == k.ID }) ||
-		s.stored != nil && (hasKill(s.stored, k.ID) || isRevived(s.stored, k.ID))
-	var err error
-	if !known {
-		s.queue = append(s.queue, k)
-		err = s.refresh()
+// hold makes a kill hold here at once, before any store knows of it, and queues it on disk. The error says why the
+// disk does not have it.
+func (c *Controller) hold(s *Split, k splitter.Kill) error {
+	if err := checkKill(k); err != nil {
+		return err
 	}
-	s.mu.Unlock()
-	if err != nil {
-		c.log.Error("a kill cannot be applied", zap.String("split", s.name), zap.Error(err))
-	}
-	if !known {
-		c.log.Warn("kill applied", zap.String("split", s.name), zap.String("variant", k.Variant),
-			zap.Stringer("level", k.Level), zap.String("actor", k.Actor), zap.String("reason", k.Reason))
-		c.remember(s)
-	}
-}
-
-// settle writes what waits for the store: kills, a failback made while it was away, and a newly declared version.
-func (c *Controller) settle(ctx context.Context, s *Split) error {
-	s.mu.Lock()
-	queue, overlay, redeclare := slices.Clone(s.queue), s.overlay, s.redeclare
-	s.mu.Unlock()
-	for _, k := range queue {
-		if _, _, err := c.writeKill(ctx, s, k); err != nil {
-			return err
-		}
-	}
-	if overlay != nil {
-		if _, err := c.writeFailback(ctx, s, overlay.verdict); err != nil {
-			return err
-		}
-	}
-	if !redeclare {
+	if !s.enqueue(k) {
 		return nil
 	}
-	return c.writeVersion(ctx, s)
+	c.log.Warn("kill applied", zap.String("split", s.name), zap.String("variant", k.Variant),
+		zap.Stringer("level", k.Level), zap.String("actor", k.Actor), zap.String("reason", k.Reason))
+	return c.remember(s)
+}
+
+// enqueue applies a kill, unless it is known or lifted already.
+func (s *Split) enqueue(k splitter.Kill) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	isQueued := slices.ContainsFunc(s.queue, func(q splitter.Kill) bool { return q.ID == k.ID })
+	if isQueued || s.stored != nil && (hasKill(s.stored, k.ID) || isRevived(s.stored, k.ID)) {
+		return false
+	}
+	s.queue = slices.Concat(s.queue, []splitter.Kill{k})
+	s.refresh()
+	return true
+}
+
+// settle writes what waits for the store: kills, a failback made while it was away, and a newly declared version. What
+// cannot be written does not keep the rest from it, unless the store is away.
+func (c *Controller) settle(ctx context.Context, s *Split) error {
+	errs := []error{c.settleKills(ctx, s)}
+	s.mu.Lock()
+	overlay, redeclare := s.overlay, s.redeclare
+	s.mu.Unlock()
+	if overlay != nil && !isAway(errs[0]) {
+		_, err := c.writeFailback(ctx, s, overlay.verdict)
+		errs = append(errs, err)
+	}
+	if err := errors.Join(errs...); isAway(err) || !redeclare {
+		return err
+	}
+	return errors.Join(append(errs, c.writeVersion(ctx, s))...)
+}
+
+// settleKills writes the kills that wait for the store.
+func (c *Controller) settleKills(ctx context.Context, s *Split) error {
+	s.mu.Lock()
+	queue := s.queue
+	s.mu.Unlock()
+	var errs []error
+	for _, k := range queue {
+		_, _, err := c.writeKill(ctx, s, k)
+		if errs = append(errs, err); isAway(err) {
+			break
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // writeVersion begins a new epoch if the file that was loaded declares another version of the canary. It is done once
 // for each load, so that proxies with an older and a newer file do not take turns.
 func (c *Controller) writeVersion(ctx context.Context, s *Split) error {
-	err := c.untilSwapped(ctx, s, func(prev *splitter.State) (Changed, bool, error) {
-		return Redeclare(prev, s.Definition(), By{Actor: selfActor, Via: "config"}, c.seed())
-	})
-	if err != nil {
-		return err
-	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	def, inForce := s.inForce()
 	s.redeclare = false
-	return nil
+	s.mu.Unlock()
+	if !inForce {
+		return nil
+	}
+	err := c.untilSwapped(ctx, s, func(prev *splitter.State) (Changed, bool, error) {
+		return Redeclare(prev, def, By{Actor: selfActor, Via: "config"}, c.seed())
+	})
+	if err != nil && !errors.Is(err, store.ErrNewerSchema) { // which a retry would not change
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.redeclare = true
+	}
+	return err
 }
 
 // writeKill swaps a kill into the State until it is there, whoever else writes meanwhile. written is false if the
@@ -80,12 +103,8 @@ func (c *Controller) writeKill(ctx context.Context, s *Split, k splitter.Kill) (
 
 // writeFailback swaps a failback into the State until it is there or there is nothing to give back any more.
 func (c *Controller) writeFailback(ctx context.Context, s *Split, v verdict) (written bool, err error) {
-	err = c.untilSwapped(ctx, s, func(prev *splitter.State) (Changed, bool, error) {
-		if prev.Epoch != v.epoch {
-			return Changed{}, false, nil
-		}
-		var ch Changed
-		ch, written, err = Failback(prev, v.Verdict, By{Actor: selfActor, Via: "judge"}, c.seed())
+	err = c.untilSwapped(ctx, s, func(prev *splitter.State) (ch Changed, _ bool, err error) {
+		ch, written, err = failbackOf(prev, v, c.seed())
 		return ch, written, err
 	})
 	if written && err == nil {
@@ -94,10 +113,18 @@ func (c *Controller) writeFailback(ctx context.Context, s *Split, v verdict) (wr
 	return written, err
 }
 
-// untilSwapped tries a change on the newest State again and again while others are faster. A change that answers
-// false ends it.
+// failbackOf is the judge's failback of the epoch that the verdict is on; false if that is over.
+func failbackOf(prev *splitter.State, v verdict, seed Seed) (Changed, bool, error) {
+	if prev.Epoch != v.epoch {
+		return Changed{}, false, nil
+	}
+	return Failback(prev, v.Verdict, By{Actor: selfActor, Via: "judge"}, seed)
+}
+
+// untilSwapped tries a change on the newest State again and again while others are faster and ctx lasts. A change that
+// answers false ends it.
 func (c *Controller) untilSwapped(ctx context.Context, s *Split, change func(*splitter.State) (Changed, bool, error)) error {
-	for {
+	for ctx.Err() == nil {
 		prev := s.storedState()
 		if prev == nil {
 			if err := c.reload(ctx, s); err != nil {
@@ -116,4 +143,5 @@ func (c *Controller) untilSwapped(ctx context.Context, s *Split, change func(*sp
 			return err
 		}
 	}
+	return store.Unavailable(ctx.Err())
 }

@@ -62,6 +62,9 @@ func Adopt(prev *splitter.State, def Definition, r AdoptRequest, by By, seed See
 	if err := mayAdopt(prev, n, seed); err != nil {
 		return Changed{}, err
 	}
+	if begins(prev, n.Canary, want) {
+		freshen(n, prev, seed)
+	}
 	if err := newEpoch(n, def, seed.Now); err != nil {
 		return Changed{}, err
 	}

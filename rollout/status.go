@@ -17,19 +17,15 @@ func (c *Controller) Status(split string) (Status, error) {
 		return Status{}, err
 	}
 	own := s.evidence(time.Now())
+	st := Status{
+		Ready:      s.ready(time.Since(c.started) > c.opts.BootWait),
+		StoreAge:   c.StoreAge(),
+		StoreError: c.storeError(),
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	st := Status{
-		State:           s.effective,
-		Local:           s.definition(),
-		Notes:           s.notes(),
-		StoreAge:        c.StoreAge(),
-		StoreError:      c.storeError(),
-		Verdict:         s.judgement.verdict,
-		JudgedInstances: max(s.judgement.instances, 1),
-	}
-	st.Ready = st.State != nil && st.Local.has(st.State.Stable) ||
-		st.State == nil && time.Since(c.started) > c.opts.BootWait
+	st.State, st.Local, st.Notes = s.effective, s.definition(), s.notes()
+	st.Verdict, st.JudgedInstances = s.judgement.verdict, max(s.judgement.instances, 1)
 	evidence := s.judgement.evidence
 	if evidence == nil {
 		evidence = own
@@ -73,8 +69,12 @@ func (s *Split) variantStatus(name string, e health.Evidence, inFlight int) Vari
 		stable, canary = st.Stable, st.Canary
 		v.Weight = st.Weights()[name]
 		v.Killed = st.KillOf(name) != nil
-	} else if name == stable {
-		v.Weight = splitter.Full
+	} else {
+		blind := splitter.State{Kills: s.queue}
+		v.Killed = blind.KillOf(name) != nil
+		if name == stable {
+			v.Weight = splitter.Full
+		}
 	}
 	switch name {
 	case stable:
@@ -88,31 +88,52 @@ func (s *Split) variantStatus(name string, e health.Evidence, inFlight int) Vari
 // notes says in sentences what differs between file, State and what this instance does. Caller must hold s.mu.
 func (s *Split) notes() []string {
 	def, state := s.definition(), s.effective
+	notes := s.pendingNotes()
 	if state == nil {
-		return []string{fmt.Sprintf("no state is known yet: %q (stable by this file) serves everyone", def.Stable)}
+		return append(notes, fmt.Sprintf("no state is known yet: %q (stable by this file) serves everyone who is not killed",
+			def.Stable))
 	}
-	var notes []string
 	if !def.has(state.Stable) {
 		notes = append(notes, fmt.Sprintf("the state's stable variant %q is not in this file: %q serves everyone here; "+
 			"`split rename` or `split adopt` settles it", state.Stable, def.Stable))
 	}
 	if state.Stable != def.Stable || state.Canary != def.Canary {
-		notes = append(notes, fmt.Sprintf("the file says stable %q and canary %q, the state %q and %q: the state counts",
-			def.Stable, def.Canary, state.Stable, state.Canary))
+		notes = append(notes, fmt.Sprintf("the file says stable %q and %s, the state %q and %s: the state counts",
+			def.Stable, canaryOf(def.Canary), state.Stable, canaryOf(state.Canary)))
 	}
-	notes = append(notes, weightNotes(def, state)...)
-	if len(s.queue) > 0 {
-		notes = append(notes, fmt.Sprintf("%d kills hold here and are not in the store yet", len(s.queue)))
+	notes = append(notes, weightNotes(def, s.stored)...)
+	if state.Schema > splitter.Schema {
+		notes = append(notes, fmt.Sprintf("the state was written by a newer release (schema %d, this one knows %d): it is "+
+			"obeyed as far as understood, and not changed from here", state.Schema, splitter.Schema))
+	}
+	if _, err := policyOf(state); err != nil {
+		notes = append(notes, fmt.Sprintf("nothing is judged by this instance: %v", err))
+	}
+	return notes
+}
+
+// canaryOf names a canary that may not be there.
+func canaryOf(name string) string {
+	if name == "" {
+		return "no canary"
+	}
+	return fmt.Sprintf("canary %q", name)
+}
+
+// pendingNotes tells what holds here and is not in the store. Caller must hold s.mu.
+func (s *Split) pendingNotes() []string {
+	var notes []string
+	switch n := len(s.queue); {
+	case n == 1:
+		notes = append(notes, "1 kill holds here and is not in the store yet")
+	case n > 1:
+		notes = append(notes, fmt.Sprintf("%d kills hold here and are not in the store yet", n))
 	}
 	if s.overlay != nil {
 		notes = append(notes, "failed back on this instance only; the store does not know yet")
 	}
 	if s.stale {
-		notes = append(notes, "the store has been away for too long: stable has the canary's share (on_stale stable)")
-	}
-	if state.Schema > splitter.Schema {
-		notes = append(notes, fmt.Sprintf("the state was written by a newer release (schema %d, this one knows %d): it is "+
-			"obeyed as far as understood, and not changed from here", state.Schema, splitter.Schema))
+		notes = append(notes, "the store has been away for too long: stable has a small canary's share (on_stale stable)")
 	}
 	return notes
 }

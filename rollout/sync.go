@@ -3,6 +3,8 @@ package rollout
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -34,7 +36,7 @@ func (c *Controller) pulseLoop(ctx context.Context, first chan struct{}) {
 // watchLoop applies what others announce, as it happens.
 func (c *Controller) watchLoop(ctx context.Context) {
 	for ctx.Err() == nil {
-		err := c.openStore().Watch(ctx, func(n store.Notice) { c.heard(ctx, n) })
+		err := c.openStore().Watch(ctx, c.heard)
 		if ctx.Err() != nil {
 			return
 		}
@@ -47,7 +49,7 @@ func (c *Controller) watchLoop(ctx context.Context) {
 }
 
 // heard takes in an announcement. An older State than ours is passed over: it was overtaken on its way.
-func (c *Controller) heard(ctx context.Context, n store.Notice) {
+func (c *Controller) heard(n store.Notice) {
 	if n.Resync {
 		c.Poke()
 		return
@@ -57,7 +59,9 @@ func (c *Controller) heard(ctx context.Context, n store.Notice) {
 		return
 	}
 	if n.Kill != nil {
-		c.hold(s, *n.Kill)
+		if err := c.hold(s, *n.Kill); err != nil {
+			c.log.Error("an announced kill cannot be kept", zap.String("split", s.name), zap.Error(err))
+		}
 	}
 	if n.State != nil {
 		if cur := s.storedState(); cur == nil || n.State.Revision > cur.Revision {
@@ -66,15 +70,10 @@ func (c *Controller) heard(ctx context.Context, n store.Notice) {
 	}
 }
 
-func (c *Controller) lookup(split string) *Split {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.splits[split]
-}
-
 // pulse does one round: heartbeat, versions, catching up, and what waits for the store.
 func (c *Controller) pulse(ctx context.Context) {
-	p, err := c.beat(ctx)
+	splits := c.all()
+	p, err := c.beat(ctx, splits)
 	if ctx.Err() != nil {
 		return
 	}
@@ -84,24 +83,23 @@ func (c *Controller) pulse(ctx context.Context) {
 	}
 	c.storeBack(p.Now)
 	c.learnSecret(ctx)
-	for _, s := range c.all() {
-		v, ok := p.Versions[s.name]
-		if err := c.catchUp(ctx, s, v, ok); err != nil && ctx.Err() == nil {
+	for _, s := range splits {
+		if err := c.catchUp(ctx, s, p); err != nil && ctx.Err() == nil {
 			c.log.Warn("cannot catch up with the store", zap.String("split", s.name), zap.Error(err))
 		}
 	}
 }
 
-// beat is one heartbeat.
-func (c *Controller) beat(ctx context.Context) (store.Pulse, error) {
+// beat is one heartbeat, which asks for the versions of splits.
+func (c *Controller) beat(ctx context.Context, splits []*Split) (store.Pulse, error) {
 	st := c.openStore()
 	if st == nil {
-		return store.Pulse{}, store.ErrUnavailable
+		return store.Pulse{}, errAway
 	}
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	applied := map[string]splitter.Version{}
-	for _, s := range c.all() {
+	applied := make(map[string]splitter.Version, len(splits))
+	for _, s := range splits {
 		applied[s.name] = splitter.Version{}
 		if state := s.storedState(); state != nil {
 			applied[s.name] = state.Version
@@ -111,16 +109,15 @@ func (c *Controller) beat(ctx context.Context) (store.Pulse, error) {
 }
 
 // catchUp brings one split in step with the store's version of it.
-func (c *Controller) catchUp(ctx context.Context, s *Split, v splitter.Version, exists bool) error {
+func (c *Controller) catchUp(ctx context.Context, s *Split, p store.Pulse) error {
+	v, exists := p.Versions[s.name]
 	if !exists {
-		return c.fillStore(ctx, s)
+		return c.fillStore(ctx, s, p)
 	}
 	s.mu.Lock()
-	s.absent = 0
+	s.absentSince = time.Time{}
 	same := s.stored != nil && s.stored.Version == v
-	if same {
-		s.confirmed = true
-	}
+	s.confirmed = s.confirmed || same
 	s.mu.Unlock()
 	if !same {
 		if err := c.reload(ctx, s); err != nil {
@@ -139,21 +136,23 @@ func (c *Controller) reload(ctx context.Context, s *Split) error {
 	defer cancel()
 	st := c.openStore()
 	if st == nil {
-		return store.ErrUnavailable
+		return errAway
 	}
 	state, err := st.Load(ctx, s.name)
 	if err != nil {
 		return err
 	}
 	seen := s.storedState()
+	if !isNewer(state, seen) {
+		if state, err = st.Load(ctx, s.name); err != nil {
+			return err
+		}
+	}
 	if isNewer(state, seen) {
 		c.apply(s, state)
-		return nil
+	} else {
+		c.adoptHistory(s, seen, state)
 	}
-	if state, err = st.Load(ctx, s.name); err != nil {
-		return err
-	}
-	c.adoptHistory(s, seen, state)
 	return nil
 }
 
@@ -162,135 +161,91 @@ func isNewer(state, than *splitter.State) bool { return than == nil || state.Rev
 // apply makes a State of the store the one that we decide by, unless we know a newer one, and tells the fleet.
 func (c *Controller) apply(s *Split, state *splitter.State) {
 	s.mu.Lock()
-	before := s.stored
-	if !isNewer(state, before) {
-		s.mu.Unlock()
-		return
-	}
-	c.applyLocked(s, before, state)
-}
-
-// adoptHistory applies a State that is not newer than the one seen before it was read, unless a newer one came since.
-func (c *Controller) adoptHistory(s *Split, seen, state *splitter.State) {
-	s.mu.Lock()
-	if s.stored != seen || seen.Version == state.Version {
-		s.mu.Unlock()
-		return
-	}
-	c.log.Warn("the store went back to another history; its weights count, kills that it lost are written again",
-		zap.String("split", s.name), zap.Uint64("ours", seen.Revision), zap.Uint64("store", state.Revision))
-	s.queue = append(s.queue, lostKills(seen, state)...)
-	c.applyLocked(s, seen, state)
-}
-
-// applyLocked publishes state in place of before. Caller must hold s.mu, which it releases.
-func (c *Controller) applyLocked(s *Split, before, state *splitter.State) {
-	confirmed := s.confirmed
-	s.stored, s.confirmed, s.absent = state, true, 0
-	err := s.refresh()
-	if err != nil {
-		s.stored, s.confirmed = before, confirmed
+	taken := isNewer(state, s.stored)
+	if taken {
+		c.take(s, state)
 	}
 	s.mu.Unlock()
-	if err != nil {
-		c.log.Error("the store's state cannot be used; going on with the last one",
-			zap.String("split", s.name), zap.Uint64("revision", state.Revision), zap.Error(err))
-		return
+	if taken {
+		c.applied(s, state)
 	}
-	c.told(s, before, state)
-	c.Poke()
-	c.remember(s)
 }
 
-// lostKills returns the kills of ours that another history does not know: they win, and are written again.
-func lostKills(ours, theirs *splitter.State) []splitter.Kill {
-	var lost []splitter.Kill
-	for _, k := range ours.Kills {
-		if !hasKill(theirs, k.ID) && !isRevived(theirs, k.ID) {
-			lost = append(lost, k)
+// adoptHistory applies a State that was not newer than the one seen before it was read, unless a newer one came since.
+// Kills that this process saw in the store, and that the store has lost, win over the other history; those that were
+// only found on this machine's disk do not, as they may have been lifted long ago.
+func (c *Controller) adoptHistory(s *Split, seen, state *splitter.State) {
+	s.mu.Lock()
+	taken := s.stored == seen && seen.Version != state.Version
+	if taken {
+		if s.confirmed {
+			s.queue = slices.Concat(s.queue, unwritten(seen.Kills, state))
 		}
+		c.take(s, state)
 	}
-	return lost
+	s.mu.Unlock()
+	if taken {
+		c.log.Warn("the store has another history than this instance; its weights count, kills that were seen in it and lost are written again",
+			zap.String("split", s.name), zap.Uint64("ours", seen.Revision), zap.Uint64("store", state.Revision))
+		c.applied(s, state)
+	}
 }
 
-// told logs an applied State and passes it to whoever listens.
-func (c *Controller) told(s *Split, before, state *splitter.State) {
-	if state.Changed.Kind == KindFailback && before != nil && before.Version.ID == state.Parent {
-		s.failbacks.Add(1)
-	}
-	c.log.Info("state applied", zap.String("split", s.name), zap.Uint64("revision", state.Revision),
-		zap.String("kind", state.Changed.Kind), zap.String("actor", state.Changed.Actor),
-		zap.String("reason", state.Changed.Reason), zap.Uint64("epoch", state.Epoch), zap.Any("weights", state.Weights()))
+// take publishes the store's State and tells of it. Caller must hold s.mu, so that events keep the States' order.
+func (c *Controller) take(s *Split, state *splitter.State) {
+	before := s.stored
+	s.stored, s.confirmed, s.absentSince = state, true, time.Time{}
+	s.refresh()
 	if before == nil {
 		return
+	}
+	if n := state.Cooldown.Failbacks - before.Cooldown.Failbacks; n > 0 {
+		s.failbacks.Add(uint64(n))
 	}
 	select {
 	case c.events <- state:
 	default:
-		c.log.Warn("an event was not passed on: too many wait", zap.String("split", s.name), zap.Uint64("revision", state.Revision))
+		c.log.Error("an event was not passed on: too many wait", zap.String("split", s.name),
+			zap.Uint64("revision", state.Revision))
 	}
 }
 
-// eventLoop passes applied States on, apart from all else: whoever listens may be slow.
-func (c *Controller) eventLoop(ctx context.Context) {
+// applied does what follows upon a State that was taken: log, heartbeat, snapshot.
+func (c *Controller) applied(s *Split, state *splitter.State) {
+	c.log.Info("state applied", zap.String("split", s.name), zap.Uint64("revision", state.Revision),
+		zap.String("kind", state.Changed.Kind), zap.String("actor", state.Changed.Actor),
+		zap.String("reason", state.Changed.Reason), zap.Uint64("epoch", state.Epoch), zap.Any("weights", state.Weights()))
+	c.Poke()
+	if err := c.remember(s); err != nil {
+		c.log.Error("the snapshot cannot be written; a restart without the store would not know of this change",
+			zap.String("split", s.name), zap.Error(err))
+	}
+}
+
+// eventLoop passes applied States on, apart from all else: whoever listens may be slow. It ends when untold is closed
+// and nothing waits any more.
+func (c *Controller) eventLoop(untold <-chan struct{}) {
 	for {
 		select {
-		case <-ctx.Done():
-			return
 		case state := <-c.events:
-			if c.opts.OnEvent != nil {
-				c.opts.OnEvent(state)
+			c.tell(state)
+		case <-untold:
+			for len(c.events) > 0 {
+				c.tell(<-c.events)
 			}
+			return
 		}
 	}
 }
 
-// fillStore gives a store that confirmed to have no State the one that we know, or else the file's.
-func (c *Controller) fillStore(ctx context.Context, s *Split) error {
-	s.mu.Lock()
-	s.absent++
-	known, absent, def := s.stored, s.absent, s.definition()
-	s.mu.Unlock()
-	switch {
-	case len(def.Variants) == 0:
-		return nil
-	case known == nil:
-		return c.create(ctx, s, def)
-	case absent >= refillAfter:
-		return c.refill(ctx, s, known)
+func (c *Controller) tell(state *splitter.State) {
+	if c.opts.OnEvent != nil {
+		c.opts.OnEvent(state)
 	}
-	return nil
 }
 
-// create writes a split's first State. Losing the race to another instance is fine: its State is loaded.
-func (c *Controller) create(ctx context.Context, s *Split, def Definition) error {
-	ch, err := Create(def, By{Actor: selfActor, Via: "config", Reason: "first weights of the configuration"}, c.seed())
-	if err != nil {
-		return err
-	}
-	return c.offer(ctx, s, ch)
-}
-
-// refill writes a known State back into a store that lost it, as the next revision.
-func (c *Controller) refill(ctx context.Context, s *Split, known *splitter.State) error {
-	c.log.Warn("the store has lost the state; writing back the last one known",
-		zap.String("split", s.name), zap.Uint64("revision", known.Revision))
-	by := By{Actor: selfActor, Via: "config", Reason: "the store was empty"}
-	ch, err := tell(known, next(known, KindRestored, by, c.seed()))
-	if err != nil {
-		return err
-	}
-	return c.offer(ctx, s, ch)
-}
-
-// offer writes a State into an empty store, or takes the one that somebody else wrote first.
-func (c *Controller) offer(ctx context.Context, s *Split, ch Changed) error {
-	err := c.swap(ctx, s, splitter.Version{}, ch)
-	if errors.Is(err, store.ErrConflict) {
-		return c.reload(ctx, s)
-	}
-	return err
-}
+// errUnconfirmed means that a change was sent to the store and nobody knows whether it was written.
+var errUnconfirmed = errors.New("the change was sent")
 
 // swap writes a change and applies it.
 func (c *Controller) swap(ctx context.Context, s *Split, prev splitter.Version, ch Changed) error {
@@ -298,11 +253,15 @@ func (c *Controller) swap(ctx context.Context, s *Split, prev splitter.Version, 
 	defer s.asking.Unlock()
 	st := c.openStore()
 	if st == nil {
-		return store.ErrUnavailable
+		return errAway
 	}
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	if err := st.Swap(ctx, prev, ch.State, ch.Event); err != nil {
+	err := st.Swap(ctx, prev, ch.State, ch.Event)
+	if errors.Is(err, store.ErrUnavailable) {
+		return fmt.Errorf("%w: %w", errUnconfirmed, err)
+	}
+	if err != nil {
 		return err
 	}
 	c.apply(s, ch.State)

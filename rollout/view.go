@@ -1,6 +1,8 @@
 package rollout
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/switchback-proxy/switchback/health"
@@ -36,9 +38,9 @@ func (s *Split) viewFor(a *Attachment) *View {
 	known := a.def.names()
 	switch {
 	case state == nil:
-		v.Table = splitter.Blind(known, indexOf(known, a.def.Stable), s.queue)
+		v.Table = splitter.Blind(known, slices.Index(known, a.def.Stable), s.queue)
 	case !a.def.has(state.Stable):
-		v.Table = splitter.Blind(known, indexOf(known, a.def.Stable), state.Kills)
+		v.Table = splitter.Blind(known, slices.Index(known, a.def.Stable), state.Kills)
 	default:
 		v.Table = splitter.Compile(state, known)
 	}
@@ -49,15 +51,6 @@ func (s *Split) viewFor(a *Attachment) *View {
 		v.Totals[i] = s.totalsOf(name)
 	}
 	return v
-}
-
-func indexOf(names []string, name string) int {
-	for i, n := range names {
-		if n == name {
-			return i
-		}
-	}
-	return -1
 }
 
 // window returns the variant's window of the present epoch. Caller must hold s.mu.
@@ -92,12 +85,13 @@ func (s *Split) totalsOf(variant string) *health.Totals {
 // evidence gathers this instance's own evidence per variant of the present epoch.
 func (s *Split) evidence(now time.Time) map[string]health.Evidence {
 	s.mu.Lock()
-	limits := s.limits()
-	windows := make(map[string]*health.Window, len(s.windows))
-	for name, w := range s.windows {
-		windows[name] = w
-	}
+	limits, windows := s.limits(), maps.Clone(s.windows)
 	s.mu.Unlock()
+	return s.evidenceOf(windows, limits, now)
+}
+
+// evidenceOf reads windows, and the flights that belong to them.
+func (s *Split) evidenceOf(windows map[string]*health.Window, limits health.Limits, now time.Time) map[string]health.Evidence {
 	out := make(map[string]health.Evidence, len(windows))
 	for name, w := range windows {
 		out[name] = w.Evidence(now, limits, s.Flights.All())

@@ -18,12 +18,12 @@ func SetWeights(prev *splitter.State, def Definition, c WeightChange, by By, see
 	}
 	before := prev.Weights()
 	if err := mayIncrease(prev, before, want, c.Force, seed); err != nil {
-		return Changed{}, err
+		return Changed{}, fmt.Errorf("%w; use force to do it all the same", err)
 	}
 	n := next(prev, KindWeights, by, seed)
-	starts := prev.Canary != "" && before[prev.Canary] == 0 && want[prev.Canary] > 0
-	if starts && before[prev.Stable] == splitter.Full {
-		n.Salt = seed.Salt
+	starts := begins(prev, prev.Canary, want)
+	if starts {
+		freshen(n, prev, seed)
 	}
 	if n.Ranges, err = splitter.Reassign(prev.Ranges, prev.Canary, shares(want, def.names())); err != nil {
 		return Changed{}, fmt.Errorf("%w: %w", ErrInvalid, err)
@@ -39,12 +39,29 @@ func SetWeights(prev *splitter.State, def Definition, c WeightChange, by By, see
 	return tell(prev, n)
 }
 
+// begins reports whether new weights begin a trial of the canary, which had nothing.
+func begins(prev *splitter.State, canary string, want map[string]splitter.Weight) bool {
+	return canary != "" && prev.Weights()[canary] == 0 && want[canary] > 0
+}
+
+// freshen gives a trial that begins a fresh salt, if n's stable had everyone and so nobody is moved by it: otherwise the
+// same people would be the first to try every canary.
+func freshen(n, prev *splitter.State, seed Seed) {
+	if prev.Weights()[n.Stable] == splitter.Full {
+		n.Salt = seed.Salt
+	}
+}
+
 // wanted works out every variant's weight from the ones that were named.
 func wanted(prev *splitter.State, def Definition, c WeightChange) (map[string]splitter.Weight, error) {
 	named := c.Weights
 	if c.FromFile {
 		if len(named) > 0 {
 			return nil, fmt.Errorf("%w: weights are named and to be taken from the file: choose one", ErrInvalid)
+		}
+		if !def.has(prev.Stable) {
+			return nil, fmt.Errorf("%w: the file has %q and not %q (stable by the state), which would be left without a share; "+
+				"adopt the file instead", ErrRefused, def.names(), prev.Stable)
 		}
 		named = def.weights()
 	}
@@ -58,6 +75,9 @@ func wanted(prev *splitter.State, def Definition, c WeightChange) (map[string]sp
 	for _, v := range slices.Sorted(maps.Keys(named)) {
 		if err := knows(prev, def, v); err != nil {
 			return nil, err
+		}
+		if named[v] > splitter.Full {
+			return nil, fmt.Errorf("%w: weight %s of %q: must be at most 100%%", ErrInvalid, named[v], v)
 		}
 		want[v] = named[v]
 	}
@@ -91,7 +111,7 @@ func mayIncrease(prev *splitter.State, before, want map[string]splitter.Weight, 
 	if prev.Canary == "" || want[prev.Canary] <= before[prev.Canary] || force || !seed.Now.Before(until) {
 		return nil
 	}
-	return fmt.Errorf("%w: %q failed back and may not be increased before %s (in %s); use force to do it all the same",
+	return fmt.Errorf("%w: %q failed back and may not be increased before %s (in %s)",
 		ErrCooldown, prev.Canary, until.UTC().Format("2006-01-02 15:04:05 MST"), until.Sub(seed.Now).Round(1e9))
 }
 
@@ -100,5 +120,9 @@ func knows(s *splitter.State, def Definition, variant string) error {
 	if variant == s.Stable || variant == s.Canary || s.Weights()[variant] > 0 || def.has(variant) {
 		return nil
 	}
-	return fmt.Errorf("%w: %q is not a variant of %q; it has %q", ErrUnknownVariant, variant, s.Split, def.names())
+	return unknownVariant(def, s.Split, variant)
+}
+
+func unknownVariant(def Definition, split, variant string) error {
+	return fmt.Errorf("%w: %q is not a variant of %q; it has %q", ErrUnknownVariant, variant, split, def.names())
 }
