@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"math"
 	"math/rand/v2"
 	"net/http"
@@ -18,6 +19,9 @@ const versionHeader = "X-Agent-Version"
 
 // failPath is where an agent's failure rate is changed while it runs: PUT /-/fail?rate=0.5
 const failPath = "/-/fail"
+
+// maxQuestion bounds what an agent reads of one request, in bytes.
+const maxQuestion = 1 << 20
 
 // done ends every complete answer, as it does in OpenAI's streams.
 const done = "data: [DONE]\n\n"
@@ -52,6 +56,11 @@ func (a *agent) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set(versionHeader, a.name)
 	if r.URL.Path == failPath {
 		a.serveFailRate(w, r)
+		return
+	}
+	// The server notices that a client has left only once the request is read to its end.
+	if _, err := io.Copy(io.Discard, http.MaxBytesReader(w, r.Body, maxQuestion)); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
 	switch a.fate() {

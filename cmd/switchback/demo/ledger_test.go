@@ -34,7 +34,7 @@ func TestLedgerSumsUpByEra(t *testing.T) {
 	keep(l, start.Add(time.Second),
 		visit{0, green, served}, visit{1, blue, served},
 		visit{0, green, failed}, visit{0, green, failed}, // one user is hurt once
-		visit{1, green, served},                          // and one moves within the era
+		visit{1, green, served}, // and one moves within the era
 		visit{3, "", refused})
 
 	want := []tally{

@@ -26,7 +26,7 @@ const (
 	mostBar      = 30
 	fixedWidth   = 2 + nameWidth + weightWidth + 2 + 5*numberWidth
 	leastWidth   = fixedWidth + leastBar
-	historyLabel = 17
+	historyLabel = 19
 )
 
 // lines draws the page. It is at most height lines high: what does not fit are the oldest steps. Height 0 means that
@@ -66,7 +66,7 @@ func (p page) header(width int) line {
 		weight = "weight"
 	}
 	text := "  " + pad("variant", nameWidth) + padLeft(weight, weightWidth) + "  " +
-		pad("share, last "+short(recently), barWidth(width)) + strings.Repeat(" ", numberWidth) +
+		pad("share, last "+short(recently), barWidth(width)+numberWidth) +
 		padLeft("requests", numberWidth) + padLeft("errors", numberWidth) + padLeft("p50", numberWidth) +
 		padLeft("p95", numberWidth)
 	return line{{text, subdued}}

@@ -27,6 +27,7 @@ func openRedis(ctx context.Context, url string) (*redis.Client, error) {
 		return nil, fmt.Errorf("--redis: %w", err)
 	}
 	options.ContextTimeoutEnabled = true
+	options.DialerRetries, options.MaxRetries = 1, -1 // whoever types the URL waits for the answer
 	client := redis.NewClient(options)
 	ctx, cancel := context.WithTimeout(ctx, redisLimit)
 	defer cancel()

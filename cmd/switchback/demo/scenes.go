@@ -19,7 +19,7 @@ const (
 	failRate = 0.5
 	// failbackLimit is how long the proxies may take to fail back.
 	failbackLimit = 30 * time.Second
-	// crowdLimit is how long the visitors may take to come; a slow machine serves fewer a second.
+	// crowdLimit is how long the users may take to come; a slow machine serves fewer a second.
 	crowdLimit = time.Minute
 	// leastWatch is how long a step is shown at least: people read more slowly than proxies change.
 	leastWatch = 2500 * time.Millisecond
@@ -230,11 +230,11 @@ func (d *demo) watch(ctx context.Context, era, enough int) (tally, error) {
 	var t tally
 	err := poll(limited, func() (bool, error) {
 		t = d.ledger.tally(era)
-		d.story.progress(fmt.Sprintf("%d of %d visitors seen", t.seen, users))
+		d.story.progress(fmt.Sprintf("%d of %d users seen", t.seen, users))
 		return t.seen >= enough && time.Since(began) >= leastWatch, nil
 	})
 	if limited.Err() != nil && ctx.Err() == nil {
-		return t, fmt.Errorf("only %d of %d visitors had an answer within %s: %s", t.seen, enough, crowdLimit,
+		return t, fmt.Errorf("only %d of %d users had an answer within %s: %s", t.seen, enough, crowdLimit,
 			strings.Join(t.complaints, "; "))
 	}
 	return t, err

@@ -56,14 +56,14 @@ func checkBack(t tally) (string, error) {
 	if t.on[green] > 0 {
 		return "", fmt.Errorf("%d of %d users are still on green", t.on[green], t.placed())
 	}
-	return fmt.Sprintf("all %d visitors since then were served by blue, without an error", t.placed()), nil
+	return fmt.Sprintf("all %d users seen since then were served by blue, without an error", t.placed()), nil
 }
 
 // checkServed checks that there were answers and that all of them were whole.
 func checkServed(t tally) error {
 	switch {
 	case t.answers == 0:
-		return errors.New("no visitor got an answer")
+		return errors.New("nobody got an answer")
 	case t.failures() > 0:
 		return fmt.Errorf("%d of %d answers failed: %s", t.failures(), t.answers, strings.Join(t.complaints, "; "))
 	case t.refused > 0:
@@ -138,8 +138,8 @@ func judgeFailback(t tally, events []store.Event, over time.Time) (failback, err
 
 // String says it in a sentence.
 func (f failback) String() string {
-	return fmt.Sprintf("failed back %.1f s after the first bad answer; %d of %d users saw an error", f.AfterSeconds,
-		f.UsersHurt, f.Users)
+	return fmt.Sprintf("failed back by itself %.1f s after the first bad answer; %d of %d users saw an error. Why: %s",
+		f.AfterSeconds, f.UsersHurt, f.Users, f.Reason)
 }
 
 // checkEvents checks that the audit log, newest first, has these kinds of changes, oldest first; others may be

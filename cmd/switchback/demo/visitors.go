@@ -3,6 +3,7 @@ package demo
 import (
 	"context"
 	"fmt"
+	"iter"
 	"math/rand/v2"
 	"net/http"
 	"sync"
@@ -13,10 +14,10 @@ import (
 // maxInFlight bounds how many visitors wait for an answer at once. With more, the crowd asks more slowly.
 const maxInFlight = 500
 
-// crowd is a number of distinct users who ask at a steady rate, each in turn before anybody asks again, in an order
-// that is shuffled for each round. Nobody asks while waiting for an answer.
+// crowd is a number of distinct users who ask at a steady rate, each in turn before anybody asks again, in a random
+// order. Nobody asks while waiting for an answer.
 type crowd struct {
-	targets []string // proxies' base URLs, asked in turn: so everybody meets all of them
+	targets []string // proxies' base URLs; everybody asks all of them by turns
 	users   int
 	rps     float64
 	ledger  *ledger
@@ -59,14 +60,14 @@ type turn struct {
 }
 
 // turns yields turns without end.
-func (c *crowd) turns() func(yield func(turn) bool) {
+func (c *crowd) turns() iter.Seq[turn] {
 	return func(yield func(turn) bool) {
-		for n := 0; ; {
-			for _, user := range rand.Perm(c.users) {
-				if !yield(turn{user, c.targets[n%len(c.targets)]}) {
+		order := rand.Perm(c.users)
+		for round := 0; ; round++ {
+			for i, user := range order {
+				if !yield(turn{user, c.targets[(round+i)%len(c.targets)]}) {
 					return
 				}
-				n++
 			}
 		}
 	}
