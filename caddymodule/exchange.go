@@ -96,8 +96,8 @@ func (x *exchange) swallow(status int) bool {
 // begin notes the answer's status and adds our own headers to it.
 func (x *exchange) begin(status int) {
 	x.status = status
-	if status == http.StatusSwitchingProtocols {
-		x.Upgrade()
+	if status == http.StatusSwitchingProtocols || status < 300 && x.request.Method == http.MethodConnect {
+		x.Upgrade() // a WebSocket, over HTTP/1 or HTTP/2
 		x.Answer(time.Now())
 	}
 	if name := x.handler.ResponseHeader; name != "" {

@@ -57,9 +57,9 @@ type verdictOn struct {
 // whatever it looks like from here.
 func (x *exchange) judge(err error, broken any) verdictOn {
 	switch {
-	case x.killed() && (x.status == 0 || broken != nil || x.status == http.StatusSwitchingProtocols):
+	case x.killed() && (x.status == 0 || broken != nil || x.Upgraded()):
 		return verdictOn{health.Excluded, health.CauseKilled}
-	case x.status == http.StatusSwitchingProtocols:
+	case x.Upgraded():
 		return verdictOn{health.Success, health.CauseNone}
 	case (x.status == 0 || broken != nil || err != nil) && x.client.Err() != nil, x.writeErr != nil,
 		x.status == statusClientClosed:
@@ -130,7 +130,7 @@ func (x *exchange) record(v verdictOn, repl *caddy.Replacer) {
 		Class:    v.class,
 		Cause:    v.cause,
 		Answered: answered,
-		Upgraded: x.status == http.StatusSwitchingProtocols,
+		Upgraded: x.Upgraded(),
 		TTFB:     ttfb,
 		Total:    now.Sub(x.Start),
 		Retries:  retries(repl),
