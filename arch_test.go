@@ -56,7 +56,8 @@ var mayImport = map[string][]string{
 
 // testsMayImport is what the tests of a package may import of ours besides.
 var testsMayImport = map[string][]string{
-	"store/*": {"store/storetest"},
+	"cmd/switchback/demo": {"health", "store/storetest"},
+	"store/*":             {"store/storetest"},
 }
 
 // pure lists the packages that may import the standard library alone, and the third-party packages that each may
