@@ -57,6 +57,7 @@ var mayImport = map[string][]string{
 // testsMayImport is what the tests of a package may import of ours besides.
 var testsMayImport = map[string][]string{
 	"cmd/switchback/demo": {"health", "store/storetest"},
+	"rollout":             {"store/embedded", "store/redis", "store/storetest"},
 	"store/*":             {"store/storetest"},
 }
 

@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -160,8 +161,16 @@ func (m embeddedMemory) Recall(split string) (rollout.Snapshot, error) {
 	return rollout.Snapshot{State: state}, nil
 }
 
-// Save does nothing: the store has written it.
-func (embeddedMemory) Save(string, rollout.Snapshot) error { return nil }
+// Save has nothing to do for a State, which the store has written. A kill that the store did not take is kept nowhere:
+// its disk is this one.
+func (embeddedMemory) Save(_ string, s rollout.Snapshot) error {
+	if len(s.Queued) > 0 {
+		return errNoOtherDisk
+	}
+	return nil
+}
+
+var errNoOtherDisk = errors.New("the embedded store is this machine's only memory")
 
 // emit passes an applied State to Caddy's event app, for handlers that users configure there.
 func (s *shared) emit(state *splitter.State) {

@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/switchback-proxy/switchback/rollout"
+	"github.com/switchback-proxy/switchback/splitter"
 )
 
 const (
@@ -65,7 +66,7 @@ func (h *Handler) stickyCookie(r *http.Request, p placement, view *rollout.View)
 	var id string
 	switch p.sticky {
 	case stickyNew:
-		id = newStickyID(view, p.Key)
+		id = newStickyID(view.Table, p.Key)
 	case stickyResign:
 		id = p.Key
 	default:
@@ -82,16 +83,16 @@ func (h *Handler) stickyCookie(r *http.Request, p placement, view *rollout.View)
 	}
 }
 
-// newStickyID draws random IDs until one is served by the same variant as key is. On a canary too small for that, the
-// last one drawn must do.
-func newStickyID(view *rollout.View, key string) string {
-	want := view.Table.VariantOf(view.Table.BucketOf(key))
+// newStickyID draws random IDs until one is served by the same variant as key is (stable, if key is empty). On a canary
+// too small for that, the last one drawn must do.
+func newStickyID(table *splitter.Table, key string) string {
+	want := table.Decide(splitter.Request{Key: key}).Variant
 	id := ""
 	for range stickyTries {
 		var b [stickyBytes]byte
 		_, _ = rand.Read(b[:]) // never fails: crypto/rand ends the program instead
 		id = base64.RawURLEncoding.EncodeToString(b[:])
-		if view.Table.VariantOf(view.Table.BucketOf(id)) == want {
+		if table.Decide(splitter.Request{Key: id}).Variant == want {
 			break
 		}
 	}

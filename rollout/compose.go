@@ -91,6 +91,8 @@ var ErrKilled error = killedError{}
 
 type killedError struct{}
 
+// Error returns the sentence for logs.
 func (killedError) Error() string { return "ended by the kill switch" }
 
+// Is reports whether target is context.Canceled.
 func (killedError) Is(target error) bool { return target == context.Canceled }

@@ -19,8 +19,12 @@ func TestDeclaredVersion(t *testing.T) {
 	bubble(t, func(t *testing.T, s *embedded.Store) {
 		fleet := starts(t, s, 2, declaring(assistant(90, 10), "v1"))
 		elapse(time.Second)
+		fleet[0].fails(15)
 		fleet[0].reload(t, declaring(assistant(90, 10), "v2"))
-		elapse(5 * time.Second)
+		elapse(time.Second)
+		fleet[0].fails(15)
+		elapse(4 * time.Second)
+		fleet[0].wants(t, "with 15 failures of each version", 10, true)
 		state := stored(t, s)
 		if state.Epoch != 2 || state.Declared["green"] != "v2" {
 			t.Errorf("got epoch %d with %v, want 2 with v2", state.Epoch, state.Declared)
@@ -40,7 +44,7 @@ func TestVersionIsDeclaredWhenTheStoreIsBack(t *testing.T) {
 	bubble(t, func(t *testing.T, s *embedded.Store) {
 		p := start(t, s, "proxy-1", declaring(assistant(90, 10), "v1"))
 		elapse(time.Second)
-		p.link.set(full)
+		p.link.set(locked)
 		p.reload(t, declaring(assistant(90, 10), "v2"))
 		elapse(3 * time.Second)
 		p.link.set(none)
@@ -137,6 +141,19 @@ func TestColdStartWithoutTheStatesStable(t *testing.T) {
 	})
 }
 
+// At a cold start there is no old configuration to go on with: even what the disk knows is no reason to refuse.
+func TestColdStartFromDiskWithoutTheStatesStable(t *testing.T) {
+	bubble(t, func(t *testing.T, s *embedded.Store) {
+		old := start(t, s, "proxy-1", assistant(90, 10))
+		elapse(time.Second)
+		old.close(t)
+		p := newProxy(t, s, "proxy-1", red(), remembering(old))
+		if got := p.at.View().Table.Decide(splitter.Request{Key: "somebody"}); got.Variant != 0 || p.Ready() {
+			t.Errorf("got %+v, ready %v, want the file's own stable, not ready", got, p.Ready())
+		}
+	})
+}
+
 func TestTwoPlacesMustAgree(t *testing.T) {
 	bubble(t, func(t *testing.T, s *embedded.Store) {
 		p := newProxy(t, s, "proxy-1", assistant(90, 10))
@@ -181,108 +198,6 @@ func TestReloadKeepsTheSplit(t *testing.T) {
 		p.Detach(p.at)
 		if p.Split("assistant") != nil {
 			t.Error("got a split that nobody uses")
-		}
-	})
-}
-
-func TestBootingBlind(t *testing.T) {
-	bubble(t, func(t *testing.T, s *embedded.Store) {
-		p := newProxy(t, s, "proxy-1", assistant(50, 50))
-		p.link.set(away)
-		p.mustStart(t)
-		elapse(4 * time.Second)
-		d := p.at.View().Table.Decide(splitter.Request{Key: "somebody"})
-		st := p.status(t)
-		if d.Variant != 0 || d.Reason != splitter.ReasonStatic || p.Ready() || st.Ready || st.StoreAge >= 0 {
-			t.Errorf("blind: got %+v, ready %v, store age %v, want stable, not ready, never", d, p.Ready(), st.StoreAge)
-		}
-		if want := `no state is known yet: "blue"`; len(st.Notes) != 1 || !strings.Contains(st.Notes[0], want) {
-			t.Errorf("notes: got %q, want %q", st.Notes, want)
-		}
-		elapse(2 * time.Second)
-		if !p.Ready() || !p.status(t).Ready {
-			t.Error("after boot_wait: got not ready")
-		}
-		p.link.set(none)
-		elapse(2 * time.Second)
-		p.wants(t, "the store is there", 50, true)
-	})
-}
-
-func TestOnStale(t *testing.T) {
-	stable := func(o *rollout.Options) { o.StableWhenStale, o.MaxStale = true, time.Minute }
-	for name, tt := range map[string]struct {
-		in      splitter.Weight // green's
-		options func(*rollout.Options)
-		restart bool
-		want    int
-	}{
-		"keep":                        {10, func(*rollout.Options) {}, false, 10},
-		"stable":                      {10, stable, false, 0},
-		"a half":                      {50, stable, false, 0},
-		"more than a half":            {51, stable, false, 51},
-		"restarted without the store": {10, stable, true, 0},
-	} {
-		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, s *embedded.Store) {
-				p := start(t, s, "proxy-1", assistant(100-tt.in, tt.in), tt.options)
-				elapse(time.Second)
-				if tt.restart {
-					p.close(t)
-					p = newProxy(t, s, "proxy-1", assistant(100-tt.in, tt.in), tt.options, remembering(p))
-					p.link.set(away)
-					p.mustStart(t)
-				}
-				p.link.set(away)
-				elapse(59 * time.Second)
-				p.wants(t, "in time", int(tt.in), true)
-				elapse(3 * time.Second)
-				p.wants(t, "stale", tt.want, true)
-				if isTold := strings.Contains(strings.Join(p.status(t).Notes, "\n"), "on_stale stable"); isTold != (tt.want == 0 || tt.in == 51) {
-					t.Errorf("notes: got %q", p.status(t).Notes)
-				}
-				p.link.set(none)
-				elapse(2 * time.Second)
-				p.wants(t, "back", int(tt.in), true)
-			})
-		})
-	}
-}
-
-func TestStatus(t *testing.T) {
-	bubble(t, func(t *testing.T, s *embedded.Store) {
-		three := assistant(80, 10)
-		three.Variants = append(three.Variants, rollout.Variant{Name: "red", Weight: 10 * percent})
-		fleet := []*proxy{start(t, s, "proxy-1", three), start(t, s, "proxy-2", assistant(70, 30))}
-		elapse(time.Second)
-		fleet[0].fails(3)
-		fleet[1].fails(4)
-		fleet[0].kills(t, "red")
-		elapse(3 * time.Second)
-		st := fleet[1].status(t)
-		if st.JudgedInstances != 2 || st.Verdict == nil || st.Verdict.Result != health.Inconclusive || !st.Ready || st.StoreError != "" {
-			t.Errorf("got %d instances, verdict %+v, ready %v, %q", st.JudgedInstances, st.Verdict, st.Ready, st.StoreError)
-		}
-		for i := range st.Variants {
-			if n := st.Variants[i].Summary.Requests; n != 7 && i < 2 {
-				t.Errorf("%s: got %d requests, want the fleet's 7", st.Variants[i].Name, n)
-			}
-			st.Variants[i].Summary = health.Summary{}
-		}
-		want := []rollout.VariantStatus{
-			{Name: "blue", Role: "stable", Weight: 80 * percent, FileSays: 70 * percent, Known: true},
-			{Name: "green", Role: "canary", Weight: 10 * percent, FileSays: 30 * percent, Known: true},
-			{Name: "red", Weight: 10 * percent, Killed: true},
-		}
-		if diff := cmp.Diff(want, st.Variants); diff != "" {
-			t.Errorf("variants: got %+v (-want +got):\n%s", st.Variants, diff)
-		}
-		wantNotes := []string{
-			"the file says green 30%, the store 10%: the store counts; `split weight assistant --from-file` takes the file's",
-			`the state gives 10% to "red", which is not in this file: stable serves it here`,
-		}
-		if diff := cmp.Diff(wantNotes, st.Notes); diff != "" {
-			t.Errorf("notes: got %q (-want +got):\n%s", st.Notes, diff)
 		}
 	})
 }

@@ -141,7 +141,8 @@ type Cooldown struct {
 
 // Change says who changed a State, when and why.
 type Change struct {
-	// Kind is the event's name: created, weights, kill, revive, failback, renamed, adopted, policy, version.
+	// Kind is the event's name: created, weights, kill, revive, failback, renamed, adopted, policy, version,
+	// restored.
 	Kind string `json:"kind"`
 	// Actor is who says to have done it (a claim; "switchback" is the proxy itself).
 	Actor string `json:"actor,omitempty"`

@@ -1,0 +1,172 @@
+package rollout_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/switchback-proxy/switchback/splitter"
+	"github.com/switchback-proxy/switchback/store"
+)
+
+// fault is what is wrong with the way between one instance and the store.
+type fault int
+
+const (
+	none    fault = iota
+	away          // every call fails at once
+	hung          // no call is answered until its context ends
+	full          // what writes is refused, but for announcements
+	muted         // announcements do not arrive
+	slow          // calls are answered after 700 ms
+	twisted       // changes are carried out and their answer is lost
+	locked        // changes are refused, all else works
+)
+
+var errFault = errors.New("a fault of the test")
+
+// link is one instance's way to a store that it shares with others.
+type link struct {
+	mu    sync.Mutex // protects the following fields
+	store store.Store
+	fault fault
+	swaps int // changes that were sent
+}
+
+func (l *link) set(f fault) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.fault = f
+}
+
+// replace puts another store at the other end, as a failover does.
+func (l *link) replace(s store.Store) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.store = s
+}
+
+func (l *link) now() (store.Store, fault) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.store, l.fault
+}
+
+// sent returns how many changes were sent, whether or not they arrived.
+func (l *link) sent() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.swaps
+}
+
+// gate lets a call through or not.
+func (l *link) gate(ctx context.Context, writes bool) (store.Store, error) {
+	s, f := l.now()
+	switch {
+	case f == away || f == full && writes:
+		return nil, store.Unavailable(errFault)
+	case f == hung:
+		<-ctx.Done()
+		return nil, store.Unavailable(ctx.Err())
+	case f == slow:
+		select {
+		case <-ctx.Done():
+			return nil, store.Unavailable(ctx.Err())
+		case <-time.After(700 * time.Millisecond):
+		}
+	}
+	return s, nil
+}
+
+func (l *link) Load(ctx context.Context, split string) (*splitter.State, error) {
+	s, err := l.gate(ctx, false)
+	if err != nil {
+		return nil, err
+	}
+	return s.Load(ctx, split)
+}
+
+func (l *link) Swap(ctx context.Context, prev splitter.Version, next *splitter.State, ev store.Event) error {
+	l.mu.Lock()
+	l.swaps++
+	l.mu.Unlock()
+	s, err := l.gate(ctx, true)
+	if err != nil {
+		return err
+	}
+	if _, f := l.now(); f == locked {
+		return store.Unavailable(errFault)
+	}
+	if err := s.Swap(ctx, prev, next, ev); err != nil {
+		return err
+	}
+	if _, f := l.now(); f == twisted {
+		return store.Unavailable(errFault)
+	}
+	return nil
+}
+
+func (l *link) Events(ctx context.Context, split string, limit int) ([]store.Event, error) {
+	s, err := l.gate(ctx, false)
+	if err != nil {
+		return nil, err
+	}
+	return s.Events(ctx, split, limit)
+}
+
+func (l *link) Pulse(ctx context.Context, beat store.Beat) (store.Pulse, error) {
+	s, err := l.gate(ctx, true)
+	if err != nil {
+		return store.Pulse{}, err
+	}
+	return s.Pulse(ctx, beat)
+}
+
+func (l *link) Leave(ctx context.Context, id store.MemberID) error {
+	s, err := l.gate(ctx, true)
+	if err != nil {
+		return err
+	}
+	return s.Leave(ctx, id)
+}
+
+func (l *link) Watch(ctx context.Context, notify func(store.Notice)) error {
+	s, _ := l.now()
+	return s.Watch(ctx, func(n store.Notice) {
+		if _, f := l.now(); f != muted && f != away && f != hung {
+			notify(n)
+		}
+	})
+}
+
+func (l *link) Announce(ctx context.Context, n store.Notice) error {
+	s, err := l.gate(ctx, false)
+	if err != nil {
+		return err
+	}
+	return s.Announce(ctx, n)
+}
+
+func (l *link) Exchange(ctx context.Context, split string, epoch uint64, from store.MemberID, frame []byte) (map[store.MemberID][]byte, error) {
+	s, err := l.gate(ctx, true)
+	if err != nil {
+		return nil, err
+	}
+	return s.Exchange(ctx, split, epoch, from, frame)
+}
+
+func (l *link) Secret(ctx context.Context, proposed string) (string, error) {
+	s, err := l.gate(ctx, true)
+	if err != nil {
+		return "", err
+	}
+	return s.Secret(ctx, proposed)
+}
+
+func (l *link) Describe() store.Description { s, _ := l.now(); return s.Describe() }
+
+// Close leaves the shared store open.
+func (l *link) Close() error { return nil }
+
+var _ store.Store = (*link)(nil)
