@@ -1,0 +1,14 @@
+// Command bench measures what Switchback promises in figures and prints one table: what, measured, the baseline of the
+// same run, the bar, and whether it is met. It exits with 1 if a bar is missed, and with 2 if a measurement could not
+// be made.
+//
+//	go run . [--quick] [--only overhead,cut] [--json]
+//
+// Everything runs on this machine's loopback, in processes of its own: proxies are this program again, which then is
+// Caddy with Switchback in it; agents and clients are in the measuring process, so that a proxy's processor time and
+// memory are the proxy's alone. All of it ends with this program, whatever ends it, and leaves nothing behind.
+//
+// The figures are one machine's and one moment's. Those that matter are ratios and differences against a baseline that
+// was measured in the same seconds, and those still want a machine that does nothing else. It is no load generator: it
+// says nothing about how many requests a second a proxy can bear.
+package main
