@@ -67,6 +67,8 @@ type Result struct {
 	Event store.Event
 	// Queued is true for a kill that holds here but is not in the store yet; it is written when the store is back.
 	Queued bool
+	// Took is how long this instance and the store needed, before anybody is waited for.
+	Took time.Duration
 	// Note is a sentence for people: why it is queued, what was left as it is. May be empty.
 	Note string
 }
@@ -76,7 +78,7 @@ type Confirmation struct {
 	Version splitter.Version `json:"version"`
 	Applied []string         `json:"applied"` // names of members
 	Missing []string         `json:"missing"` // members, silent ones included, that have not
-	Took    time.Duration    `json:"took"`    // from the call until the last one (or the deadline)
+	Took    time.Duration    `json:"took"`    // from when waiting began until the last one (or the deadline)
 }
 
 // Status is all that one instance knows of a split.

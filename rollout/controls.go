@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -79,6 +80,7 @@ func (c *Controller) Kill(ctx context.Context, split string, r KillRequest, by B
 	if err != nil {
 		return Result{}, err
 	}
+	start := time.Now()
 	unsaved := c.hold(s, k)
 	ch, written, err := c.writeKill(ctx, s, k)
 	if err != nil {
@@ -88,7 +90,7 @@ func (c *Controller) Kill(ctx context.Context, split string, r KillRequest, by B
 	if !written { // a pulse was faster
 		ch.Event = eventOfKill(k, state)
 	}
-	return Result{State: state, Event: ch.Event}, nil
+	return Result{State: state, Event: ch.Event, Took: time.Since(start)}, nil
 }
 
 // queued tells of a kill that the store did not take, and announces it to the others.
@@ -167,6 +169,7 @@ func (c *Controller) change(ctx context.Context, split string, by By,
 		return Result{}, unavailable(err)
 	}
 	var done Changed
+	start := time.Now()
 	err = c.untilSwapped(ctx, s, func(prev *splitter.State) (Changed, bool, error) {
 		if err := s.stillAt(by.If); err != nil {
 			return Changed{}, false, err
@@ -177,7 +180,7 @@ func (c *Controller) change(ctx context.Context, split string, by By,
 	if err != nil {
 		return Result{}, unavailable(err)
 	}
-	return Result{State: s.State(), Event: done.Event}, nil
+	return Result{State: s.State(), Event: done.Event, Took: time.Since(start)}, nil
 }
 
 // stillAt returns ErrStale unless the State still has the version that the caller saw.

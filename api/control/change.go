@@ -70,14 +70,14 @@ func (h *handler) answerChange(w http.ResponseWriter, r *http.Request, split str
 		return h.answer(w, r, http.StatusAccepted, answer)
 	}
 	if wait > 0 {
-		h.confirm(r.Context(), &answer, wait)
+		h.confirm(r.Context(), &answer, wait, result.Took)
 	}
 	w.Header().Set("ETag", entityTag(answer.Version))
 	return h.answer(w, r, http.StatusOK, answer)
 }
 
-// confirm adds to a change who has applied it. The change is made whatever becomes of this, so a failure is a note.
-func (h *handler) confirm(ctx context.Context, answer *Change, wait time.Duration) {
+// confirm adds to a change, which took some time itself, who has applied it. The change is made whatever becomes of this, so a failure is a note.
+func (h *handler) confirm(ctx context.Context, answer *Change, wait, took time.Duration) {
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	c, err := h.Fleet.Confirm(ctx, answer.Split, answer.Version)
@@ -85,6 +85,7 @@ func (h *handler) confirm(ctx context.Context, answer *Change, wait time.Duratio
 		answer.addNote("the change is made, but who has applied it is not known: " + err.Error())
 		return
 	}
+	c.Took += took
 	answer.Confirmation = confirmationOf(c)
 }
 

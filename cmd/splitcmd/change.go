@@ -166,10 +166,8 @@ func killCommand(h host) *cobra.Command {
 		Long: `Turns a split or one variant off, for everybody, until revived.
 
 A kill holds even if the store is away: on the proxy that is asked at once, and
-on all others when the store is back. If no proxy can be asked, whoever reaches
-the fleet's Redis can still do
-
-  SET switchback:{FLEET}:kill:SPLIT "reason"`,
+on all others when the store is back. To kill at once everywhere meanwhile, ask
+each proxy.`,
 		Example: `  split kill assistant green --reason "leaks prompts"
   split kill assistant --level cut`,
 		Args: cobra.RangeArgs(1, 2),

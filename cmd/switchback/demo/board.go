@@ -37,7 +37,7 @@ type view struct {
 	history []cell
 }
 
-// row is one variant in the live table; its name is empty for what was refused, which is no variant's answer.
+// row is one variant in the live table; its name is empty for what no agent had a part in: above all what was refused.
 type row struct {
 	name     string
 	answers  int           // since the beginning
@@ -45,6 +45,17 @@ type row struct {
 	errors   float64       // share of failed ones among this variant's recent answers
 	idle     bool          // no recent answers: errors and latencies mean nothing
 	p50, p95 time.Duration // of recent whole answers, from the request to the last byte
+}
+
+// label names the row for people.
+func (r row) label() string {
+	switch {
+	case r.name != "":
+		return r.name
+	case r.errors > 0:
+		return "no answer" // neither an agent's nor a refusal
+	}
+	return "refused"
 }
 
 func newBoard(start time.Time, variants []string) board {

@@ -26,6 +26,9 @@ var caddyfileTemplate = template.Must(template.New("Caddyfile").Parse(`{
 	auto_https off
 	persist_config off
 	grace_period 2s
+	log {
+		exclude admin.api
+	}
 	switchback {
 		fleet {{.Fleet}}
 		instance {{.Instance}}

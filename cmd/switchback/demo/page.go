@@ -75,15 +75,12 @@ func (p page) header(width int) line {
 func barWidth(width int) int { return min(width-fixedWidth, mostBar) }
 
 func (p page) row(r row, width int) line {
-	name, weight, style := r.name, "", styleOf(r.name)
+	weight, style := "", styleOf(r.name)
 	if w, known := p.weights[r.name]; known {
 		weight = w.String()
 	}
-	if r.name == "" {
-		name = "refused"
-	}
 	l := line{
-		{"  " + pad(name, nameWidth), style},
+		{"  " + pad(r.label(), nameWidth), style},
 		{padLeft(weight, weightWidth) + "  ", plain},
 		{pad(bar(r.share, barWidth(width)), barWidth(width)), style},
 		{padLeft(percent(r.share), numberWidth), plain},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"time"
 
@@ -23,8 +24,8 @@ func newFleet() string {
 // openRedis connects to a Redis and makes sure that it answers, so that a wrong URL is said at once and plainly.
 func openRedis(ctx context.Context, url string) (*redis.Client, error) {
 	options, err := redis.ParseURL(url)
-	if err != nil {
-		return nil, fmt.Errorf("--redis: %w", err)
+	if err != nil { // it quotes the URL, and that may hold a password
+		return nil, errors.New("--redis: cannot be read; it must be a URL such as redis://localhost:6379")
 	}
 	options.ContextTimeoutEnabled = true
 	options.DialerRetries, options.MaxRetries = 1, -1 // whoever types the URL waits for the answer
@@ -32,8 +33,8 @@ func openRedis(ctx context.Context, url string) (*redis.Client, error) {
 	ctx, cancel := context.WithTimeout(ctx, redisLimit)
 	defer cancel()
 	if err := client.Ping(ctx).Err(); err != nil {
-		client.Close()
-		return nil, fmt.Errorf("--redis: %s does not answer: %w", options.Addr, err)
+		err = fmt.Errorf("--redis: %s does not answer: %w", options.Addr, err)
+		return nil, errors.Join(err, client.Close())
 	}
 	return client, nil
 }

@@ -52,12 +52,15 @@ func TestRemoveFleet(t *testing.T) {
 
 func TestOpenRedisSaysWhatIsWrong(t *testing.T) {
 	for _, tt := range []struct{ url, want string }{
-		{"localhost:6379", "--redis: "},
+		{"redis://user:secret@localhost:port", "--redis: cannot be read"},
 		{"redis://127.0.0.1:1", "--redis: 127.0.0.1:1 does not answer"},
 	} {
 		_, err := openRedis(t.Context(), tt.url)
 		if err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: got %v, want an error with %q", tt.url, err, tt.want)
+		}
+		if err != nil && strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: %v shows the password", tt.url, err)
 		}
 	}
 }

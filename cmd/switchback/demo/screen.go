@@ -109,7 +109,7 @@ func (v view) String() string {
 		switch {
 		case r.idle:
 		case r.name == "":
-			parts = append(parts, "refused: "+percent(r.share)+" of requests")
+			parts = append(parts, r.label()+": "+percent(r.share)+" of requests")
 		default:
 			parts = append(parts, fmt.Sprintf("%s: %s of requests, %s errors, p50 %s, p95 %s", r.name, percent(r.share),
 				percent(r.errors), millis(r.p50), millis(r.p95)))

@@ -28,7 +28,9 @@ func serve(ctx context.Context, listener net.Listener, handler http.Handler) err
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = server.Close()
 	}
-	<-ended
+	if last := <-ended; !errors.Is(last, http.ErrServerClosed) {
+		err = errors.Join(err, last)
+	}
 	if err != nil {
 		return fmt.Errorf("close the server on %s: %w", listener.Addr(), err)
 	}

@@ -29,13 +29,14 @@ type step struct {
 
 // story is what the demo has done so far. Its methods may be called concurrently.
 type story struct {
-	mu       sync.Mutex // protects following
 	start    time.Time
 	headline string
-	weights  map[string]splitter.Weight
-	steps    []step
 	// told is called, under the lock, with each step as it begins and as it ends. May be nil.
 	told func(step)
+
+	mu      sync.Mutex // protects following
+	weights map[string]splitter.Weight
+	steps   []step
 }
 
 // begin begins a step.
@@ -75,13 +76,6 @@ func (s *story) tell() {
 	if s.told != nil {
 		s.told(*s.last())
 	}
-}
-
-// setHeadline sets the table's first line.
-func (s *story) setHeadline(text string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.headline = text
 }
 
 // setWeights notes the weights in force.

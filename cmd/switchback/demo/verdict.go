@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -169,13 +168,4 @@ func checkConfirmed(c control.Change, proxies int) (string, error) {
 			c.Confirmation.Applied, proxies)
 	}
 	return c.Confirmation.Summary, nil
-}
-
-// spread says how many users are on each variant: "blue 747, green 253".
-func spread(on map[string]int) string {
-	var parts []string
-	for _, name := range slices.Sorted(maps.Keys(on)) {
-		parts = append(parts, fmt.Sprintf("%s %d", name, on[name]))
-	}
-	return strings.Join(parts, ", ")
 }
