@@ -126,7 +126,7 @@ func measure(ctx context.Context, s scale, only []string, messages io.Writer) ([
 			found[i].Name = m.name
 		}
 		rows = append(rows, found...)
-		fmt.Fprintf(messages, "%s: took %s\n", m.name, time.Since(began).Round(time.Second))
+		fmt.Fprintf(messages, "%s: took %s\n", m.name, time.Since(began).Round(100*time.Millisecond))
 	}
 	return rows, errors.Join(failed, context.Cause(ctx), os.RemoveAll(dir))
 }

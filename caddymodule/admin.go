@@ -35,7 +35,7 @@ func (a *Admin) Routes() []caddy.AdminRoute {
 func (a *Admin) serve(w http.ResponseWriter, r *http.Request) error {
 	controller := controllers.newest()
 	if controller == nil {
-		return caddy.APIError{HTTPStatus: http.StatusServiceUnavailable, Message: "no traffic_split is configured"}
+		return caddy.APIError{HTTPStatus: http.StatusServiceUnavailable, Message: "no traffic_split runs: none is configured, or the proxy is about to start"}
 	}
 	control.NewHandler(control.Options{Fleet: controller, Via: via, Failed: a.failed}).ServeHTTP(w, r)
 	return nil

@@ -42,6 +42,8 @@ type appState struct {
 // shared is what the generations of a configuration have in common.
 type shared struct {
 	controller *rollout.Controller
+	// settled are the settings that the controller was made with and keeps.
+	settled map[string]any
 	// apps are the generations that run: events are emitted in the newest one's context, as an older one's is canceled.
 	apps generations[*App]
 }
@@ -79,20 +81,41 @@ func (a *App) Provision(ctx caddy.Context) error {
 	}
 	a.poolKey, a.shared = key, pooled.(*shared)
 	a.controller = a.shared.controller
+	a.warnOfSettled()
 	return registerMetrics(ctx.GetMetricsRegistry())
 }
 
-// identity is what two generations must have in common to share a controller: all but the secrets.
+// identity is what two generations must have in common to share a controller: the store and who they are in it. On an
+// embedded store that is the folder alone, which a second controller could not even open.
 func (a *App) identity() (string, error) {
-	doc, err := json.Marshal([]any{a.Fleet, a.Instance, a.Store, a.OnStale, a.MaxStale, a.BootWait})
+	id := []any{a.Fleet, a.Store}
+	if a.Store.Redis != nil {
+		id = append(id, a.Instance)
+	}
+	doc, err := json.Marshal(id)
 	if err != nil {
 		return "", fmt.Errorf("switchback: %w", err)
 	}
 	return string(doc), nil
 }
 
+// settings are those that a controller keeps for as long as it runs, by their names in the Caddyfile.
+func (a *App) settings() map[string]any {
+	return map[string]any{"instance": a.Instance, "on_stale": a.OnStale, "max_stale": a.MaxStale, "boot_wait": a.BootWait}
+}
+
+// warnOfSettled says which settings differ from those that the running controller keeps.
+func (a *App) warnOfSettled() {
+	settings := a.settings()
+	for _, name := range sortedKeys(settings) {
+		if settings[name] != a.shared.settled[name] {
+			a.log.Warn("a changed setting of switchback takes effect when the process is restarted", zap.String("setting", name))
+		}
+	}
+}
+
 func (a *App) newShared() (*shared, error) {
-	s := new(shared)
+	s := &shared{settled: a.settings()}
 	s.controller = rollout.New(rollout.Options{
 		Instance:        a.Instance,
 		Release:         release(),
@@ -188,8 +211,12 @@ func (s *shared) emit(state *splitter.State) {
 	})
 }
 
-// Start opens the store, unless an earlier generation has.
+// Start opens the store, unless an earlier generation has. Where none runs yet control calls are answered from now on,
+// as sites may serve already, and a kill must not wait for a store.
 func (a *App) Start() error {
+	if controllers.newest() == nil {
+		controllers.add(a.controller)
+	}
 	if err := a.controller.Start(); err != nil {
 		return fmt.Errorf("switchback: %w", err)
 	}

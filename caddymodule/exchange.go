@@ -25,31 +25,29 @@ type exchange struct {
 	view     *rollout.View
 	totals   *health.Totals
 	cookie   *http.Cookie
+	upload   upload
 	variant  string
 	status   int  // 0 until the answer has begun
 	refused  bool // a proxy answered 499 to a killed request; it was not let through
 	writeErr error
 }
 
-func newExchange(h *Handler, w http.ResponseWriter, r *http.Request) *exchange {
-	x := &exchange{handler: h, request: r, client: r.Context()}
-	x.ResponseWriter = w
-	x.Start = time.Now()
-	return x
-}
-
 // join decides, and enters the request among those in progress. If the State changed in between it decides again, so
-// that no kill can fall between the decision and the entry.
-func (x *exchange) join(p placement) splitter.Decision {
+// that no kill can fall between the decision and the entry; with a new exchange, as whoever looks over the requests may
+// hold the first one still, and may have ended it.
+func (h *Handler) join(p placement, w http.ResponseWriter, r *http.Request) (*exchange, splitter.Decision) {
+	client, start := r.Context(), time.Now()
 	for {
-		x.view = x.handler.attached.View()
+		x := &exchange{handler: h, request: r, client: client, view: h.attached.View()}
+		x.ResponseWriter = w
+		x.Start = start
 		d := x.view.Table.Decide(p.Request)
 		if d.Variant < 0 {
-			return d
+			return x, d
 		}
 		x.enter(d)
-		if x.handler.attached.View() == x.view {
-			return d
+		if h.attached.View() == x.view {
+			return x, d
 		}
 		x.leave()
 	}
@@ -59,16 +57,13 @@ func (x *exchange) join(p placement) splitter.Decision {
 func (x *exchange) enter(d splitter.Decision) {
 	x.variant = x.handler.Variants[d.Variant].Name
 	x.totals = x.view.Totals[d.Variant]
-	x.Flight.Window = nil
 	if d.Reason == splitter.ReasonSplit {
 		x.Flight.Window = x.view.Windows[d.Variant]
 	}
 	x.Flight.Variant = x.variant
-	if x.Flight.Cancel == nil {
-		ctx, cancel := context.WithCancelCause(x.client)
-		x.Flight.Cancel = cancel
-		*x.request = *x.request.WithContext(ctx)
-	}
+	ctx, cancel := context.WithCancelCause(x.client)
+	x.Flight.Cancel = cancel
+	*x.request = *x.request.WithContext(ctx)
 	x.flights().Add(&x.Flight)
 }
 
@@ -96,6 +91,7 @@ func (x *exchange) swallow(status int) bool {
 // begin notes the answer's status and adds our own headers to it.
 func (x *exchange) begin(status int) {
 	x.status = status
+	x.upload.release(x.request)
 	if status == http.StatusSwitchingProtocols || status < 300 && x.request.Method == http.MethodConnect {
 		x.Upgrade() // a WebSocket, over HTTP/1 or HTTP/2
 		x.Answer(time.Now())
@@ -116,7 +112,7 @@ func (x *exchange) Write(p []byte) (int, error) {
 	if x.refused {
 		return len(p), nil
 	}
-	if len(p) > 0 {
+	if _, answered := x.Answered(); !answered && len(p) > 0 { // a stream does not ask the clock for each piece
 		x.Answer(time.Now())
 	}
 	n, err := x.ResponseWriter.Write(p)
@@ -131,6 +127,9 @@ func (x *exchange) ReadFrom(r io.Reader) (int64, error) {
 	if x.status == 0 {
 		x.WriteHeader(http.StatusOK)
 	}
+	if x.refused {
+		return io.Copy(io.Discard, r)
+	}
 	x.Answer(time.Now())
 	n, err := x.ResponseWriterWrapper.ReadFrom(r)
 	if err != nil && x.client.Err() != nil {
@@ -143,6 +142,9 @@ func (x *exchange) ReadFrom(r io.Reader) (int64, error) {
 func (x *exchange) FlushError() error {
 	if x.status == 0 {
 		x.WriteHeader(http.StatusOK)
+	}
+	if x.refused {
+		return nil
 	}
 	return http.NewResponseController(x.ResponseWriter).Flush()
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"sync"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -21,7 +22,9 @@ type handlerState struct {
 	log       *zap.Logger
 	attached  *rollout.Attachment
 	overrides []compiledOverride
-	seen      seenNames
+	seen      seen
+	// forwarded is for the one warning of a proxy in front that the server does not know.
+	forwarded *sync.Once
 }
 
 // compiledOverride is an Override ready to be asked on each request.
@@ -29,11 +32,6 @@ type compiledOverride struct {
 	to       splitter.Override
 	users    map[string]struct{}
 	matchers caddyhttp.MatcherSets
-}
-
-// seenNames are the names by which a request's placement is seen from outside, made once.
-type seenNames struct {
-	variantPlaceholder, reasonPlaceholder, variable string
 }
 
 // CaddyModule returns the Caddy module information.
@@ -49,17 +47,13 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err := h.prepare(ctx); err != nil {
 		return err
 	}
-	h.log = ctx.Logger()
+	h.log, h.forwarded = ctx.Logger(), new(sync.Once)
 	app, err := ctx.App("switchback")
 	if err != nil {
 		return fmt.Errorf("traffic_split %q: %w", h.Name, err)
 	}
 	h.app = app.(*App)
-	h.seen = seenNames{
-		variantPlaceholder: "http.traffic_split." + h.Name + ".variant",
-		reasonPlaceholder:  "http.traffic_split." + h.Name + ".reason",
-		variable:           "traffic_split_" + h.Name,
-	}
+	h.seen = h.newSeen(serverOf(ctx))
 	for _, o := range h.Overrides {
 		h.overrides = append(h.overrides, h.compile(o))
 	}
@@ -89,8 +83,7 @@ func (h *Handler) Cleanup() error {
 // ServeHTTP places the request and watches its answer to the last byte.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.Handler) error {
 	who := h.place(r)
-	x := newExchange(h, w, r)
-	d := x.join(who)
+	x, d := h.join(who, w, r)
 	h.show(r, d, x.view)
 	if d.Variant < 0 {
 		return h.refuse(w, r)

@@ -30,14 +30,17 @@ func (x *exchange) serve(variant caddyhttp.MiddlewareHandler) (err error) {
 	}
 	defer func() {
 		broken := recover()
+		x.upload.release(x.request)
 		x.leave()
 		x.record(x.judge(err, broken), repl)
 		if broken != nil {
 			panic(broken)
 		}
 	}()
+	x.upload.watch(x.request)
 	err = variant.ServeHTTP(x, x.request, noNext)
 	if x.killed() && x.status == 0 {
+		x.upload.release(x.request)
 		return x.handler.refuse(x.ResponseWriter, x.request)
 	}
 	return err
@@ -64,6 +67,8 @@ func (x *exchange) judge(err error, broken any) verdictOn {
 	case (x.status == 0 || broken != nil || err != nil) && x.client.Err() != nil, x.writeErr != nil,
 		x.status == statusClientClosed:
 		return verdictOn{health.Excluded, health.CauseClientLeft}
+	case (broken != nil || err != nil) && x.upload.spoiled.Load():
+		return verdictOn{health.Excluded, health.CauseClientError}
 	case isAbort(broken):
 		return verdictOn{health.Failure, health.CauseReset}
 	case broken != nil:

@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -12,21 +13,65 @@ import (
 	"github.com/switchback-proxy/switchback/splitter"
 )
 
+// seen is how a split's placements are seen from outside: what can be made once is.
+type seen struct {
+	prefix    string // of the placeholders: http.traffic_split.NAME.
+	variable  string // for matchers: traffic_split_NAME
+	accessLog bool   // whether anybody prints the fields
+	variants  []any  // the names, boxed, by index
+}
+
+// newSeen prepares what h shows. Without a server, as in a test, it shows everything.
+func (h *Handler) newSeen(server *caddyhttp.Server) seen {
+	s := seen{
+		prefix:    "http.traffic_split." + h.Name + ".",
+		variable:  "traffic_split_" + h.Name,
+		accessLog: server == nil || server.Logs != nil,
+	}
+	for _, name := range h.variantNames() {
+		s.variants = append(s.variants, name)
+	}
+	return s
+}
+
+// variant returns the variant's name, boxed; empty for nobody.
+func (s *seen) variant(i int) any {
+	if i < 0 {
+		return ""
+	}
+	return s.variants[i]
+}
+
 // show tells placeholders, matchers and the access log where the request was placed; never the key, nor its bucket.
 func (h *Handler) show(r *http.Request, d splitter.Decision, view *rollout.View) {
-	s := shown{split: h.Name, reason: d.Reason.String(), epoch: view.Epoch()}
-	if d.Variant >= 0 {
-		s.variant = h.Variants[d.Variant].Name
-	}
 	ctx := r.Context()
+	variant := h.seen.variant(d.Variant)
 	if repl, ok := ctx.Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
-		repl.Set(h.seen.variantPlaceholder, s.variant)
-		repl.Set(h.seen.reasonPlaceholder, s.reason)
+		repl.Map(func(key string) (any, bool) { return h.placeholder(key, variant, d.Reason) })
 	}
-	caddyhttp.SetVar(ctx, h.seen.variable, s.variant)
+	caddyhttp.SetVar(ctx, h.seen.variable, variant)
+	if !h.seen.accessLog {
+		return
+	}
 	if extra, ok := ctx.Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields); ok {
+		s := shown{split: h.Name, reason: d.Reason.String(), epoch: view.Epoch()}
+		s.variant, _ = variant.(string)
 		s.log(r, extra)
 	}
+}
+
+// placeholder answers {http.traffic_split.NAME.variant} and .reason.
+func (h *Handler) placeholder(key string, variant any, reason splitter.Reason) (any, bool) {
+	what, ours := strings.CutPrefix(key, h.seen.prefix)
+	switch {
+	case !ours:
+		return nil, false
+	case what == "variant":
+		return variant, true
+	case what == "reason":
+		return reason.String(), true
+	}
+	return nil, false
 }
 
 // shownKey is where a request's placements are kept for the access log.

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
 	"github.com/switchback-proxy/switchback/rollout"
@@ -53,7 +54,21 @@ func (h *Handler) anonymousKey(r *http.Request) (string, sticky) {
 			return id, stickyNone
 		}
 	}
+	h.warnOfProxy(r)
 	return clientIP(r), stickyNew
+}
+
+// warnOfProxy says, once, that visitors seem to come through a proxy that the server does not trust: they all have its
+// address then, and first come to one variant together, whatever the weights.
+func (h *Handler) warnOfProxy(r *http.Request) {
+	trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool)
+	if trusted || len(r.Header["X-Forwarded-For"]) == 0 {
+		return
+	}
+	h.forwarded.Do(func() {
+		h.log.Warn("visitors come through a proxy that is not among the server's trusted_proxies: all that bring no key and"+
+			" no cookie have its address, and are placed as one", zap.String("split", h.Name))
+	})
 }
 
 // stickyCookie returns the cookie to set, or nil. A new ID is chosen so that it lands on the variant that serves the

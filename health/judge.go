@@ -35,7 +35,7 @@ const (
 // a verdict says so in NoBaseline. That is one with nothing in the window, and also one whose traffic has stopped: at the
 // rate it had, chance would make it silent for that long, and that is at least 10 s, once in 100 million times. So a
 // canary that is given everything and then fails is not held for the minute in which the window still remembers the
-// baseline.
+// baseline. If the canary had no traffic in the last 10 s either, nobody asks at all: what was a shared cause remains one.
 func Judge(l Limits, canary, baseline Evidence) Verdict {
 	terms := termsOf(l)
 	for _, e := range []Evidence{canary, baseline} {
@@ -44,8 +44,9 @@ func Judge(l Limits, canary, baseline Evidence) Verdict {
 		}
 	}
 	t := trial{canary: newArm(&canary), baseline: newArm(&baseline), least: l.leastN()}
-	t.noBaseline = t.baseline.stopped()
-	v := Verdict{NoBaseline: t.noBaseline}
+	v := Verdict{NoBaseline: t.baseline.stopped()}
+	lately := t.canary.since(settle)
+	t.noBaseline = v.NoBaseline && lately.active()
 	var kept, broken []finding
 	for _, c := range criteriaOf(l) {
 		f := t.examine(c)

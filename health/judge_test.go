@@ -91,6 +91,8 @@ func TestJudgeErrorRate(t *testing.T) {
 			health.Verdict{Waiting: true, Reason: "only 8 requests since that began 4m ago"}},
 		{"half fails for 5 minutes, patience is over", during(stretch{300, 0, 10, 5}), during(stretch{240, 236, 1, 0}, stretch{20, 16, 1, 0}),
 			health.Verdict{Result: health.Fail, Reason: "the baseline's share is 0% of 4"}},
+		{"a shared outage, then nobody asks", during(stretch{40, 12, 10, 5}), during(stretch{40, 12, 20, 10}),
+			health.Verdict{SharedCause: true, NoBaseline: true, Reason: "a shared cause, holding"}},
 		{"an old shared outage excuses no new trouble", during(stretch{240, 120, 10, 9}, stretch{120, 20, 10, 0}, stretch{20, 0, 10, 5}),
 			during(stretch{240, 120, 10, 9}, stretch{120, 0, 10, 0}),
 			health.Verdict{Result: health.Fail, Reason: "the baseline's share is 0% of 600"}},

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 	"sync/atomic"
+	"weak"
 
 	"go.uber.org/zap"
 )
@@ -143,11 +144,13 @@ func (s *Split) mayAttach(def Definition, generation any) error {
 	return nil
 }
 
-// detach removes a user and reports whether it was the last.
+// detach removes a user and reports whether it was the last. Requests of its generation may still come, such as one that
+// a handler before it holds up, so its view is kept up to date for as long as anybody can ask for it.
 func (s *Split) detach(a *Attachment) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.attachments = slices.DeleteFunc(s.attachments, func(o *Attachment) bool { return o == a })
+	s.detached = append(s.detached, weak.Make(a))
 	return len(s.attachments) == 0
 }
 

@@ -122,6 +122,35 @@ func TestDiskAloneIsTheLastResort(t *testing.T) {
 	}
 }
 
+// A failover that lost a kill, after which others have gone on to a later revision than ours: the kill is written again
+// all the same.
+func TestLaterHistoryKeepsKills(t *testing.T) {
+	bubble(t, func(t *testing.T, s *embedded.Store) {
+		p := start(t, s, "proxy-1", assistant(99, 1))
+		elapse(time.Second)
+		forked := stored(t, s)
+		k := p.kills(t, "green").Event.Kills[0]
+		elapse(time.Second)
+
+		other := newStore(t)
+		ev := store.Event{ID: forked.ID, Split: "assistant", Revision: forked.Revision, Change: forked.Changed}
+		if err := other.Swap(t.Context(), splitter.Version{}, forked, ev); err != nil {
+			t.Fatal(err)
+		}
+		faster := start(t, other, "proxy-2", assistant(99, 1))
+		elapse(time.Second)
+		for _, w := range []splitter.Weight{10, 20, 30} {
+			faster.set(t, w)
+		}
+		replace([]*proxy{p}, other)
+		elapse(2 * time.Second)
+		got := stored(t, other)
+		if got.Weights()["green"] != 30*percent || len(got.Kills) != 1 || got.Kills[0].ID != k.ID {
+			t.Errorf("got %v with %v, want green at 30%% and kill %s", got.Weights(), got.Kills, k.ID)
+		}
+	})
+}
+
 // A failover to a replica that lagged behind: its State counts, but the kill that it lost is written again.
 func TestOlderHistoryIsTakenOverAndKillsAreKept(t *testing.T) {
 	bubble(t, func(t *testing.T, s *embedded.Store) {

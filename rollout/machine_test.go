@@ -103,7 +103,11 @@ func (m *machine) take(t *rapid.T, c rollout.Changed, begins bool) {
 		(next.Progress.Phase != splitter.PhaseFailedBack || next.Weights()[next.Canary] > 0) {
 		t.Fatalf("failed back: got %v with %v in one epoch", next.Progress, next.Weights())
 	}
-	if kind != rollout.KindFailback && next.Cooldown != prev.Cooldown {
+	promoted := kind == rollout.KindAdopt && next.Stable == prev.Canary && prev.Progress.Phase == splitter.PhaseTrial
+	if promoted && next.Cooldown != (splitter.Cooldown{}) {
+		t.Fatalf("cooldown: got %v after a promotion", next.Cooldown)
+	}
+	if kind != rollout.KindFailback && !promoted && next.Cooldown != prev.Cooldown {
 		t.Fatalf("cooldown: got %v after %v by %s", next.Cooldown, prev.Cooldown, kind)
 	}
 	if touches := kind == rollout.KindKill || kind == rollout.KindRevive || kind == rollout.KindRename; !touches &&

@@ -271,3 +271,24 @@ func TestSplitAddedWhileRunning(t *testing.T) {
 		}
 	})
 }
+
+// A request that a handler before ours held up for longer than a reload took meets a kill that was made since.
+func TestLateRequestsOfTheOldGeneration(t *testing.T) {
+	bubble(t, func(t *testing.T, s *embedded.Store) {
+		p := start(t, s, "proxy-1", assistant(50, 50))
+		elapse(time.Second)
+		old := p.at
+		next, err := p.Attach(assistant(50, 50), "second")
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.mustStart(t)
+		p.Detach(old)
+		p.kills(t, "")
+		for name, at := range map[string]*rollout.Attachment{"new": next, "old": old} {
+			if got := at.View().Table.Decide(splitter.Request{Key: "alice"}); got.Reason != splitter.ReasonDisabled {
+				t.Errorf("the %s generation decides %v after the kill", name, got.Reason)
+			}
+		}
+	})
+}

@@ -41,7 +41,8 @@ func Rename(prev *splitter.State, from, to string, by By, seed Seed) (Changed, e
 }
 
 // Adopt lets the State take over the roles, variants and weights of a file: a change of roles, so a new epoch. The
-// zero request means def, this instance's own file. Kills and a running cooldown stay.
+// zero request means def, this instance's own file. Kills stay, and so does a running cooldown, unless a canary on
+// trial becomes stable: a promotion forgets the failbacks before it.
 func Adopt(prev *splitter.State, def Definition, r AdoptRequest, by By, seed Seed) (Changed, error) {
 	if r.Stable == "" && (r.Canary != "" || len(r.Weights) > 0) {
 		return Changed{}, fmt.Errorf("%w: roles to adopt name no stable variant", ErrInvalid)
@@ -61,6 +62,9 @@ func Adopt(prev *splitter.State, def Definition, r AdoptRequest, by By, seed See
 	}
 	if err := mayAdopt(prev, n, seed); err != nil {
 		return Changed{}, err
+	}
+	if prev.Canary == n.Stable && prev.Progress.Phase == splitter.PhaseTrial {
+		n.Cooldown = splitter.Cooldown{}
 	}
 	if begins(prev, n.Canary, want) {
 		freshen(n, prev, seed)

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"weak"
 
 	"go.uber.org/zap"
 
@@ -29,15 +30,16 @@ type Split struct {
 
 	mu          sync.Mutex // protects the following fields
 	attachments []*Attachment
-	stored      *splitter.State // the store's State as last known, perhaps from disk; nil if never known
-	confirmed   bool            // stored was seen in a store by this process, not only on disk
-	absentSince time.Time       // since when the store is found to have no State; zero while it has one
-	queue       []splitter.Kill // kills that hold here and are not in the store yet; replaced, never modified
-	overlay     *localFailback  // a failback that holds here and is not in the store yet
-	stale       bool            // the store was away for so long that on_stale takes the canary's share
-	redeclare   bool            // a file came into force since its declared versions were last compared with the State's
-	effective   *splitter.State // stored with all of the above: what is decided by; nil while blind
-	policy      Policy          // the one frozen in effective
+	detached    []weak.Pointer[Attachment] // those that late requests may still hold
+	stored      *splitter.State            // the store's State as last known, perhaps from disk; nil if never known
+	confirmed   bool                       // stored was seen in a store by this process, not only on disk
+	absentSince time.Time                  // since when the store is found to have no State; zero while it has one
+	queue       []splitter.Kill            // kills that hold here and are not in the store yet; replaced, never modified
+	overlay     *localFailback             // a failback that holds here and is not in the store yet
+	stale       bool                       // the store was away for so long that on_stale takes the canary's share
+	redeclare   bool                       // a file came into force since its declared versions were last compared with the State's
+	effective   *splitter.State            // stored with all of the above: what is decided by; nil while blind
+	policy      Policy                     // the one frozen in effective
 	windows     map[string]*health.Window
 	totals      map[string]*health.Totals
 	judgement   judgement
@@ -102,6 +104,13 @@ func (s *Split) refresh() {
 	for _, a := range s.attachments {
 		a.view.Store(s.viewFor(a))
 	}
+	s.detached = slices.DeleteFunc(s.detached, func(late weak.Pointer[Attachment]) bool {
+		a := late.Value()
+		if a != nil {
+			a.view.Store(s.viewFor(a))
+		}
+		return a == nil
+	})
 	s.cut()
 }
 

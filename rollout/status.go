@@ -3,6 +3,7 @@ package rollout
 import (
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"time"
 
@@ -98,10 +99,15 @@ func (s *Split) notes() []string {
 			"`split rename` or `split adopt` settles it", state.Stable, def.Stable))
 	}
 	if state.Stable != def.Stable || state.Canary != def.Canary {
-		notes = append(notes, fmt.Sprintf("the file says stable %q and %s, the state %q and %s: the state counts",
+		notes = append(notes, fmt.Sprintf("the file says stable %q and %s, the state %q and %s: the state counts; "+
+			"`split adopt` takes the file's",
 			def.Stable, canaryOf(def.Canary), state.Stable, canaryOf(state.Canary)))
 	}
 	notes = append(notes, weightNotes(def, s.stored)...)
+	if state.Progress.Phase == splitter.PhaseTrial && !reflect.DeepEqual(def.Policy, s.policy) {
+		notes = append(notes, fmt.Sprintf("the file's failback differs from the one that this trial began with, which counts; "+
+			"`split policy apply %s` takes the file's", def.Name))
+	}
 	if state.Schema > splitter.Schema {
 		notes = append(notes, fmt.Sprintf("the state was written by a newer release (schema %d, this one knows %d): it is "+
 			"obeyed as far as understood, and not changed from here", state.Schema, splitter.Schema))

@@ -158,7 +158,8 @@ func (c *Controller) reload(ctx context.Context, s *Split) error {
 
 func isNewer(state, than *splitter.State) bool { return than == nil || state.Revision > than.Revision }
 
-// apply makes a State of the store the one that we decide by, unless we know a newer one, and tells the fleet.
+// apply makes a State of the store the one that we decide by, unless we know a newer one, and tells the fleet. A newer
+// one may be of another history too: the store forgot what we saw in it, and others went on from there.
 func (c *Controller) apply(s *Split, state *splitter.State) {
 	s.mu.Lock()
 	taken := isNewer(state, s.stored)
@@ -172,15 +173,10 @@ func (c *Controller) apply(s *Split, state *splitter.State) {
 }
 
 // adoptHistory applies a State that was not newer than the one seen before it was read, unless a newer one came since.
-// Kills that this process saw in the store, and that the store has lost, win over the other history; those that were
-// only found on this machine's disk do not, as they may have been lifted long ago.
 func (c *Controller) adoptHistory(s *Split, seen, state *splitter.State) {
 	s.mu.Lock()
 	taken := s.stored == seen && seen.Version != state.Version
 	if taken {
-		if s.confirmed {
-			s.queue = slices.Concat(s.queue, unwritten(seen.Kills, state))
-		}
 		c.take(s, state)
 	}
 	s.mu.Unlock()
@@ -191,9 +187,19 @@ func (c *Controller) adoptHistory(s *Split, seen, state *splitter.State) {
 	}
 }
 
-// take publishes the store's State and tells of it. Caller must hold s.mu, so that events keep the States' order.
+// take publishes the store's State and tells of it. Kills that this process saw in the store, and that the State neither
+// has nor lists as lifted, were lost by the store and wait to be written again; those that were only found on this
+// machine's disk do not, as they may have been lifted long ago. Caller must hold s.mu, so that events keep the States'
+// order.
 func (c *Controller) take(s *Split, state *splitter.State) {
 	before := s.stored
+	if before != nil && s.confirmed {
+		if lost := unwritten(before.Kills, state); len(lost) > 0 {
+			c.log.Error("the store has lost kills that were seen in it; they hold here and are written again",
+				zap.String("split", s.name), zap.Int("kills", len(lost)), zap.Uint64("revision", state.Revision))
+			s.queue = slices.Concat(s.queue, lost)
+		}
+	}
 	s.stored, s.confirmed, s.absentSince = state, true, time.Time{}
 	s.refresh()
 	if before == nil {
@@ -258,7 +264,7 @@ func (c *Controller) swap(ctx context.Context, s *Split, prev splitter.Version, 
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	err := st.Swap(ctx, prev, ch.State, ch.Event)
-	if errors.Is(err, store.ErrUnavailable) {
+	if errors.Is(err, store.ErrUnavailable) && !errors.Is(err, store.ErrNotWritten) {
 		return fmt.Errorf("%w: %w", errUnconfirmed, err)
 	}
 	if err != nil {

@@ -111,7 +111,7 @@ func mayIncrease(prev *splitter.State, before, want map[string]splitter.Weight, 
 	if prev.Canary == "" || want[prev.Canary] <= before[prev.Canary] || force || !seed.Now.Before(until) {
 		return nil
 	}
-	return fmt.Errorf("%w: %q failed back and may not be increased before %s (in %s)",
+	return fmt.Errorf("%w: after a failback %q may not be increased before %s (in %s)",
 		ErrCooldown, prev.Canary, until.UTC().Format("2006-01-02 15:04:05 MST"), until.Sub(seed.Now).Round(1e9))
 }
 

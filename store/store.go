@@ -22,6 +22,9 @@ var (
 	// only, access denied). What it wraps says which. A write may or may not have happened: retry with the same
 	// change id, which is a success if it did.
 	ErrUnavailable = errors.New("the store is unavailable")
+	// ErrNotWritten means, together with ErrUnavailable, that the store was reached and refused the write: it is out of
+	// memory, read-only, or denies access. Nothing was written, unlike where only the answer was lost.
+	ErrNotWritten = errors.New("it refused the write")
 	// ErrNewerSchema means that the State was written by a newer release; this one must not write it.
 	ErrNewerSchema = errors.New("the state was written by a newer release")
 )

@@ -1,0 +1,49 @@
+package caddymodule
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"sync/atomic"
+)
+
+// upload is a request's body on its way to a variant. It notes that the client spoiled it: sent less than it declared, or
+// chunks that are none. A proxy fails then as if its upstream had.
+type upload struct {
+	io.ReadCloser
+	closed  atomic.Bool
+	spoiled atomic.Bool // read by another goroutine than the one that sends
+}
+
+// watch puts u in the place of the request's body. The server must find its own there when the answer begins, as it
+// decides by its type what to do with the rest: see release.
+func (u *upload) watch(r *http.Request) {
+	if r.Body != nil && r.Body != http.NoBody {
+		u.ReadCloser = r.Body
+		r.Body = u
+	}
+}
+
+// release puts the request's own body back, unless somebody put another in its place. Whoever reads u goes on.
+func (u *upload) release(r *http.Request) {
+	if r.Body == io.ReadCloser(u) {
+		r.Body = u.ReadCloser
+	}
+}
+
+// Read passes the body on.
+func (u *upload) Read(p []byte) (int, error) {
+	n, err := u.ReadCloser.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) && !u.closed.Load() {
+		u.spoiled.Store(true)
+	}
+	return n, err
+}
+
+// Close says that the variant wants no more; that reading fails from then on is not the client's doing.
+func (u *upload) Close() error {
+	u.closed.Store(true)
+	return u.ReadCloser.Close()
+}
+
+var _ io.ReadCloser = (*upload)(nil)

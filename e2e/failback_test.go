@@ -1,0 +1,132 @@
+//go:build unix
+
+package e2e
+
+import (
+	"strings"
+	"testing"
+)
+
+// failBack lets green fail until it is failed back.
+func failBack(t *testing.T, p *proxy, green *agent) {
+	t.Helper()
+	ill, well := p.userOf("green"), p.userOf("blue")
+	green.fail.Store(true)
+	p.await("green is failed back", func() bool {
+		for range 10 {
+			p.get(ill, "/")
+			p.mustGet(well, "/")
+		}
+		return p.share("assistant", "green") == 0
+	})
+}
+
+func TestFailbackAndCooldown(t *testing.T) {
+	t.Parallel()
+	s := settings{blue: startAgent(t, "blue"), green: startAgent(t, "green"), version: "v1"}
+	p := startProxy(t, s.caddyfile())
+	user := p.userOf("green")
+	failBack(t, p, s.green)
+	if got := p.mustGet(user, "/"); got != "blue" {
+		t.Errorf("green's user gets %s", got)
+	}
+	a := p.mustSplit(0, "status", "assistant")
+	for _, want := range []string{"failed_back", "cooldown", "max_error_rate"} {
+		if !strings.Contains(strings.ReplaceAll(a.out, "failed back", "failed_back"), want) {
+			t.Errorf("want %q in %s", want, a)
+		}
+	}
+	a = p.mustSplit(2, "weight", "assistant", "green=1%")
+	if !strings.Contains(a.err, "--force") {
+		t.Errorf("want the way out: %s", a)
+	}
+	s.green.fail.Store(false)
+	p.stop()
+	p.start()
+	p.awaitReady()
+	p.mustSplit(2, "weight", "assistant", "green=1%")
+	p.mustSplit(0, "weight", "assistant", "green=100%", "--force")
+	if got := p.mustGet(user, "/"); got != "green" {
+		t.Errorf("by force: %s", got)
+	}
+	if got := p.status("assistant"); got.Progress.Phase.String() != "trial" {
+		t.Errorf("phase %s, want trial", got.Progress.Phase)
+	}
+}
+
+// TestStableNeverMoves has stable fail alone: nobody is put on the canary for it.
+func TestStableNeverMoves(t *testing.T) {
+	t.Parallel()
+	s := settings{blue: startAgent(t, "blue"), green: startAgent(t, "green")}
+	p := startProxy(t, s.caddyfile())
+	ill, well := p.userOf("blue"), p.userOf("green")
+	s.blue.fail.Store(true)
+	p.await("stable's failures are counted", func() bool {
+		p.get(ill, "/")
+		p.mustGet(well, "/")
+		return evidence(p, "blue") > 60 && evidence(p, "green") > 40
+	})
+	p.await("there is a verdict", func() bool { return p.status("assistant").Verdict != nil })
+	if got := p.share("assistant", "green").String(); got != "50%" {
+		t.Errorf("share is %s, want nobody moved", got)
+	}
+}
+
+// TestSharedCause has both fail: held and said, not failed back.
+func TestSharedCause(t *testing.T) {
+	t.Parallel()
+	s := settings{blue: startAgent(t, "blue"), green: startAgent(t, "green")}
+	p := startProxy(t, s.caddyfile())
+	one, other := p.userOf("blue"), p.userOf("green")
+	s.blue.fail.Store(true)
+	s.green.fail.Store(true)
+	p.await("a shared cause is said", func() bool {
+		for range 10 {
+			p.get(one, "/")
+			p.get(other, "/")
+		}
+		return strings.Contains(strings.ToLower(p.split("status", "assistant").out), "shared cause")
+	})
+	if got := p.share("assistant", "green").String(); got != "50%" {
+		t.Errorf("share is %s, want nobody moved", got)
+	}
+}
+
+// TestBrokenStreamsFailBack has answers that break off after a 200.
+func TestBrokenStreamsFailBack(t *testing.T) {
+	t.Parallel()
+	s := settings{blue: startAgent(t, "blue"), green: startAgent(t, "green")}
+	p := startProxy(t, s.caddyfile())
+	ill, well := p.userOf("green"), p.userOf("blue")
+	p.await("green is failed back", func() bool {
+		for range 10 {
+			if got := p.get(ill, "/break"); p.share("assistant", "green") > 0 && got.err == nil {
+				t.Fatalf("want a visible break: %+v", got)
+			}
+			p.mustGet(well, "/")
+		}
+		return p.share("assistant", "green") == 0
+	})
+}
+
+// TestHangingAgentFailsBack has requests that are never answered: they count while they wait.
+func TestHangingAgentFailsBack(t *testing.T) {
+	t.Parallel()
+	s := settings{blue: startAgent(t, "blue"), green: startAgent(t, "green"), failback: "max_ttft p90 1s\nmin_requests 10"}
+	p := startProxy(t, s.caddyfile())
+	ill, well := p.userOf("green"), p.userOf("blue")
+	waiting := make(chan reply, 60)
+	for range cap(waiting) {
+		go func() { waiting <- p.get(ill, "/wait") }()
+	}
+	p.await("green is failed back", func() bool {
+		p.mustGet(well, "/")
+		return p.share("assistant", "green") == 0
+	})
+	p.mustSplit(0, "kill", "assistant", "green", "--level", "cut")
+	for range cap(waiting) {
+		if got := <-waiting; got.status != 503 {
+			t.Fatalf("a waiting request: %+v", got)
+		}
+	}
+}
