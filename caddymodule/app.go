@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"runtime/debug"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/exp/zapslog"
 
+	"github.com/switchback-proxy/switchback/health"
 	"github.com/switchback-proxy/switchback/rollout"
 	"github.com/switchback-proxy/switchback/splitter"
 	"github.com/switchback-proxy/switchback/store"
@@ -124,6 +126,7 @@ func (a *App) newShared() (*shared, error) {
 		StableWhenStale: a.OnStale == onStaleStable,
 		MaxStale:        time.Duration(a.MaxStale),
 		BootWait:        time.Duration(a.BootWait),
+		Flights:         flightsOf,
 		OnEvent:         s.emit,
 		Log:             caddy.Log().Named("switchback"),
 	})
@@ -146,6 +149,15 @@ func release() string {
 		}
 	}
 	return "unknown"
+}
+
+// flights are the requests in progress, by split: of the process, as a reload that changes the store makes a new
+// controller, whose kills must reach what the old one let in.
+var flights sync.Map
+
+func flightsOf(split string) *health.Flights {
+	of, _ := flights.LoadOrStore(split, new(health.Flights))
+	return of.(*health.Flights)
 }
 
 // opener returns what opens the configured store, which is done at the start only.

@@ -69,7 +69,7 @@ func (x *exchange) enter(d splitter.Decision) {
 
 func (x *exchange) leave() { x.flights().Remove(&x.Flight) }
 
-func (x *exchange) flights() *health.Flights { return &x.handler.attached.Split().Flights }
+func (x *exchange) flights() *health.Flights { return x.handler.attached.Split().Flights }
 
 // WriteHeader passes the status on. An interim one is not the answer.
 func (x *exchange) WriteHeader(status int) {

@@ -86,6 +86,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.
 	x, d := h.join(who, w, r)
 	h.show(r, d, x.view)
 	if d.Variant < 0 {
+		h.attached.Split().Refuse()
 		return h.refuse(w, r)
 	}
 	x.cookie = h.stickyCookie(r, who, x.view)

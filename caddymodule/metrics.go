@@ -25,6 +25,7 @@ var (
 	revisionDesc  = desc("state_revision", "Revision of the state that this instance decides by; 0 without one.", "split")
 	epochDesc     = desc("state_epoch", "Epoch (number of the trial).", "split")
 	failbacksDesc = desc("failbacks_total", "Failbacks that this instance applied.", "split")
+	refusedDesc   = desc("refused_total", "Requests that a kill refused before they reached a variant.", "split")
 	readyDesc     = desc("ready", "1 if this instance places requests as the fleet wants.", "split")
 	staleDesc     = prometheus.NewDesc("caddy_traffic_split_store_age_seconds",
 		"Time since the store last answered; -1 if it never has.", nil, nil)
@@ -55,7 +56,7 @@ func registerMetrics(registry *prometheus.Registry) error {
 // Describe sends all descriptions.
 func (collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{requestsDesc, retriesDesc, ttfbDesc, durationDesc, inFlightDesc, weightDesc,
-		killedDesc, revisionDesc, epochDesc, failbacksDesc, readyDesc, staleDesc} {
+		killedDesc, revisionDesc, epochDesc, failbacksDesc, refusedDesc, readyDesc, staleDesc} {
 		ch <- d
 	}
 }
@@ -82,6 +83,7 @@ func (collector) Collect(ch chan<- prometheus.Metric) {
 			continue
 		}
 		ch <- prometheus.MustNewConstMetric(failbacksDesc, prometheus.CounterValue, float64(s.Failbacks()), name)
+		ch <- prometheus.MustNewConstMetric(refusedDesc, prometheus.CounterValue, float64(s.Refused()), name)
 		s.Totals(func(variant string, t *health.Totals) { collectTotals(ch, name, variant, t.Snapshot()) })
 	}
 }

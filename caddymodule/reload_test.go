@@ -135,6 +135,11 @@ func poolKeys() (keys []any) {
 func TestKillGRPC(t *testing.T) {
 	p := startProxy(t, "traffic_split s {"+variantSites+"\nkill_response 503 {\nbody \"sorry, 100 % off\"\n}\n}")
 	p.kill("s", "", splitter.KillRequests)
+	defer func() {
+		if got := p.controller().Split("s").Refused(); got != 1 {
+			t.Errorf("%d requests were counted as refused, want 1", got)
+		}
+	}()
 	resp, err := p.client.Do(p.request("Content-Type", "application/grpc+proto"))
 	if err != nil {
 		t.Fatal(err)

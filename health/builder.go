@@ -95,7 +95,9 @@ func (b *builder) addFlight(f *Flight, now time.Time) {
 	}
 	o := Outcome{Class: Excluded, Cause: CauseClientLeft, Total: age, Upgraded: f.upgraded.Load()}
 	o.TTFB, o.Answered = f.Answered()
-	b.each(age, func(s *Slice) { s.Running++ })
+	if !o.Upgraded { // which is judged by its handshake, and ended by that
+		b.each(age, func(s *Slice) { s.Running++ })
+	}
 	oldest := time.Duration(len(b.e.Slices)-1) * b.width
 	place := func(x observation, to func(s *Slice)) bool {
 		if !x.ok {

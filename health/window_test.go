@@ -88,7 +88,7 @@ func TestWhatAFlightCountsAs(t *testing.T) {
 		{"answered late", 5 * time.Second, 4 * time.Second, false, health.Slice{Running: 1, TTFT: health.Tally{N: 1, Over: 1}}},
 		{"streaming too long", 9 * time.Second, time.Second, false, health.Slice{Running: 1, TTFT: health.Tally{N: 1},
 			Latency: health.Tally{N: 1, Over: 1}, Mean: health.Moments{N: 1, Sum: 9000, Squares: 81_000_000}}},
-		{"upgraded", 9 * time.Second, time.Second, true, health.Slice{Running: 1, TTFT: health.Tally{N: 1}}},
+		{"upgraded", 9 * time.Second, time.Second, true, health.Slice{TTFT: health.Tally{N: 1}}},
 		{"streaming for an hour", time.Hour, time.Second, false, health.Slice{}},
 		{"unanswered for an hour", time.Hour, 0, false, health.Slice{TTFT: health.Tally{N: 1, Over: 1}, Latency: health.Tally{N: 1, Over: 1},
 			Mean: health.Moments{N: 1, Sum: 3_600_000, Squares: 3_600_000 * 3_600_000}}},

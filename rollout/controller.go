@@ -11,6 +11,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/switchback-proxy/switchback/health"
 	"github.com/switchback-proxy/switchback/splitter"
 	"github.com/switchback-proxy/switchback/store"
 )
@@ -43,6 +44,9 @@ type Options struct {
 	MaxStale        time.Duration // default 5 min
 	// BootWait is how long an instance without store and memory counts as not ready. Default 5 s.
 	BootWait time.Duration
+	// Flights returns where the requests in progress of a split are entered. A process that may run several Controllers
+	// in turn shares them, so that a kill reaches what an earlier one let in. Nil: this Controller's own.
+	Flights func(split string) *health.Flights
 	// OnEvent is told, in order and from one goroutine, of each State that this instance applies after its first. It may
 	// be slow, but must return: Close waits for it. May be nil.
 	OnEvent func(s *splitter.State)
@@ -77,7 +81,10 @@ type Controller struct {
 	untold  chan struct{}      // closed when nothing more will be told of
 	telling sync.WaitGroup
 
-	mu        sync.Mutex  // protects the following fields
+	save chan struct{} // asks for what is unsaved to be saved
+
+	mu        sync.Mutex // protects the following fields
+	unsaved   map[*Split]struct{}
 	store     store.Store // nil while not running
 	splits    map[string]*Split
 	lastError error
@@ -100,9 +107,18 @@ func New(opts Options) *Controller {
 		started: time.Now(),
 		log:     opts.Log,
 		poke:    make(chan struct{}, 1),
+		save:    make(chan struct{}, 1),
+		unsaved: map[*Split]struct{}{},
 		splits:  map[string]*Split{},
 		events:  make(chan *splitter.State, maxEvents),
 	}
+}
+
+func (c *Controller) flightsOf(split string) *health.Flights {
+	if c.opts.Flights == nil {
+		return new(health.Flights)
+	}
+	return c.opts.Flights(split)
 }
 
 // newID returns 64 random bits in hexadecimal: a change id, a salt, a boot id.
@@ -177,6 +193,7 @@ func (c *Controller) work(answered chan struct{}) {
 	c.loops.Go(func() { c.pulseLoop(ctx, answered) })
 	c.loops.Go(func() { c.watchLoop(ctx) })
 	c.loops.Go(func() { c.judgeLoop(ctx) })
+	c.loops.Go(func() { c.saveLoop(ctx) })
 	c.telling.Go(func() { c.eventLoop(untold) })
 }
 
@@ -189,6 +206,7 @@ func (c *Controller) Close() error {
 	}
 	c.stop()
 	c.loops.Wait() // they use the store until then
+	c.saveAll()
 	close(c.untold)
 	c.telling.Wait()
 	c.stop = nil

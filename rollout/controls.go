@@ -81,10 +81,12 @@ func (c *Controller) Kill(ctx context.Context, split string, r KillRequest, by B
 		return Result{}, err
 	}
 	start := time.Now()
-	unsaved := c.hold(s, k)
+	if err := c.hold(s, k); err != nil {
+		return Result{}, fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
 	ch, written, err := c.writeKill(ctx, s, k)
 	if err != nil {
-		return c.queued(ctx, s, k, err, unsaved), nil
+		return c.queued(ctx, s, k, err, c.remember(s)), nil
 	}
 	state := s.State()
 	if !written { // a pulse was faster

@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -109,6 +110,44 @@ func (c *Controller) replayable(split string, queued []splitter.Kill) []splitter
 			zap.String("actor", k.Actor), zap.String("reason", k.Reason))
 	}
 	return kills
+}
+
+// saveSoon asks for a split's snapshot to be written, apart from whatever else is done: a slow disk must not hold up a
+// kill, nor the fleet's next change.
+func (c *Controller) saveSoon(s *Split) {
+	c.mu.Lock()
+	c.unsaved[s] = struct{}{}
+	c.mu.Unlock()
+	select {
+	case c.save <- struct{}{}:
+	default:
+	}
+}
+
+// saveLoop writes the snapshots that are asked for. What is asked for several times meanwhile is written once.
+func (c *Controller) saveLoop(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-c.save:
+			c.saveAll()
+		}
+	}
+}
+
+// saveAll writes the snapshots that were asked for.
+func (c *Controller) saveAll() {
+	c.mu.Lock()
+	splits := c.unsaved
+	c.unsaved = map[*Split]struct{}{}
+	c.mu.Unlock()
+	for s := range splits {
+		if err := c.remember(s); err != nil {
+			c.log.Error("the snapshot cannot be written; a restart without the store would not know of the last change",
+				zap.String("split", s.name), zap.Error(err))
+		}
+	}
 }
 
 // remember saves what is known of a split now.

@@ -11,8 +11,8 @@ import (
 	"github.com/switchback-proxy/switchback/store"
 )
 
-// hold makes a kill hold here at once, before any store knows of it, and queues it on disk. The error says why the
-// disk does not have it.
+// hold makes a kill hold here at once, before any store knows of it; meanwhile it is queued on disk. The error says what
+// is wrong with it.
 func (c *Controller) hold(s *Split, k splitter.Kill) error {
 	if err := checkKill(k); err != nil {
 		return err
@@ -22,7 +22,8 @@ func (c *Controller) hold(s *Split, k splitter.Kill) error {
 	}
 	c.log.Warn("kill applied", zap.String("split", s.name), zap.String("variant", k.Variant),
 		zap.Stringer("level", k.Level), zap.String("actor", k.Actor), zap.String("reason", k.Reason))
-	return c.remember(s)
+	c.saveSoon(s)
+	return nil
 }
 
 // enqueue applies a kill, unless it is known or lifted already.

@@ -18,11 +18,12 @@ import (
 // progress and its State belong to the process, not to a generation of the configuration.
 type Split struct {
 	// Flights are the requests in progress, of every generation of the configuration.
-	Flights health.Flights
+	Flights *health.Flights
 
 	name      string
 	log       *zap.Logger
 	failbacks atomic.Uint64 // failbacks that this instance saw since it started
+	refused   atomic.Uint64 // requests that a kill refused since it started
 
 	// The order of these locks is told at Controller.
 	asking sync.Mutex // held while the store is read or written and its answer applied, so that answers keep their order
@@ -45,8 +46,9 @@ type Split struct {
 	judgement   judgement
 }
 
-func newSplit(name string, log *zap.Logger) *Split {
+func newSplit(name string, flights *health.Flights, log *zap.Logger) *Split {
 	return &Split{
+		Flights: flights,
 		name:    name,
 		log:     log.With(zap.String("split", name)),
 		windows: map[string]*health.Window{},
@@ -70,6 +72,12 @@ func (s *Split) storedState() *splitter.State {
 
 // Failbacks returns how many failbacks this instance saw since it started.
 func (s *Split) Failbacks() uint64 { return s.failbacks.Load() }
+
+// Refuse counts a request that a kill refused.
+func (s *Split) Refuse() { s.refused.Add(1) }
+
+// Refused returns how many requests kills refused here since this instance started.
+func (s *Split) Refused() uint64 { return s.refused.Load() }
 
 // Totals calls f for each variant's counters since the process started.
 func (s *Split) Totals(f func(variant string, t *health.Totals)) {

@@ -222,10 +222,7 @@ func (c *Controller) applied(s *Split, state *splitter.State) {
 		zap.String("kind", state.Changed.Kind), zap.String("actor", state.Changed.Actor),
 		zap.String("reason", state.Changed.Reason), zap.Uint64("epoch", state.Epoch), zap.Any("weights", state.Weights()))
 	c.Poke()
-	if err := c.remember(s); err != nil {
-		c.log.Error("the snapshot cannot be written; a restart without the store would not know of this change",
-			zap.String("split", s.name), zap.Error(err))
-	}
+	c.saveSoon(s)
 }
 
 // eventLoop passes applied States on, apart from all else: whoever listens may be slow. It ends when untold is closed
