@@ -70,8 +70,8 @@ func TestReadmeCaddyfiles(t *testing.T) {
 			}
 		}
 	}
-	if adapted != 3 {
-		t.Errorf("%d Caddyfiles in the README, want the 3 there were", adapted)
+	if adapted != 4 {
+		t.Errorf("%d Caddyfiles in the README, want the 4 there were", adapted)
 	}
 }
 
