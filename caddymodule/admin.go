@@ -1,7 +1,9 @@
 package caddymodule
 
 import (
+	"net"
 	"net/http"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
@@ -45,12 +47,16 @@ func (a *Admin) failed(r *http.Request, err error) {
 	a.log.Warn("an answer of the control API could not be sent", zap.String("uri", r.RequestURI), zap.Error(err))
 }
 
-// via says how a call came in, as far as Caddy verified it.
+// via says how a call came in, as far as Caddy verified it: with a client's certificate, over a unix socket, whose file
+// says who may, or over TCP, where anybody on the machine may.
 func via(r *http.Request) string {
 	if r.TLS != nil && len(r.TLS.PeerCertificates) > 0 {
 		return "certificate"
 	}
-	return "socket"
+	if local, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok && strings.HasPrefix(local.Network(), "unix") {
+		return "socket"
+	}
+	return "local"
 }
 
 var (

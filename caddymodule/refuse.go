@@ -19,8 +19,8 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request) error {
 	if after := time.Duration(k.RetryAfter); after > 0 {
 		header.Set("Retry-After", strconv.Itoa(int((after+time.Second-1)/time.Second)))
 	}
-	if strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc") {
-		header.Set("Content-Type", "application/grpc")
+	if kind := r.Header.Get("Content-Type"); strings.HasPrefix(kind, "application/grpc") { // gRPC-Web too
+		header.Set("Content-Type", kind)
 		header.Set("Grpc-Status", grpcUnavailable)
 		header.Set("Grpc-Message", grpcMessage(k.Body))
 		w.WriteHeader(http.StatusOK)

@@ -146,7 +146,7 @@ func TestKillGRPC(t *testing.T) {
 	}
 	defer resp.Body.Close()
 	got := []string{resp.Status, resp.Header.Get("Grpc-Status"), resp.Header.Get("Grpc-Message"), resp.Header.Get("Content-Type")}
-	want := []string{"200 OK", "14", "sorry, 100 %25 off", "application/grpc"}
+	want := []string{"200 OK", "14", "sorry, 100 %25 off", "application/grpc+proto"}
 	if strings.Join(got, "|") != strings.Join(want, "|") {
 		t.Errorf("got %q, want %q", got, want)
 	}

@@ -23,13 +23,16 @@ const maxAnswer = 16 << 20 // bytes
 // ErrUnreachable means that nothing answered at the client's address.
 var ErrUnreachable = errors.New("the proxy's control address cannot be reached")
 
+// ErrForeign means that what answers at the client's address is nothing like the API.
+var ErrForeign = errors.New("the answer is not Switchback's")
+
 // Doer sends a request: *http.Client, or anything like it.
 type Doer interface {
 	Do(*http.Request) (*http.Response, error)
 }
 
 // Client calls the API. Its methods return *Problem for what the API refuses, an error that wraps ErrUnreachable if
-// nothing answers, and may be called concurrently. Changes with a wait block for at most about that long.
+// nothing answers or ErrForeign if a success is no answer of the API, and may be called concurrently. Changes with a wait block for at most about that long.
 type Client struct {
 	base   string
 	doer   Doer
@@ -229,7 +232,7 @@ func read(status int, body []byte, v any) error {
 		return problemFrom(status, body)
 	}
 	if err := json.Unmarshal(body, v); err != nil {
-		return fmt.Errorf("the answer is not Switchback's: %w", err)
+		return fmt.Errorf("%w: %w", ErrForeign, err)
 	}
 	return nil
 }
@@ -245,9 +248,12 @@ func problemFrom(status int, body []byte) *Problem {
 	var caddy struct {
 		Error string `json:"error"`
 	}
-	detail := strings.TrimSpace(string(body[:min(len(body), 500)]))
+	refusal := &Problem{Type: "about:blank", Title: http.StatusText(status), Status: status}
 	if json.Unmarshal(body, &caddy) == nil && caddy.Error != "" {
-		detail = caddy.Error
+		refusal.Detail = caddy.Error
+		return refusal
 	}
-	return &Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: detail}
+	refusal.Detail = strings.TrimSpace(string(body[:min(len(body), 500)]))
+	refusal.foreign = true
+	return refusal
 }

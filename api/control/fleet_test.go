@@ -28,13 +28,18 @@ type fleet struct {
 	confirm  error
 	asked    []any // the changes asked for, each followed by its rollout.By
 	trouble  bool  // status shows everything that can be wrong
+	killed   bool  // status shows a trial whose canary is killed, and that nobody has judged
+	same     bool  // changes find everything as they want it
 }
+
+// policy is what the fleet's trial is judged by.
+const policy = `{"failback":{"window":"1m","min_requests":20,"max_error_rate":0.05,"max_latency":{"quantile":0.95,"max":"8s"}},"cooldown":"15m"}`
 
 // newFleet returns a fleet with green at 10 %, on two instances.
 func newFleet() *fleet {
 	f := &fleet{state: &splitter.State{
 		Schema: splitter.Schema, Split: "assistant", Version: splitter.Version{Revision: 12, ID: "c0ffee"},
-		Epoch: 3, Salt: "pepper", Stable: "blue", Canary: "green",
+		Epoch: 3, Salt: "pepper", Stable: "blue", Canary: "green", Policy: []byte(policy),
 		Ranges:   []splitter.Range{{From: 0, To: 10_000, Variant: "green"}, {From: 10_000, To: 100_000, Variant: "blue"}},
 		Progress: splitter.Progress{Phase: splitter.PhaseTrial, Since: noon.Add(-time.Hour), Why: "alice set green to 10%"},
 		Changed:  splitter.Change{Kind: "weights", Actor: "alice", Via: "socket", At: noon.Add(-time.Hour), Reason: "first tenth"},
@@ -62,6 +67,12 @@ func (f *fleet) Status(split string) (rollout.Status, error) {
 	s := f.calm()
 	if f.trouble {
 		f.upset(&s)
+	}
+	if f.killed {
+		s.State = f.state.Clone()
+		s.State.Kills = []splitter.Kill{{ID: "k1", Variant: "green", Reason: "leaks prompts", Actor: "alice", Via: "local", At: noon}}
+		s.Variants[1].Killed = true
+		s.Verdict = nil
 	}
 	return s, nil
 }
@@ -102,7 +113,7 @@ func (f *fleet) upset(s *rollout.Status) {
 		{ID: "k1", Variant: "green", Level: splitter.KillCut, Reason: "leaks\x1b[2Jprompts", Actor: "alice", Via: "socket", At: noon},
 		{ID: "k2", At: noon},
 	}
-	state.Changed = splitter.Change{Kind: "kill", At: noon}
+	state.Changed = splitter.Change{Kind: "failback", At: noon, Reason: state.Progress.Why}
 	s.State, s.Ready = state, false
 	s.StoreAge, s.StoreError = -1, "dial tcp 127.0.0.1:6379: connection refused"
 	s.Verdict = &health.Verdict{Result: health.Fail, Reason: "error rate 50% of 42 requests is over 5% beyond chance"}
@@ -122,6 +133,9 @@ func (f *fleet) changed(split, kind string, what any, by rollout.By, kills ...sp
 	f.asked = append(f.asked, what, by)
 	if f.err != nil {
 		return rollout.Result{}, f.err
+	}
+	if f.same {
+		return rollout.Result{State: f.state, Note: "unchanged: the weights are so already"}, nil
 	}
 	next := f.state.Clone()
 	next.Version = splitter.Version{Revision: f.state.Revision + 1, ID: "beef"}

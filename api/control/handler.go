@@ -10,7 +10,7 @@ import (
 type Options struct {
 	// Fleet is what is shown and changed.
 	Fleet Fleet
-	// Via says how a request came in, as far as that was verified (socket, certificate, user …); recorded with every
+	// Via says how a request came in, as far as that was verified (local, socket, certificate …); recorded with every
 	// change. Nil records nothing.
 	Via func(*http.Request) string
 	// Failed is told of answers that could not be sent. Nil ignores them: the caller has gone.

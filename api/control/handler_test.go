@@ -78,11 +78,18 @@ func TestAnswers(t *testing.T) {
 		{name: "list", method: "GET", path: "/splits/v1/"},
 		{name: "status", method: "GET", path: "/splits/v1/assistant"},
 		{name: "trouble", method: "GET", path: "/splits/v1/assistant", prepare: func(f *fleet) { f.trouble = true }},
+		{name: "killed", method: "GET", path: "/splits/v1/assistant", prepare: func(f *fleet) { f.killed = true }},
 		{name: "unknown_split", method: "GET", path: "/splits/v1/nobody"},
 		{name: "cooldown", method: "PATCH", path: "/splits/v1/assistant/weights", body: `{"weights":{"green":"10%"}}`,
 			prepare: func(f *fleet) { f.err = fmt.Errorf("%w until 12:15, after 1 failback", rollout.ErrCooldown) }},
 		{name: "unavailable", method: "PATCH", path: "/splits/v1/assistant/weights", body: `{"weights":{"green":"10%"}}`,
 			prepare: func(f *fleet) { f.err = fmt.Errorf("%w: connection refused", rollout.ErrUnavailable) }},
+		{name: "sum", method: "PATCH", path: "/splits/v1/assistant/weights", body: `{"weights":{"blue":"80%"}}`,
+			prepare: func(f *fleet) {
+				f.err = fmt.Errorf("%w: weights add up to 90%%, they must add up to 100%%", rollout.ErrInvalid)
+			}},
+		{name: "unchanged", method: "PATCH", path: "/splits/v1/assistant/weights?wait=2s", body: `{"weights":{"green":"10%"}}`,
+			prepare: func(f *fleet) { f.same = true }},
 		{name: "events", method: "GET", path: "/splits/v1/assistant/events"},
 		{name: "instances", method: "GET", path: "/splits/v1/-/instances", prepare: func(f *fleet) {
 			f.members[1].Seen = noon.Add(-40 * time.Second)

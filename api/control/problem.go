@@ -32,7 +32,8 @@ type Problem struct {
 	// Current is the State's version, if it is not the one that If-Match named.
 	Current *splitter.Version `json:"current,omitempty"`
 
-	allow string // the Allow header's value, with 405
+	allow   string // the Allow header's value, with 405
+	foreign bool   // see Foreign
 }
 
 // Error returns the problem's detail, or its title if there is none.
@@ -52,6 +53,10 @@ func (p *Problem) Kind() string {
 	}
 	return name
 }
+
+// Foreign reports whether a client read the problem from an answer that neither the API nor Caddy's admin endpoint
+// gives: most likely something else listens there.
+func (p *Problem) Foreign() bool { return p.foreign }
 
 // Is reports whether the problem is what the sentinel error target stands for.
 func (p *Problem) Is(target error) bool {

@@ -105,7 +105,7 @@ func requireJSON(r *http.Request) error {
 	given := r.Header.Get("Content-Type")
 	mediaType, _, err := mime.ParseMediaType(given)
 	if err != nil || mediaType != "application/json" {
-		return kindMediaType.problem("content type %q: a change must be sent as application/json", given)
+		return kindMediaType.problem("content type %q: a change must be sent as application/json: add -H 'Content-Type: application/json'", given)
 	}
 	return nil
 }

@@ -1,6 +1,8 @@
 package splitcmd
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -27,13 +29,67 @@ func parseWeights(assignments []string) (map[string]splitter.Weight, error) {
 	return weights, nil
 }
 
-// parseRename reads blue=blue2.
-func parseRename(assignment string) (from, to string, err error) {
+// parseRename reads blue=azure, the one argument that is allowed.
+func parseRename(assignments []string) (from, to string, err error) {
+	assignment := strings.Join(assignments, " ")
 	from, to, found := strings.Cut(assignment, "=")
-	if !found || from == "" || to == "" {
-		return "", "", fmt.Errorf("rename %q: the old and the new name are needed, as in blue=blue2", assignment)
+	if !found || from == "" || to == "" || len(assignments) != 1 {
+		return "", "", fmt.Errorf("rename %q: old=new is needed, as in blue=azure", assignment)
 	}
 	return from, to, nil
+}
+
+// splits lists the splits that the proxy runs. It never prints them as JSON, as they are not what was asked for.
+func (s *session) splits(ctx context.Context) ([]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	list, err := s.client.WithTap(nil).List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, split := range list.Splits {
+		names = append(names, split.Split)
+	}
+	return names, nil
+}
+
+// needSplit refuses arguments that do not begin with a split's name, and says which names there are.
+func (s *session) needSplit(ctx context.Context, args []string) error {
+	if len(args) == 0 {
+		names, err := s.splits(ctx)
+		if err != nil {
+			return fmt.Errorf("which split? %w", err)
+		}
+		return whichOf(names)
+	}
+	if strings.Contains(args[0], "=") {
+		return fmt.Errorf("the split's name comes first: %s NAME %s", s.cmd.CommandPath(), strings.Join(args, " "))
+	}
+	return nil
+}
+
+// whichOf asks for one of the splits.
+func whichOf(names []string) error {
+	if len(names) == 0 {
+		return errors.New("which split? this proxy runs none")
+	}
+	return fmt.Errorf("which split? this proxy runs: %s", strings.Join(names, ", "))
+}
+
+// splitOrOnly returns the split that the arguments name, or the only one that there is.
+func (s *session) splitOrOnly(ctx context.Context, args []string) (string, error) {
+	if len(args) > 0 {
+		return args[0], nil
+	}
+	names, err := s.splits(ctx)
+	if err != nil {
+		return "", fmt.Errorf("which split? %w", err)
+	}
+	if len(names) != 1 {
+		return "", whichOf(names)
+	}
+	return names[0], nil
 }
 
 // second returns the second argument, if there is one.

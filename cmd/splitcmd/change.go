@@ -1,6 +1,7 @@
 package splitcmd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,7 +32,7 @@ func (t *terms) addFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVarP(&t.reason, "reason", "r", "", "why, for the audit log")
 	f.StringVar(&t.actor, "actor", "", "who asks, for the audit log (default: $USER@host)")
-	f.StringVar(&t.version, "if", "", "refuse unless the split is still at this revision, as `status` shows it: 12-c0ffee")
+	f.StringVar(&t.version, "if", "", "refuse unless the split is still at this `revision`, as the status shows it: 12-c0ffee")
 	f.DurationVar(&t.wait, "wait", 2*time.Second, "how long to wait until every instance has applied it; 0 does not wait")
 }
 
@@ -80,6 +81,9 @@ func (h host) changes(cmd *cobra.Command, do change) func(*cobra.Command, []stri
 	t := &terms{host: h}
 	t.addFlags(cmd)
 	return h.run(func(ctx context.Context, s *session, args []string) error {
+		if err := s.needSplit(ctx, args); err != nil {
+			return err
+		}
 		options, err := t.options()
 		if err != nil {
 			return err
@@ -93,13 +97,13 @@ func (h host) changes(cmd *cobra.Command, do change) func(*cobra.Command, []stri
 		if !s.json {
 			s.printChange(answer)
 		}
-		return confirmed(answer, t.wait)
+		return confirmed(answer, t.wait, s.address)
 	})
 }
 
 // printChange says what a change did.
 func (s *session) printChange(c control.Change) {
-	text := c.Event.Kind
+	text := cmp.Or(c.Event.Kind, "unchanged") // nothing is logged of a change to what is there
 	if what := shift(c.Event); what != "" {
 		text += "  " + what
 	}
@@ -119,11 +123,13 @@ func (s *session) printChange(c control.Change) {
 }
 
 // confirmed returns errUnconfirmed, with what is missing, unless every instance has applied the change or nobody
-// asked.
-func confirmed(c control.Change, wait time.Duration) error {
+// asked. The address is that of the proxy that answered.
+func confirmed(c control.Change, wait time.Duration, address string) error {
 	switch {
 	case c.Queued:
-		return fmt.Errorf("%w: the store does not have it yet", errUnconfirmed)
+		err := fmt.Errorf("%w: the store does not have it yet; as far as is known it holds on the proxy at %s only",
+			errUnconfirmed, address)
+		return hintedError{err, "run the same command on every other proxy (--address)"}
 	case wait <= 0:
 		return nil
 	case c.Confirmation == nil:
@@ -139,9 +145,9 @@ func weightCommand(h host) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "weight <split> <variant>=<percent>...",
 		Short: "Changes shares; what the named variants leave or take is stable's",
-		Example: `  split weight assistant green=10% --reason "first tenth"
-  split weight assistant --from-file`,
-		Args: cobra.MinimumNArgs(1),
+		Example: h.examples(`split weight assistant green=10% --reason "first tenth"`,
+			`split weight assistant --from-file`),
+		Args: cobra.ArbitraryArgs,
 	}
 	force := cmd.Flags().Bool("force", false, "increase the canary in spite of a cooldown")
 	fromFile := cmd.Flags().Bool("from-file", false, "take the weights of the proxy's configuration file")
@@ -154,9 +160,23 @@ func weightCommand(h host) *cobra.Command {
 			return control.Change{}, errors.New("either weights (green=10%) or --from-file is needed")
 		}
 		r := control.WeightsRequest{Weights: weights, FromFile: *fromFile, Force: *force, Claim: by}
-		return s.client.SetWeights(ctx, args[0], r, o...)
+		answer, err := s.client.SetWeights(ctx, args[0], r, o...)
+		return answer, s.explainSum(ctx, args[0], weights, err)
 	})
 	return cmd
+}
+
+// explainSum adds to the refusal of weights that name stable how to do without: whoever names it must see to the sum.
+func (s *session) explainSum(ctx context.Context, split string, weights map[string]splitter.Weight, err error) error {
+	p, ok := errors.AsType[*control.Problem](err)
+	if !ok || p.Kind() != "invalid" {
+		return err
+	}
+	status, failed := s.client.WithTap(nil).Status(ctx, split)
+	if _, named := weights[status.Stable]; failed != nil || !named {
+		return err
+	}
+	return hintedError{err, "name the other variants' shares; stable takes the rest"}
 }
 
 func killCommand(h host) *cobra.Command {
@@ -168,9 +188,9 @@ func killCommand(h host) *cobra.Command {
 A kill holds even if the store is away: on the proxy that is asked at once, and
 on all others when the store is back. To kill at once everywhere meanwhile, ask
 each proxy.`,
-		Example: `  split kill assistant green --reason "leaks prompts"
-  split kill assistant --level cut`,
-		Args: cobra.RangeArgs(1, 2),
+		Example: h.examples(`split kill assistant green --reason "leaks prompts"`,
+			`split kill assistant --level cut`),
+		Args: cobra.MaximumNArgs(2),
 	}
 	level := cmd.Flags().String("level", "requests", "requests: what is in flight finishes; cut: it ends at once")
 	all := cmd.Flags().Bool("all", false, "allow to name stable, which turns the whole split off")
@@ -189,7 +209,7 @@ func reviveCommand(h host) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "revive <split> [<variant>]",
 		Short: "Lifts kills: by id, of one variant, or all of a split",
-		Args:  cobra.RangeArgs(1, 2),
+		Args:  cobra.MaximumNArgs(2),
 	}
 	ids := cmd.Flags().StringSlice("id", nil, "lift the kills with these ids only")
 	cmd.RunE = h.changes(cmd, func(ctx context.Context, s *session, args []string, by control.Claim, o []control.Option) (control.Change, error) {

@@ -1,13 +1,15 @@
 package splitcmd
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
+	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
 
@@ -24,12 +26,14 @@ endpoint of a running proxy. A change made on one proxy holds on all that share
 its store; the command waits until every one of them has applied it.
 
 ` + exitHelp,
-		CobraFunc: func(cmd *cobra.Command) { build(cmd, host{caddyExit, time.Local, os.Getenv, os.Hostname}) },
+		CobraFunc: func(cmd *cobra.Command) { build(cmd, caddyHost()) },
 	})
 }
 
 // host is what the command takes from the process that it runs in.
 type host struct {
+	// binary is the program's name, for examples.
+	binary string
 	// exit ends a command with an exit code.
 	exit func(cmd *cobra.Command, code int) error
 	// zone is the time zone that times are shown in.
@@ -38,8 +42,21 @@ type host struct {
 	hostname func() (string, error)
 }
 
-// build adds the sub-commands to the command `split`.
+// caddyHost is the Caddy that the command is a part of. It is asked when the command line is built, by when the program
+// has said its name.
+func caddyHost() host {
+	return host{cmp.Or(caddy.CustomBinaryName, "caddy"), caddyExit, time.Local, os.Getenv, os.Hostname}
+}
+
+// examples returns calls of the program as its help shows them.
+func (h host) examples(calls ...string) string {
+	return "  " + h.binary + " " + strings.Join(calls, "\n  "+h.binary+" ")
+}
+
+// build adds the sub-commands to the command `split`. By itself it shows its help; a sub-command that does not exist is
+// an error and not a call for help, as a script with a slip of the pen would go on as if the kill had been made.
 func build(root *cobra.Command, h host) {
+	makeGroup(root)
 	f := root.PersistentFlags()
 	f.StringP("config", "c", "", "configuration file of the proxy, to find its admin address in")
 	f.StringP("adapter", "a", "", "name of the config adapter of --config")
@@ -51,11 +68,32 @@ func build(root *cobra.Command, h host) {
 	)
 }
 
+// makeGroup makes cmd a command that only has sub-commands.
+func makeGroup(cmd *cobra.Command) {
+	cmd.SuggestionsMinimumDistance = 2 // edits
+	cmd.Args = unknownCommand
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+}
+
+// unknownCommand refuses what is no sub-command, and says which ones are spelt much like it.
+func unknownCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	suggestion := ""
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		suggestion = `; did you mean "` + strings.Join(near, `" or "`) + `"?`
+	}
+	return fmt.Errorf("unknown command %q for %q%s", args[0], cmd.CommandPath(), suggestion)
+}
+
 // session is one call of a sub-command.
 type session struct {
 	cmd    *cobra.Command
 	client *control.Client
-	out    io.Writer
+	// address is the admin address that the client calls, as the user wrote it.
+	address string
+	out     io.Writer
 	// json means that the answer is printed as it came, and nothing else.
 	json bool
 	look look
@@ -72,9 +110,7 @@ func (h host) run(do action) func(*cobra.Command, []string) error {
 		if err == nil {
 			return nil
 		}
-		if p, ok := errors.AsType[*control.Problem](err); !ok || p.Detail != "" {
-			fmt.Fprintf(cmd.ErrOrStderr(), "Error: %s\n", printable(err.Error()))
-		}
+		fmt.Fprintf(cmd.ErrOrStderr(), "Error: %s\n", printable(err.Error()))
 		if text := hint(err); text != "" {
 			fmt.Fprintf(cmd.ErrOrStderr(), "Hint: %s\n", text)
 		}
@@ -83,7 +119,7 @@ func (h host) run(do action) func(*cobra.Command, []string) error {
 }
 
 func (h host) do(cmd *cobra.Command, args []string, do action) error {
-	client, err := connect(cmd)
+	client, address, err := connect(cmd)
 	if err != nil {
 		return err
 	}
@@ -91,10 +127,10 @@ func (h host) do(cmd *cobra.Command, args []string, do action) error {
 	if err != nil {
 		return err
 	}
-	s := &session{cmd: cmd, client: client, out: cmd.OutOrStdout(), json: asJSON}
+	s := &session{cmd: cmd, client: client, address: address, out: cmd.OutOrStdout(), json: asJSON}
 	s.look = look{zone: h.zone, colours: coloured(s.out, h.getenv)}
 	if asJSON {
 		s.client = client.WithTap(s.printJSON)
 	}
-	return do(cmd.Context(), s, args)
+	return notAdmin(address, do(cmd.Context(), s, args))
 }

@@ -1,27 +1,46 @@
 package splitcmd
 
 import (
+	"cmp"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
-	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
 
 	"github.com/switchback-proxy/switchback/api/control"
 )
 
-// connect returns a client of the proxy that the flags name. It does not dial yet.
-func connect(cmd *cobra.Command) (*control.Client, error) {
+// errNotAdmin means that something answers at the admin address which is not Caddy's admin endpoint.
+var errNotAdmin = errors.New("is no Caddy admin endpoint (default localhost:2019)")
+
+// connect returns a client of the proxy that the flags name, and the proxy's address. It does not dial yet.
+func connect(cmd *cobra.Command) (*control.Client, string, error) {
 	address, err := adminAddress(cmd)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	network, dialed, err := parseAddress(address)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	return control.NewDialer(network, dialed), nil
+	return control.NewDialer(network, dialed), address, nil
+}
+
+// notAdmin says of an answer that is nothing like Switchback's whose it is, and returns every other error as it is. A
+// gateway that cannot reach the proxy behind it is left to the exit code for that.
+func notAdmin(address string, err error) error {
+	if errors.Is(err, control.ErrForeign) {
+		return fmt.Errorf("%s %w: %w", address, errNotAdmin, err)
+	}
+	p, ok := errors.AsType[*control.Problem](err)
+	if !ok || !p.Foreign() || exitCode(err) == exitUnreachable {
+		return err
+	}
+	return fmt.Errorf("%s %w: it answers %d %s", address, errNotAdmin, p.Status, http.StatusText(p.Status))
 }
 
 // adminAddress returns the admin address as Caddy's own commands find it: --address, else what the file of --config
@@ -36,15 +55,38 @@ func adminAddress(cmd *cobra.Command) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if address != "" {
+		return address, nil
+	}
+	if config == "" {
+		return caddy.DefaultAdminListen, nil
+	}
 	adapter, err := f.GetString("adapter")
 	if err != nil {
 		return "", err
 	}
-	address, err = caddycmd.DetermineAdminAPIAddress(address, nil, config, adapter)
+	return configuredAddress(config, adapter)
+}
+
+// configuredAddress returns the admin address that a configuration file sets, or Caddy's default.
+func configuredAddress(file, adapter string) (string, error) {
+	loaded, err := loadConfig(file, adapter)
 	if err != nil {
-		return "", fmt.Errorf("finding the admin address in %q: %w", config, err)
+		return "", err
 	}
-	return address, nil
+	var config struct {
+		Admin struct {
+			Disabled bool   `json:"disabled"`
+			Listen   string `json:"listen"`
+		} `json:"admin"`
+	}
+	if err := json.Unmarshal(loaded, &config); err != nil {
+		return "", fmt.Errorf("finding the admin address in %q: %w", file, err)
+	}
+	if config.Admin.Disabled {
+		return "", fmt.Errorf("%s switches the admin endpoint off (admin off)", file)
+	}
+	return cmp.Or(config.Admin.Listen, caddy.DefaultAdminListen), nil
 }
 
 // parseAddress returns the network and address to dial for an admin address in Caddy's notation. A unix socket's

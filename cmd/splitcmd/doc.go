@@ -9,7 +9,7 @@
 //	split revive    assistant green
 //	split events    assistant
 //	split instances
-//	split rename    assistant blue=blue2
+//	split rename    assistant blue=azure
 //	split adopt     assistant --config Caddyfile
 //	split policy apply assistant
 //

@@ -32,6 +32,14 @@ const exitHelp = `Exit codes:
 // errUnconfirmed means that a change was made and that not every instance is known to have applied it.
 var errUnconfirmed = errors.New("not confirmed by every instance")
 
+// hintedError is an error that comes with what to do about it.
+type hintedError struct {
+	error
+	hint string
+}
+
+func (e hintedError) Unwrap() error { return e.error }
+
 // exitCode returns the exit code that an error stands for.
 func exitCode(err error) int {
 	if err == nil {
@@ -58,7 +66,12 @@ func exitCode(err error) int {
 
 // hint returns what to do about an error, or "" if its text says it all.
 func hint(err error) string {
+	if hinted, ok := errors.AsType[hintedError](err); ok {
+		return hinted.hint
+	}
 	switch {
+	case errors.Is(err, errNotAdmin):
+		return "is it the right --address? A site's own address will not do, and a Caddy without Switchback answers like this too"
 	case errors.Is(err, fs.ErrPermission):
 		return "the control socket is open to its owner and group: call as one of them, or with sudo"
 	case errors.Is(err, control.ErrUnreachable):
@@ -82,9 +95,7 @@ func problemHint(p *control.Problem) string {
 	case p.Kind() == "stale":
 		return "somebody changed it meanwhile: look at `split status`, then decide again"
 	case p.Kind() == "unavailable":
-		return "nothing was changed; traffic goes on as it was. A kill works without the store"
-	case p.Kind() == "" && p.Status == http.StatusNotFound:
-		return "something answers there, but not Switchback's control API: is it the right --address, and is a traffic_split configured?"
+		return "traffic goes on by what the proxy knew last. A kill works without the store"
 	case p.Kind() == "" && p.Status == http.StatusForbidden:
 		return "Caddy's admin endpoint refused the call: is the address among its `origins`?"
 	}

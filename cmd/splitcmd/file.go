@@ -4,8 +4,12 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
 
-	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/spf13/cobra"
 
 	"github.com/switchback-proxy/switchback/api/control"
@@ -24,9 +28,9 @@ func adoption(cmd *cobra.Command, split string) (control.AdoptRequest, error) {
 	if err != nil {
 		return control.AdoptRequest{}, err
 	}
-	loaded, _, _, err := caddycmd.LoadConfig(config, adapter)
+	loaded, err := loadConfig(config, adapter)
 	if err != nil {
-		return control.AdoptRequest{}, fmt.Errorf("reading %q: %w", config, err)
+		return control.AdoptRequest{}, err
 	}
 	r, found, err := findSplit(loaded, split)
 	if err != nil {
@@ -36,6 +40,49 @@ func adoption(cmd *cobra.Command, split string) (control.AdoptRequest, error) {
 		return r, fmt.Errorf("%q has no traffic_split %q", config, split)
 	}
 	return r, nil
+}
+
+// loadConfig reads a configuration file ("-": the standard input) as Caddy's own commands do, but in silence: theirs log
+// what they read and every warning of the adapter, which is for who runs the proxy and not for who asks it something.
+func loadConfig(file, adapter string) (json.RawMessage, error) {
+	config, err := readConfig(file)
+	if err != nil {
+		return nil, fmt.Errorf("reading the configuration: %w", err)
+	}
+	if adapter == "" && isCaddyfile(file) {
+		adapter = "caddyfile"
+	}
+	if adapter == "" {
+		if err := json.Unmarshal(config, new(any)); err != nil {
+			return nil, fmt.Errorf("%q is not valid JSON: %w; if it is not meant to be, name its --adapter", file, err)
+		}
+		return config, nil
+	}
+	a := caddyconfig.GetAdapter(adapter)
+	if a == nil {
+		return nil, fmt.Errorf("--adapter %q: there is no such config adapter in this program", adapter)
+	}
+	config, _, err = a.Adapt(config, map[string]any{"filename": file})
+	if err != nil {
+		return nil, fmt.Errorf("%q, read by the adapter %s: %w", file, adapter, err)
+	}
+	return config, nil
+}
+
+func readConfig(file string) ([]byte, error) {
+	if file == "-" {
+		return io.ReadAll(os.Stdin)
+	}
+	return os.ReadFile(file)
+}
+
+// isCaddyfile reports whether Caddy takes a file for a Caddyfile by its name.
+func isCaddyfile(file string) bool {
+	base := strings.ToLower(filepath.Base(file))
+	if filepath.Ext(base) == ".json" {
+		return false
+	}
+	return strings.HasPrefix(base, "caddyfile") || strings.HasSuffix(base, ".caddyfile")
 }
 
 // handler is what a traffic_split's JSON says of roles and weights.

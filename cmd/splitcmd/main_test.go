@@ -76,6 +76,9 @@ func TestInsideCaddy(t *testing.T) {
 		{[]string{"split", "revive", "assistant", "--address", "unix/" + socket}, 3, "1 of 2", "missing proxy-2"},
 		{[]string{"split", "list", "--address", "unix/" + socket + ".nobody"}, 4, "", "is the proxy running?"},
 		{[]string{"split", "--help"}, 0, "Exit codes:", ""},
+		{[]string{"split"}, 0, "Exit codes:", ""},
+		{[]string{"split", "kil", "assistant"}, 1, "", `unknown command "kil"`},
+		{[]string{"split", "policy", "aply", "assistant"}, 1, "", `unknown command "aply"`},
 	}
 	for _, tt := range tests {
 		stdout, stderr, code := runCaddy(t, tt.args...)

@@ -39,16 +39,20 @@ func listCommand(h host) *cobra.Command {
 
 func statusCommand(h host) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "status <split>",
+		Use:   "status [<split>]",
 		Short: "Shows a split: shares, evidence, verdict, kills and what does not agree",
-		Args:  cobra.ExactArgs(1),
+		Args:  cobra.MaximumNArgs(1),
 	}
 	watch := cmd.Flags().BoolP("watch", "w", false, "show it again every second, until interrupted")
 	cmd.RunE = h.run(func(ctx context.Context, s *session, args []string) error {
-		if *watch {
-			return s.watch(ctx, args[0])
+		split, err := s.splitOrOnly(ctx, args)
+		if err != nil {
+			return err
 		}
-		return s.status(ctx, args[0])
+		if *watch {
+			return s.watch(ctx, split)
+		}
+		return s.status(ctx, split)
 	})
 	return cmd
 }
@@ -95,10 +99,13 @@ func eventsCommand(h host) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "events <split>",
 		Short: "Shows a split's audit log, newest first",
-		Args:  cobra.ExactArgs(1),
+		Args:  cobra.MaximumNArgs(1),
 	}
 	limit := cmd.Flags().IntP("limit", "n", 20, "how many events to show")
 	cmd.RunE = h.run(func(ctx context.Context, s *session, args []string) error {
+		if err := s.needSplit(ctx, args); err != nil {
+			return err
+		}
 		ctx, cancel := context.WithTimeout(ctx, readTimeout)
 		defer cancel()
 		events, err := s.client.Events(ctx, args[0], *limit)

@@ -12,11 +12,11 @@ func renameCommand(h host) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "rename <split> <old>=<new>",
 		Short:   "Gives a variant the name that a new configuration file has for it",
-		Example: `  split rename assistant blue=blue2`,
-		Args:    cobra.ExactArgs(2),
+		Example: h.examples(`split rename assistant blue=azure`),
+		Args:    cobra.ArbitraryArgs,
 	}
 	cmd.RunE = h.changes(cmd, func(ctx context.Context, s *session, args []string, by control.Claim, o []control.Option) (control.Change, error) {
-		from, to, err := parseRename(args[1])
+		from, to, err := parseRename(args[1:])
 		if err != nil {
 			return control.Change{}, err
 		}
@@ -34,7 +34,7 @@ func adoptCommand(h host) *cobra.Command {
 With --config the file is read here; it may be one that no proxy has loaded yet,
 and names the admin address too unless --address does. Without --config it is
 the file that the answering proxy runs with.`,
-		Args: cobra.ExactArgs(1),
+		Args: cobra.MaximumNArgs(1),
 	}
 	cmd.RunE = h.changes(cmd, func(ctx context.Context, s *session, args []string, by control.Claim, o []control.Option) (control.Change, error) {
 		r, err := adoption(cmd, args[0])
@@ -51,13 +51,12 @@ func policyCommand(h host) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "policy",
 		Short: "Changes how a running trial is judged",
-		Args:  cobra.NoArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+	makeGroup(cmd)
 	applyCmd := &cobra.Command{
 		Use:   "apply <split>",
 		Short: "Judges the running trial by the policy of the proxy's file from now on",
-		Args:  cobra.ExactArgs(1),
+		Args:  cobra.MaximumNArgs(1),
 	}
 	applyCmd.RunE = h.changes(applyCmd, func(ctx context.Context, s *session, args []string, by control.Claim, o []control.Option) (control.Change, error) {
 		return s.client.ApplyPolicy(ctx, args[0], control.PolicyRequest{Claim: by}, o...)

@@ -32,11 +32,10 @@ func (s *session) say(label, text string, c colour) {
 }
 
 func (s *session) printHead(status control.Status) {
-	p := phase(status.Progress)
-	fmt.Fprintf(s.out, "%s  %s  epoch %d  %s\n", s.look.paint(printable(status.Split), strong),
-		s.look.paint(p.text, p.colour), status.Epoch, s.look.paint("revision "+printable(control.FormatVersion(status.Version)), subdued))
-	if status.Progress.Why != "" {
-		s.say("phase", status.Progress.Why+", since "+s.look.time(status.Progress.Since), plain)
+	fmt.Fprintf(s.out, "%s  %s  %s\n", s.look.paint(printable(status.Split), strong), s.headline(status),
+		s.look.paint("revision "+printable(control.FormatVersion(status.Version)), subdued))
+	if why := status.Progress.Why; why != "" {
+		s.say(phase(status.Progress).text, s.look.time(status.Progress.Since)+": "+why, plain)
 	}
 	if !status.Ready {
 		s.say("ready", "no: this instance does not serve what the fleet has decided", bad)
@@ -45,6 +44,19 @@ func (s *session) printHead(status control.Status) {
 		s.say("cooldown", fmt.Sprintf("until %s, after %s since the last promotion",
 			s.look.time(status.Cooldown.Until), plural(status.Cooldown.Failbacks, "failback")), doubt)
 	}
+}
+
+// headline says in a few words how the split is; kills come first, as nothing else counts while one is on.
+func (s *session) headline(status control.Status) string {
+	p, epoch := phase(status.Progress), fmt.Sprintf("epoch %d", status.Epoch)
+	if len(status.Kills) == 0 {
+		return s.look.paint(p.text, p.colour) + "  " + epoch
+	}
+	what := "KILLED"
+	if !slices.ContainsFunc(status.Kills, func(k splitter.Kill) bool { return k.Variant == "" }) {
+		what = killedCell(status).text + " KILLED"
+	}
+	return s.look.paint(printable(what), bad) + "  (" + p.text + ", " + epoch + ")"
 }
 
 func (s *session) printKills(status control.Status) {
@@ -65,7 +77,8 @@ func (s *session) printVariants(status control.Status) {
 	}
 	fmt.Fprintln(s.out)
 	t.print(s.out, s.look, "  ")
-	fmt.Fprintln(s.out)
+	window := fmt.Sprintf("REQUESTS to EXCLUDED: the whole fleet's last %s. IN FLIGHT: this proxy's, now.", windowOf(status))
+	fmt.Fprintf(s.out, "  %s\n\n", s.look.paint(window, subdued))
 }
 
 // remarks says what is unusual about a variant.
@@ -82,7 +95,19 @@ func remarks(v control.Variant) cell {
 }
 
 func (s *session) printVerdict(status control.Status) {
-	if status.Verdict == nil {
+	l, err := limitsOf(status)
+	switch {
+	case err != nil:
+		s.say("limits", err.Error(), bad)
+	case l != nil:
+		s.say("limits", inWords(*l), plain)
+	}
+	switch trial := status.Progress.Phase == splitter.PhaseTrial; {
+	case status.Verdict != nil:
+	case trial && l != nil:
+		s.say("verdict", "not judged yet", subdued)
+		return
+	default:
 		s.say("verdict", "none: nothing is judged", subdued)
 		return
 	}
@@ -110,8 +135,11 @@ func (s *session) printStore(status control.Status) {
 
 func (s *session) printChanged(status control.Status) {
 	ch := status.Changed
+	if ch.Kind == "" {
+		return // there is no State yet
+	}
 	text := fmt.Sprintf("%s by %s at %s", ch.Kind, orDash(ch.Actor), s.look.time(ch.At))
-	if ch.Reason != "" {
+	if ch.Reason != "" && ch.Reason != status.Progress.Why { // which stands above
 		text += ": " + ch.Reason
 	}
 	s.say("changed", text, plain)

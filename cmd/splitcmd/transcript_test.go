@@ -102,6 +102,7 @@ func (e errExit) Error() string { return "exit " + strconv.Itoa(int(e)) }
 // testHost is a machine on which alice works.
 func testHost() host {
 	return host{
+		binary:   "switchback",
 		exit:     func(cmd *cobra.Command, code int) error { cmd.SilenceErrors = true; return errExit(code) },
 		zone:     time.UTC,
 		getenv:   func(name string) string { return map[string]string{"USER": "alice"}[name] },
