@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"time"
@@ -116,10 +117,15 @@ func (x *exchange) Write(p []byte) (int, error) {
 		x.Answer(time.Now())
 	}
 	n, err := x.ResponseWriter.Write(p)
-	if err != nil {
+	if err != nil && !isOwnFault(err) {
 		x.writeErr = err
 	}
 	return n, err
+}
+
+// isOwnFault reports whether a write failed for what the variant wrote, and not because the client left.
+func isOwnFault(err error) bool {
+	return errors.Is(err, http.ErrContentLength) || errors.Is(err, http.ErrBodyNotAllowed)
 }
 
 // ReadFrom passes payload on as the underlying writer likes best, such as sendfile.
