@@ -41,7 +41,7 @@ func TestKillAnswersAsConfigured(t *testing.T) {
 	}
 	r.Header.Set("Content-Type", "application/grpc+proto")
 	got = send(p.http, r)
-	if got.status != 200 || got.header.Get("Grpc-Status") != "14" || got.header.Get("Content-Type") != "application/grpc" {
+	if got.status != 200 || got.header.Get("Grpc-Status") != "14" || got.header.Get("Content-Type") != "application/grpc+proto" {
 		t.Errorf("gRPC: got %+v", got)
 	}
 	a := p.mustSplit(0, "revive", "assistant")

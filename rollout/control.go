@@ -23,7 +23,7 @@ var (
 // By says who asks, why, and what they saw when they decided to.
 type By struct {
 	Actor  string            // a claim
-	Via    string            // socket, certificate, user: as far as it was verified
+	Via    string            // socket, local, certificate: as far as it was verified
 	Reason string            // free text
 	If     *splitter.Version // refuse with ErrStale unless the State still has this version; nil: whatever it is
 }

@@ -171,18 +171,28 @@ func (c *Controller) change(ctx context.Context, split string, by By,
 		return Result{}, unavailable(err)
 	}
 	var done Changed
+	unchanged := false
 	start := time.Now()
 	err = c.untilSwapped(ctx, s, func(prev *splitter.State) (Changed, bool, error) {
 		if err := s.stillAt(by.If); err != nil {
 			return Changed{}, false, err
 		}
 		done, err = f(prev, s.Definition(), c.seed())
-		return done, true, err
+		unchanged = err == nil && changesNothing(prev, done.State)
+		return done, !unchanged, err
 	})
 	if err != nil {
 		return Result{}, unavailable(err)
 	}
+	if unchanged {
+		return Result{State: s.State(), Note: "the weights are so already"}, nil
+	}
 	return Result{State: s.State(), Event: done.Event, Took: time.Since(start)}, nil
+}
+
+// changesNothing reports whether a change of weights leaves everybody where they are.
+func changesNothing(prev, n *splitter.State) bool {
+	return n.Changed.Kind == KindWeights && n.Epoch == prev.Epoch && slices.Equal(n.Ranges, prev.Ranges)
 }
 
 // stillAt returns ErrStale unless the State still has the version that the caller saw.

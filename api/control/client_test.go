@@ -162,15 +162,16 @@ func TestClientTellsNotReadyFromRefused(t *testing.T) {
 
 func TestClientAgainstOthers(t *testing.T) {
 	tests := []struct {
-		name   string
-		status int
-		body   string
-		want   string
+		name    string
+		status  int
+		body    string
+		foreign bool
+		want    string
 	}{
-		{"caddy's error", 403, `{"error":"client is not allowed to access from origin"}`, "client is not allowed to access from origin"},
-		{"a mux", 404, "404 page not found\n", "404 page not found"},
-		{"silence", 502, "", "bad gateway (HTTP 502)"},
-		{"a web page", 200, "<html>", "the answer is not Switchback's: invalid character '<' looking for beginning of value"},
+		{"caddy's error", 403, `{"error":"client is not allowed to access from origin"}`, false, "client is not allowed to access from origin"},
+		{"a mux", 404, "404 page not found\n", true, "404 page not found"},
+		{"silence", 502, "", true, "bad gateway (HTTP 502)"},
+		{"a web page", 200, "<html>", true, "the answer is not Switchback's: invalid character '<' looking for beginning of value"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -185,6 +186,9 @@ func TestClientAgainstOthers(t *testing.T) {
 			_, err := c.List(t.Context())
 			if err == nil || err.Error() != tt.want {
 				t.Errorf("error = %v, want %q", err, tt.want)
+			}
+			if p, ok := errors.AsType[*control.Problem](err); !errors.Is(err, control.ErrForeign) && (!ok || p.Foreign() != tt.foreign) {
+				t.Errorf("error = %#v, want foreign = %v", err, tt.foreign)
 			}
 			if tapped != tt.body {
 				t.Errorf("tapped %q, want %q", tapped, tt.body)

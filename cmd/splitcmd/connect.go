@@ -14,8 +14,18 @@ import (
 	"github.com/switchback-proxy/switchback/api/control"
 )
 
-// errNotAdmin means that something answers at the admin address which is not Caddy's admin endpoint.
-var errNotAdmin = errors.New("is no Caddy admin endpoint (default localhost:2019)")
+// notAdminError means that something answers at the admin address which is not Caddy's admin endpoint.
+type notAdminError struct {
+	address string
+	answer  string
+	cause   error
+}
+
+func (e notAdminError) Error() string {
+	return e.address + " is no Caddy admin endpoint (default localhost:2019): " + e.answer
+}
+
+func (e notAdminError) Unwrap() error { return e.cause }
 
 // connect returns a client of the proxy that the flags name, and the proxy's address. It does not dial yet.
 func connect(cmd *cobra.Command) (*control.Client, string, error) {
@@ -30,17 +40,16 @@ func connect(cmd *cobra.Command) (*control.Client, string, error) {
 	return control.NewDialer(network, dialed), address, nil
 }
 
-// notAdmin says of an answer that is nothing like Switchback's whose it is, and returns every other error as it is. A
-// gateway that cannot reach the proxy behind it is left to the exit code for that.
+// notAdmin says of an answer that is nothing like Switchback's where it came from, and returns every other error as it
+// is.
 func notAdmin(address string, err error) error {
 	if errors.Is(err, control.ErrForeign) {
-		return fmt.Errorf("%s %w: %w", address, errNotAdmin, err)
+		return notAdminError{address, err.Error(), err}
 	}
-	p, ok := errors.AsType[*control.Problem](err)
-	if !ok || !p.Foreign() || exitCode(err) == exitUnreachable {
-		return err
+	if p, ok := errors.AsType[*control.Problem](err); ok && p.Foreign() {
+		return notAdminError{address, fmt.Sprintf("it answers %d %s", p.Status, http.StatusText(p.Status)), err}
 	}
-	return fmt.Errorf("%s %w: it answers %d %s", address, errNotAdmin, p.Status, http.StatusText(p.Status))
+	return err
 }
 
 // adminAddress returns the admin address as Caddy's own commands find it: --address, else what the file of --config

@@ -57,7 +57,9 @@ func exitCode(err error) int {
 	}
 	switch p.Status {
 	case http.StatusConflict, http.StatusPreconditionFailed:
-		return exitRefused
+		if !p.Foreign() { // who knows what something else refused
+			return exitRefused
+		}
 	case http.StatusServiceUnavailable, http.StatusBadGateway, http.StatusGatewayTimeout:
 		return exitUnreachable
 	}
@@ -69,9 +71,10 @@ func hint(err error) string {
 	if hinted, ok := errors.AsType[hintedError](err); ok {
 		return hinted.hint
 	}
-	switch {
-	case errors.Is(err, errNotAdmin):
+	if _, ok := errors.AsType[notAdminError](err); ok {
 		return "is it the right --address? A site's own address will not do, and a Caddy without Switchback answers like this too"
+	}
+	switch {
 	case errors.Is(err, fs.ErrPermission):
 		return "the control socket is open to its owner and group: call as one of them, or with sudo"
 	case errors.Is(err, control.ErrUnreachable):

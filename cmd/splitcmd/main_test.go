@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	// The Caddyfile adapter, for --config.
+	_ "github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 )
 
@@ -64,6 +66,7 @@ func TestInsideCaddy(t *testing.T) {
 	server.Start()
 	defer server.Close()
 
+	caddyfile := writeFile(t, "Caddyfile", "{\nadmin unix/"+socket+"\n}\n")
 	tests := []struct {
 		args   []string
 		code   int
@@ -77,7 +80,11 @@ func TestInsideCaddy(t *testing.T) {
 		{[]string{"split", "list", "--address", "unix/" + socket + ".nobody"}, 4, "", "is the proxy running?"},
 		{[]string{"split", "--help"}, 0, "Exit codes:", ""},
 		{[]string{"split"}, 0, "Exit codes:", ""},
-		{[]string{"split", "kil", "assistant"}, 1, "", `unknown command "kil"`},
+		{[]string{"split", "kil", "assistant"}, 1, "", `unknown command "kil" for "caddy split"; did you mean "kill"?`},
+		{[]string{"split", "list", "--config", caddyfile}, 0, "blue 90%, green 10%", ""},
+		{[]string{"split", "weight", "--help"}, 0, "--if revision ", ""},
+		{[]string{"split", "weight", "--help"}, 0, "\n  caddy split weight assistant green=10%", ""},
+		{[]string{"split", "kill", "--help"}, 0, "\n  caddy split kill assistant --level cut", ""},
 		{[]string{"split", "policy", "aply", "assistant"}, 1, "", `unknown command "aply"`},
 	}
 	for _, tt := range tests {
@@ -85,6 +92,9 @@ func TestInsideCaddy(t *testing.T) {
 		if code != tt.code || !strings.Contains(stdout, tt.stdout) || !strings.Contains(stderr, tt.stderr) {
 			t.Errorf("%s: exit code %d, want %d\nstdout, want %q:\n%s\nstderr, want %q:\n%s",
 				strings.Join(tt.args, " "), code, tt.code, tt.stdout, stdout, tt.stderr, stderr)
+		}
+		if code == 0 && stderr != "" {
+			t.Errorf("%s: complaints though all is well:\n%s", strings.Join(tt.args, " "), stderr)
 		}
 		if n := strings.Count(stderr, "rror:"); n > 1 {
 			t.Errorf("%s: the error is printed %d times:\n%s", strings.Join(tt.args, " "), n, stderr)

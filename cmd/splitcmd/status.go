@@ -18,6 +18,7 @@ func (s *session) printStatus(status control.Status) {
 	s.printHead(status)
 	s.printKills(status)
 	s.printVariants(status)
+	s.printLimits(status)
 	s.printVerdict(status)
 	s.printStore(status)
 	for _, note := range status.Notes {
@@ -94,25 +95,28 @@ func remarks(v control.Variant) cell {
 	return cell{}
 }
 
-func (s *session) printVerdict(status control.Status) {
-	l, err := limitsOf(status)
-	switch {
+func (s *session) printLimits(status control.Status) {
+	switch l, err := limitsOf(status); {
 	case err != nil:
 		s.say("limits", err.Error(), bad)
-	case l != nil:
+	case l == nil:
+		s.say("limits", "none: nothing fails back by itself", plain)
+	default:
 		s.say("limits", inWords(*l), plain)
 	}
-	switch trial := status.Progress.Phase == splitter.PhaseTrial; {
-	case status.Verdict != nil:
-	case trial && l != nil:
-		s.say("verdict", "not judged yet", subdued)
-		return
-	default:
-		s.say("verdict", "none: nothing is judged", subdued)
+}
+
+func (s *session) printVerdict(status control.Status) {
+	if v := status.Verdict; v != nil {
+		text, c := verdict(*v)
+		s.say("verdict", text+" ("+plural(status.JudgedInstances, "instance")+")", c)
 		return
 	}
-	text, c := verdict(*status.Verdict)
-	s.say("verdict", text+" ("+plural(status.JudgedInstances, "instance")+")", c)
+	text := "none: nothing is judged"
+	if l, err := limitsOf(status); err == nil && l != nil && status.Progress.Phase == splitter.PhaseTrial {
+		text = "not judged yet"
+	}
+	s.say("verdict", text, subdued)
 }
 
 func (s *session) printStore(status control.Status) {

@@ -1,6 +1,7 @@
 package splitcmd
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/switchback-proxy/switchback/api/control"
@@ -26,7 +27,9 @@ func killedCell(s control.Status) cell {
 		if k.Variant == "" {
 			return cell{"all of it", bad}
 		}
-		names = append(names, k.Variant)
+		if !slices.Contains(names, k.Variant) {
+			names = append(names, k.Variant)
+		}
 	}
 	if len(names) == 0 {
 		return cell{"-", plain}
