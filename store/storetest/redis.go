@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -73,19 +74,25 @@ func newRedis(t testing.TB, args []string) *Redis {
 	return r
 }
 
-// freePort returns a loopback port that was free a moment ago.
+// freePort returns a loopback port that was free a moment ago. It is below those that the kernel hands out by itself, so
+// that no connection takes it before the server does, or while the server is down.
 func freePort(t testing.TB) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatalf("looking for a free port: %v", err)
-	}
-	defer func() {
-		if err := listener.Close(); err != nil {
-			t.Errorf("closing the listener: %v", err)
+	var last error
+	for range 100 {
+		port := strconv.Itoa(20_000 + rand.IntN(12_000))
+		listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", port))
+		if err != nil {
+			last = err
+			continue
 		}
-	}()
-	return strconv.Itoa(listener.Addr().(*net.TCPAddr).Port)
+		if err := listener.Close(); err != nil {
+			t.Fatalf("closing the listener: %v", err)
+		}
+		return port
+	}
+	t.Fatalf("looking for a free port: %v", last)
+	return ""
 }
 
 // connect makes the client that Do uses. It has one connection, which stays logged in when a test changes passwords.
