@@ -61,7 +61,7 @@ bench: redis ## Measure every bar that is promised, in one table (under ten minu
 
 .PHONY: sim
 sim: ## Run the simulations in full
-	$(GO) test -count=1 -v ./sim/...
+	$(GO) run ./sim/failback
 
 .PHONY: demo
 demo: ## Show a canary failing and being switched back, in 40 seconds

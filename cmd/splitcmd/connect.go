@@ -21,10 +21,12 @@ type notAdminError struct {
 	cause   error
 }
 
+// Error says what went wrong.
 func (e notAdminError) Error() string {
 	return e.address + " is no Caddy admin endpoint (default localhost:2019): " + e.answer
 }
 
+// Unwrap returns the cause.
 func (e notAdminError) Unwrap() error { return e.cause }
 
 // connect returns a client of the proxy that the flags name, and the proxy's address. It does not dial yet.

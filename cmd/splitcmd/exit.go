@@ -38,6 +38,7 @@ type hintedError struct {
 	hint string
 }
 
+// Unwrap returns the cause.
 func (e hintedError) Unwrap() error { return e.error }
 
 // exitCode returns the exit code that an error stands for.
