@@ -205,7 +205,7 @@ func (embeddedMemory) Save(_ string, s rollout.Snapshot) error {
 	return nil
 }
 
-var errNoOtherDisk = errors.New("the embedded store is this machine's only memory")
+var errNoOtherDisk = fmt.Errorf("the embedded store is this machine's only memory: %w", errors.ErrUnsupported)
 
 // emit passes an applied State to Caddy's event app, for handlers that users configure there.
 func (s *shared) emit(state *splitter.State) {

@@ -19,7 +19,8 @@ import (
 type Memory interface {
 	// Recall returns what was saved last; fs.ErrNotExist if nothing was.
 	Recall(split string) (Snapshot, error)
-	// Save replaces it, atomically.
+	// Save replaces it, atomically. A Memory that has nowhere to keep what the store did not take says so with an error
+	// that wraps errors.ErrUnsupported.
 	Save(split string, s Snapshot) error
 }
 
@@ -143,7 +144,7 @@ func (c *Controller) saveAll() {
 	c.unsaved = map[*Split]struct{}{}
 	c.mu.Unlock()
 	for s := range splits {
-		if err := c.remember(s); err != nil {
+		if err := c.remember(s); err != nil && !errors.Is(err, errors.ErrUnsupported) {
 			c.log.Error("the snapshot cannot be written; a restart without the store would not know of the last change",
 				zap.String("split", s.name), zap.Error(err))
 		}
