@@ -56,7 +56,7 @@ var mayImport = map[string][]string{
 
 // testsMayImport is what the tests of a package may import of ours besides.
 var testsMayImport = map[string][]string{
-	"cmd/switchback/demo": {"health", "store/storetest"},
+	"cmd/switchback/demo": {"caddymodule", "cmd/splitcmd", "health", "store/storetest"},
 	"rollout":             {"store/embedded", "store/redis", "store/storetest"},
 	"store/*":             {"store/storetest"},
 }
