@@ -34,6 +34,14 @@ type State struct {
 	Version
 	// Parent is the change id of the State that this one was made from; empty for the first.
 	Parent string `json:"parent,omitempty"`
+	// Lineage lists the newest versions that this State descends from, at most 32, by falling revision: those of both
+	// histories where two were brought together.
+	Lineage []Version `json:"lineage,omitempty"`
+	// Placed is the version that last changed anything but kills: whom the split places where, and how it is judged.
+	Placed Version `json:"placed,omitzero"`
+	// Forgotten is when the split was given up, and zero while it is in use. What is left is a tombstone: nobody decides
+	// by it, and it keeps older States of the split from coming back.
+	Forgotten time.Time `json:"forgotten,omitzero"`
 	// Epoch numbers the trials: one more at every start, promotion, change of roles, salt or declared version,
 	// not at a change of weights. An outcome counts only for the epoch it was decided in.
 	Epoch uint64 `json:"epoch"`
@@ -142,11 +150,12 @@ type Cooldown struct {
 // Change says who changed a State, when and why.
 type Change struct {
 	// Kind is the event's name: created, weights, kill, revive, failback, renamed, adopted, policy, version,
-	// restored.
+	// restored, reconciled, imported, forgotten.
 	Kind string `json:"kind"`
 	// Actor is who says to have done it (a claim; "switchback" is the proxy itself).
 	Actor string `json:"actor,omitempty"`
-	// Via is how the change came in, as far as it was verified: socket, certificate, user, judge, config.
+	// Via is how the change came in, as far as it was verified: socket, local, certificate, inbox,
+	// judge, config, store.
 	Via    string    `json:"via,omitempty"`
 	At     time.Time `json:"at"` // by the store's clock where it was known
 	Reason string    `json:"reason,omitempty"`
@@ -156,6 +165,7 @@ type Change struct {
 func (s *State) Clone() *State {
 	c := *s
 	c.Ranges = slices.Clone(s.Ranges)
+	c.Lineage = slices.Clone(s.Lineage)
 	c.Declared = maps.Clone(s.Declared)
 	c.Kills = slices.Clone(s.Kills)
 	for i := range c.Kills {

@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"encoding/json"
 	"os"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"pgregory.net/rapid"
 
 	"github.com/switchback-proxy/switchback/splitter"
 )
@@ -20,7 +22,7 @@ var whole = cmp.Options{
 	cmpopts.EquateEmpty(),
 }
 
-// failedBack is a State with every field set.
+// failedBack is a State with every field set that the first release had.
 func failedBack() *splitter.State {
 	noon := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
 	s := trial(
@@ -39,22 +41,50 @@ func failedBack() *splitter.State {
 	return s
 }
 
-// The golden file is the format that every release after this one must read and write.
+// merged is a State with every field set: two histories were brought together, and later the split was given up.
+func merged() *splitter.State {
+	s := failedBack()
+	s.Lineage = []splitter.Version{{Revision: 16, ID: "c16"}, {Revision: 16, ID: "d16"}, {Revision: 12, ID: "c12"}}
+	s.Placed = splitter.Version{Revision: 12, ID: "c12"}
+	s.Forgotten = time.Date(2026, 5, 2, 12, 0, 0, 0, time.UTC)
+	return s
+}
+
+// A field that is forgotten here is a field that no test sees written.
+func TestMergedHasEveryField(t *testing.T) {
+	state := reflect.ValueOf(*merged())
+	for _, f := range reflect.VisibleFields(state.Type()) {
+		if f.IsExported() && state.FieldByIndex(f.Index).IsZero() {
+			t.Errorf("field %s is not set", f.Name)
+		}
+	}
+}
+
+// The golden files are the format that every release after this one must read and write.
 func TestStateFormat(t *testing.T) {
-	golden := readFile(t, "testdata/state-v1.json")
-	got, err := json.MarshalIndent(failedBack(), "", "  ")
-	if err != nil {
-		t.Fatal(err)
+	tests := []struct {
+		file  string
+		state *splitter.State
+	}{
+		{"testdata/state-v1.json", failedBack()},
+		{"testdata/state-v1-merged.json", merged()},
 	}
-	if diff := cmp.Diff(string(golden), string(got)+"\n"); diff != "" {
-		t.Errorf("document (-want +got):\n%s", diff)
-	}
-	s, err := splitter.Decode(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(failedBack(), s, whole); diff != "" {
-		t.Errorf("read back (-want +got):\n%s", diff)
+	for _, tt := range tests {
+		golden := readFile(t, tt.file)
+		got, err := json.MarshalIndent(tt.state, "", "  ")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(string(golden), string(got)+"\n"); diff != "" {
+			t.Errorf("%s: document (-want +got):\n%s", tt.file, diff)
+		}
+		s, err := splitter.Decode(golden)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(tt.state, s, whole); diff != "" {
+			t.Errorf("%s: read back (-want +got):\n%s", tt.file, diff)
+		}
 	}
 }
 
@@ -96,7 +126,7 @@ func TestChangedEnumsAreWritten(t *testing.T) {
 }
 
 func TestCloneIsDeep(t *testing.T) {
-	for _, file := range []string{"testdata/state-v1.json", "testdata/state-newer.json"} {
+	for _, file := range []string{"testdata/state-v1-merged.json", "testdata/state-newer.json"} {
 		original, err := splitter.Decode(readFile(t, file))
 		if err != nil {
 			t.Fatal(err)
@@ -110,6 +140,7 @@ func TestCloneIsDeep(t *testing.T) {
 		clone.Declared["green"] = "spoiled"
 		clone.Kills[0].ID = "spoiled"
 		clone.Revived[0].ID = "spoiled"
+		clone.Lineage[0].ID = "spoiled"
 		clone.Policy[0] = '['
 		if got := marshal(t, original); !bytes.Equal(got, want) {
 			t.Errorf("%s: spoiling the clone changed the original:\ngot  %s\nwant %s", file, got, want)
@@ -194,10 +225,13 @@ func TestEnumErrors(t *testing.T) {
 
 // Whatever is read is written so that it reads the same, and nothing that this release does not know is lost.
 func FuzzDecode(f *testing.F) {
-	f.Add(readFile(f, "testdata/state-v1.json"))
-	f.Add(readFile(f, "testdata/state-newer.json"))
+	for _, file := range []string{
+		"state-v1.json", "state-v1-merged.json", "state-newer.json", "schema1/carried.json", "schema1/killed.json",
+	} {
+		f.Add(readFile(f, "testdata/"+file))
+	}
 	f.Add(marshal(f, trial()))
-	for _, seed := range []string{`null`, `{}`, `{"kills":[null],"progress":null}`, `{"Schema":1,"schema":2}`, `{"a":"<\u2028"}`} {
+	for _, seed := range []string{`null`, `{"lineage":[null],"placed":null,"forgotten":null}`, `{"placed":{"revision":0}}`, `{}`, `{"kills":[null],"progress":null}`, `{"Schema":1,"schema":2}`, `{"a":"<\u2028"}`} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -240,7 +274,7 @@ func checkNewerField(t *testing.T, document []byte) {
 	}
 }
 
-func marshal(t testing.TB, v any) []byte {
+func marshal(t rapid.TB, v any) []byte {
 	t.Helper()
 	data, err := json.Marshal(v)
 	if err != nil {

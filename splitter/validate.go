@@ -13,6 +13,9 @@ const maxName = 63
 // nameRule is the end of every message about a bad name.
 const nameRule = "names are 1 to 63 of a-z, 0-9, _ and -, and begin with a letter or a digit"
 
+// versionRule is the end of every message about a version that is none.
+const versionRule = "revisions count from 1, and each has an id"
+
 // ValidName reports whether s can name a fleet, a split or a variant: it matches [a-z0-9][a-z0-9_-]{0,62}.
 func ValidName(s string) bool {
 	if s == "" || len(s) > maxName {
@@ -28,11 +31,12 @@ func ValidName(s string) bool {
 	return true
 }
 
-// Validate reports everything that is wrong with a State: what it lacks, names that are no names, and ranges that do
-// not give each bucket to exactly one variant.
+// Validate reports everything that is wrong with a State: what it lacks, names that are no names, a history that cannot
+// have been, and ranges that do not give each bucket to exactly one variant. A tombstone has to be whole too.
 func (s *State) Validate() error {
 	err := errors.Join(
 		s.validateIdentity(),
+		s.validateHistory(),
 		s.validateVariants(),
 		s.validateKills(),
 		validateRanges(s.Ranges),
@@ -51,14 +55,52 @@ func (s *State) validateIdentity() error {
 	if !ValidName(s.Split) {
 		errs = append(errs, fmt.Errorf("split %q: %s", s.Split, nameRule))
 	}
-	if s.Revision == 0 || s.ID == "" {
-		errs = append(errs, fmt.Errorf("version %d %q: revisions count from 1, and each has an id", s.Revision, s.ID))
+	if !s.Version.isWhole() {
+		errs = append(errs, fmt.Errorf("version %d %q: %s", s.Revision, s.ID, versionRule))
 	}
 	if s.Salt == "" {
 		errs = append(errs, errors.New("salt is empty: the same keys would come first in every split"))
 	}
 	return errors.Join(errs...)
 }
+
+// validateHistory checks what the State says of its past. A lineage may be longer than this release would write it.
+func (s *State) validateHistory() error {
+	return errors.Join(s.validateLineage(), s.validatePlaced())
+}
+
+func (s *State) validateLineage() error {
+	for i, v := range s.Lineage {
+		switch {
+		case !v.isWhole():
+			return fmt.Errorf("version %d %q of lineage entry %d: %s", v.Revision, v.ID, i, versionRule)
+		case v.Revision >= s.Revision:
+			return fmt.Errorf("version %d %q of lineage entry %d: a State descends from lower revisions than its own, %d",
+				v.Revision, v.ID, i, s.Revision)
+		case i > 0 && v.Revision > s.Lineage[i-1].Revision:
+			return fmt.Errorf("version %d %q of lineage entry %d: it follows revision %d, and a lineage falls",
+				v.Revision, v.ID, i, s.Lineage[i-1].Revision)
+		}
+	}
+	return nil
+}
+
+func (s *State) validatePlaced() error {
+	v := s.Placed
+	switch {
+	case v.IsZero() || v == s.Version:
+		return nil
+	case !v.isWhole():
+		return fmt.Errorf("placed by version %d %q: %s", v.Revision, v.ID, versionRule)
+	case v.Revision >= s.Revision:
+		return fmt.Errorf("placed by version %d %q: it is neither this one, %d %q, nor before it",
+			v.Revision, v.ID, s.Revision, s.ID)
+	}
+	return nil
+}
+
+// isWhole reports whether v can name a State.
+func (v Version) isWhole() bool { return v.Revision > 0 && v.ID != "" }
 
 func (s *State) validateVariants() error {
 	var errs []error

@@ -2,6 +2,7 @@ package splitter_test
 
 import (
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -26,10 +27,42 @@ func TestValidName(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) { check(t, rapid.StringMatching(`[a-cA-C0-2_.-]{0,4}`).Draw(t, "name")) })
 }
 
-func TestValidate(t *testing.T) {
-	if err := trial(kill("k", "", splitter.KillCut, 0)).Validate(); err != nil {
-		t.Fatalf("a good State: got %v", err)
+// ninth returns a State of revision 9 with a kill and some history.
+func ninth() *splitter.State {
+	s := trial(kill("k", "", splitter.KillCut, 0))
+	s.Version = splitter.Version{Revision: 9, ID: "c9"}
+	s.Parent = "c8"
+	s.Lineage = []splitter.Version{{Revision: 8, ID: "c8"}, {Revision: 7, ID: "c7"}, {Revision: 5, ID: "c5"}}
+	s.Placed = splitter.Version{Revision: 7, ID: "c7"}
+	return s
+}
+
+func TestValidateAccepts(t *testing.T) {
+	tests := []struct {
+		name string
+		in   func(*splitter.State)
+	}{
+		{"all set", func(*splitter.State) {}},
+		{"tombstone", func(s *splitter.State) { s.Forgotten = s.Kills[0].At }},
+		{"written by a release without lineages", func(s *splitter.State) { s.Lineage, s.Placed = nil, splitter.Version{} }},
+		{"placed by itself", func(s *splitter.State) { s.Placed = s.Version }},
+		{"two histories", func(s *splitter.State) { s.Lineage[1].Revision = s.Lineage[0].Revision }},
+		{"longer than this release writes", func(s *splitter.State) {
+			for range 100 {
+				s.Lineage = append(s.Lineage, splitter.Version{Revision: 5, ID: strconv.Itoa(len(s.Lineage))})
+			}
+		}},
 	}
+	for _, tt := range tests {
+		s := ninth()
+		tt.in(s)
+		if err := s.Validate(); err != nil {
+			t.Errorf("%s: got error %v, want none", tt.name, err)
+		}
+	}
+}
+
+func TestValidate(t *testing.T) {
 	tests := []struct {
 		name  string
 		spoil func(*splitter.State)
@@ -39,6 +72,20 @@ func TestValidate(t *testing.T) {
 		{"split", func(s *splitter.State) { s.Split = "No" }, `split "No": names are`},
 		{"revision", func(s *splitter.State) { s.Revision = 0 }, "revisions count from 1"},
 		{"change id", func(s *splitter.State) { s.ID = "" }, "each has an id"},
+		{"descends from nothing", func(s *splitter.State) { s.Lineage[1] = splitter.Version{} },
+			`version 0 "" of lineage entry 1: revisions count from 1`},
+		{"descends from no revision", func(s *splitter.State) { s.Lineage[0].Revision = 0 }, `version 0 "c8" of lineage entry 0`},
+		{"descends from no change", func(s *splitter.State) { s.Lineage[2].ID = "" }, `version 5 "" of lineage entry 2`},
+		{"descends from itself", func(s *splitter.State) { s.Lineage[0] = s.Version },
+			`version 9 "c9" of lineage entry 0: a State descends from lower revisions than its own, 9`},
+		{"descends from a later one", func(s *splitter.State) { s.Lineage[0].Revision = 10 }, `version 10 "c8" of lineage entry 0`},
+		{"lineage rises", func(s *splitter.State) { s.Lineage[2].Revision = 8 },
+			`version 8 "c5" of lineage entry 2: it follows revision 7, and a lineage falls`},
+		{"placed by no revision", func(s *splitter.State) { s.Placed.Revision = 0 }, `placed by version 0 "c7": revisions count`},
+		{"placed by no change", func(s *splitter.State) { s.Placed.ID = "" }, `placed by version 7 "": revisions count from 1`},
+		{"placed by a rival", func(s *splitter.State) { s.Placed.Revision = 9 },
+			`placed by version 9 "c7": it is neither this one, 9 "c9", nor before it`},
+		{"placed later", func(s *splitter.State) { s.Placed.Revision = 10 }, `placed by version 10 "c7"`},
 		{"salt", func(s *splitter.State) { s.Salt = "" }, "salt is empty"},
 		{"no stable", func(s *splitter.State) { s.Stable = "" }, `stable ""`},
 		{"bad canary", func(s *splitter.State) { s.Canary = "green!" }, `canary "green!"`},
@@ -59,7 +106,7 @@ func TestValidate(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			s := trial(kill("k", "", splitter.KillCut, 0))
+			s := ninth()
 			tt.spoil(s)
 			if err := s.Validate(); err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got error %v, want one with %q", err, tt.want)
