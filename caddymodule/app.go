@@ -2,9 +2,7 @@ package caddymodule
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"path/filepath"
 	"runtime/debug"
@@ -170,42 +168,6 @@ func (a *App) opener() func() (store.Store, error) {
 	logger := slog.New(zapslog.NewHandler(caddy.Log().Named("switchback.redis").Core()))
 	return func() (store.Store, error) { return redis.Open(cfg, logger) }
 }
-
-// memory returns where this machine remembers States: the embedded store's own files, or snapshots beside Redis.
-func (a *App) memory() rollout.Memory {
-	if e := a.Store.Embedded; e != nil {
-		return embeddedMemory{filepath.Join(e.Dir, a.Fleet)}
-	}
-	return rollout.Snapshots{Dir: store.DirAt(
-		filepath.Join(caddy.AppDataDir(), defaultDir, "snapshots", a.Fleet, a.Instance))}
-}
-
-// embeddedMemory reads the embedded store's files, without its lock.
-type embeddedMemory struct{ dir string }
-
-// Recall reads the split's State.
-func (m embeddedMemory) Recall(split string) (rollout.Snapshot, error) {
-	states, err := embedded.Read(m.dir)
-	if err != nil {
-		return rollout.Snapshot{}, err
-	}
-	state, ok := states[split]
-	if !ok {
-		return rollout.Snapshot{}, fs.ErrNotExist
-	}
-	return rollout.Snapshot{State: state}, nil
-}
-
-// Save has nothing to do for a State, which the store has written. A kill that the store did not take is kept nowhere:
-// its disk is this one.
-func (embeddedMemory) Save(_ string, s rollout.Snapshot) error {
-	if len(s.Queued) > 0 {
-		return errNoOtherDisk
-	}
-	return nil
-}
-
-var errNoOtherDisk = fmt.Errorf("the embedded store is this machine's only memory: %w", errors.ErrUnsupported)
 
 // emit passes an applied State to Caddy's event app, for handlers that users configure there.
 func (s *shared) emit(state *splitter.State) {

@@ -2,26 +2,41 @@ package rollout
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/switchback-proxy/switchback/store"
 )
 
 // selfActor is who did what no person did.
 const selfActor = "switchback"
 
-// storeBack notes that the store answered.
-func (c *Controller) storeBack(now time.Time) {
-	c.skew.Store(int64(time.Until(now)))
+// storeAnswers notes that the store answered, and whether it can be written to.
+func (c *Controller) storeAnswers(p store.Pulse) {
+	c.skew.Store(int64(time.Until(p.Now)))
 	c.contact.Store(int64(time.Since(c.started)) + 1)
+	c.setStale(false)
+	err := refusal(p)
 	c.mu.Lock()
 	was := c.lastError
-	c.lastError = nil
+	c.lastError = err
 	c.mu.Unlock()
-	if was != nil {
+	switch {
+	case err != nil && was == nil:
+		c.log.Error("the store can be read and refuses to be written to; what must be written waits", zap.Error(err))
+	case err == nil && was != nil:
 		c.log.Info("the store answers again")
 	}
-	c.setStale(false)
+}
+
+// refusal returns what a store that could be read said when it refused the beat.
+func refusal(p store.Pulse) error {
+	if p.Refused == "" {
+		return nil
+	}
+	return store.Unavailable(fmt.Errorf("%w: %s", store.ErrNotWritten, p.Refused))
 }
 
 // storeAway notes that it did not. Requests go on with the last State.

@@ -21,6 +21,10 @@ const (
 	KindPolicy   = "policy"
 	KindVersion  = "version"
 	KindRestored = "restored"
+	// KindReconcile brings two histories of a split together.
+	KindReconcile = "reconciled"
+	KindImport    = "imported"
+	KindForget    = "forgotten"
 )
 
 // Seed is what a pure change may not make up itself: the time and the random parts.
@@ -39,11 +43,20 @@ type Changed struct {
 // next begins a change: a copy of prev with the new version.
 func next(prev *splitter.State, kind string, by By, seed Seed) *splitter.State {
 	n := prev.Clone()
-	n.Revision++
+	n.Version = splitter.Version{Revision: prev.Revision + 1, ID: seed.ID}
 	n.Parent = prev.ID
-	n.ID = seed.ID
+	n.Lineage = splitter.Heritage(prev)
+	n.Placed = n.Version
+	if keepsPlaces(kind) {
+		n.Placed = prev.LastPlaced()
+	}
 	n.Changed = splitter.Change{Kind: kind, Actor: by.Actor, Via: by.Via, At: seed.Now, Reason: by.Reason}
 	return n
+}
+
+// keepsPlaces reports whether a kind of change leaves everything but kills as it is.
+func keepsPlaces(kind string) bool {
+	return kind == KindKill || kind == KindRevive || kind == KindRestored
 }
 
 // tell ends a change: it checks the next State and writes its event. prev is nil for the first State.
@@ -60,13 +73,33 @@ func tell(prev, n *splitter.State) (Changed, error) {
 
 // Create makes a split's first State from a file's words.
 func Create(def Definition, by By, seed Seed) (Changed, error) {
-	policy, err := encodePolicy(def.Policy)
+	n, err := created(def, by, seed)
 	if err != nil {
 		return Changed{}, err
 	}
+	return tell(nil, n)
+}
+
+// Reopen makes a State of a forgotten split from a file's words, as if it were its first: only the numbers go on.
+func Reopen(tombstone *splitter.State, def Definition, by By, seed Seed) (Changed, error) {
+	n, err := created(def, by, seed)
+	if err != nil {
+		return Changed{}, err
+	}
+	n.Revision, n.Epoch, n.Parent = tombstone.Revision+1, tombstone.Epoch+1, tombstone.ID
+	n.Lineage, n.Placed, n.Revived = splitter.Heritage(tombstone), n.Version, tombstone.Revived
+	return tell(nil, n)
+}
+
+// created is a State of a file's words alone.
+func created(def Definition, by By, seed Seed) (*splitter.State, error) {
+	policy, err := encodePolicy(def.Policy)
+	if err != nil {
+		return nil, err
+	}
 	ranges, err := splitter.Layout(shares(def.weights(), def.names()), def.Canary)
 	if err != nil {
-		return Changed{}, fmt.Errorf("%w: %w", ErrInvalid, err)
+		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
 	n := &splitter.State{
 		Schema:   splitter.Schema,
@@ -81,8 +114,8 @@ func Create(def Definition, by By, seed Seed) (Changed, error) {
 		Policy:   policy,
 		Changed:  splitter.Change{Kind: KindCreated, Actor: by.Actor, Via: by.Via, At: seed.Now, Reason: by.Reason},
 	}
-	n.Progress = progressOf(n, seed.Now)
-	return tell(nil, n)
+	n.Progress, n.Placed = progressOf(n, seed.Now), n.Version
+	return n, nil
 }
 
 // progressOf says where a trial is that begins now.

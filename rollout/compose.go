@@ -14,12 +14,24 @@ type localFailback struct {
 	seed    Seed // of when it was made
 }
 
+// document returns it as a snapshot keeps it; nil for none.
+func (f *localFailback) document() *LocalFailback {
+	if f == nil {
+		return nil
+	}
+	return &LocalFailback{Epoch: f.verdict.epoch, At: f.seed.Now, Verdict: f.verdict.Verdict}
+}
+
 // compose lays what only this instance knows over the store's State: a failback and kills that are not written yet,
-// and what on_stale says. What the State has overtaken is dropped. It returns nil while no State is known.
-// Caller must hold s.mu.
+// and what on_stale says. What the State has overtaken is dropped. It returns nil while no State is known, or only a
+// tombstone. Caller must hold s.mu.
 func (s *Split) compose() *splitter.State {
 	state := s.stored
 	if state == nil {
+		return nil
+	}
+	state = s.withLost(state)
+	if !state.Forgotten.IsZero() {
 		return nil
 	}
 	state = s.withOverlay(state)

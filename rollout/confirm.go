@@ -16,34 +16,24 @@ const (
 	confirmLast  = 50 * time.Millisecond
 	// silentFor is how long a member that fell silent is waited for: it may still serve.
 	silentFor = 10 * time.Minute
-	// restartedAfter is when a silent member counts as replaced by a newer run under the same name.
-	restartedAfter = 5 * time.Second
 )
-
-// Instances lists the fleet, with the store's clock to judge Seen by.
-func (c *Controller) Instances(ctx context.Context) ([]store.Member, time.Time, error) {
-	p, err := c.beat(ctx, c.all())
-	if err != nil {
-		return nil, time.Time{}, unanswered(err)
-	}
-	return p.Members, p.Now, nil
-}
 
 // Confirm waits until every member that runs the split has applied v or a later State, or ctx ends; then it says who
 // has not. Members silent for up to ten minutes count: they may still serve.
 func (c *Controller) Confirm(ctx context.Context, split string, v splitter.Version) (Confirmation, error) {
 	start := time.Now()
 	conf := Confirmation{Version: v}
-	if _, err := c.find(split); err != nil {
+	s, err := c.find(split)
+	if err != nil {
 		return conf, err
 	}
 	var last error
 	answered := false
 	for pause := confirmFirst; ; pause = min(2*pause, confirmLast) {
-		p, err := c.beat(ctx, c.all())
+		p, err := c.beat(ctx, c.all(), true)
 		if err == nil {
 			answered = true
-			conf.Applied, conf.Missing = whoApplied(p, split, v)
+			conf.Applied, conf.Missing = whoApplied(p, split, s.chain(v))
 			if len(conf.Missing) == 0 {
 				conf.Took = time.Since(start)
 				return conf, nil
@@ -63,29 +53,44 @@ func (c *Controller) Confirm(ctx context.Context, split string, v splitter.Versi
 	}
 }
 
-// whoApplied sorts the members that run the split into those that have applied v and those that have not.
-func whoApplied(p store.Pulse, split string, v splitter.Version) (applied, missing []string) {
-	for _, m := range p.Members {
-		has, runs := m.Applied[split]
-		if !runs || p.Now.Sub(m.Seen) > silentFor || isReplaced(p, m) {
-			continue
+// chain returns what counts as having applied v: v itself and every State known to come from it. A greater revision
+// alone does not count: it may be of a history that knows nothing of v.
+func (s *Split) chain(v splitter.Version) func(splitter.Version) bool {
+	state := s.storedState()
+	return func(has splitter.Version) bool {
+		return has == v || state != nil && has.Revision > v.Revision && state.Descends(has) && state.Descends(v)
+	}
+}
+
+// whoApplied sorts the members that run the split into those that have applied a change and those that have not. Several
+// of one name are told apart by their boots.
+func whoApplied(p store.Pulse, split string, counts func(splitter.Version) bool) (applied, missing []string) {
+	waited := slices.DeleteFunc(slices.Clone(p.Members), func(m store.Member) bool {
+		_, runs := m.Applied[split]
+		return !runs || p.Now.Sub(m.Seen) > silentFor || isReplaced(p, m)
+	})
+	for _, m := range waited {
+		name := m.Name
+		if hasNamesake(waited, m) {
+			name = m.MemberID.String()
 		}
-		if has == v || has.Revision > v.Revision {
-			applied = append(applied, m.Name)
+		if counts(m.Applied[split]) {
+			applied = append(applied, name)
 		} else {
-			missing = append(missing, m.Name)
+			missing = append(missing, name)
 		}
 	}
 	return applied, missing
 }
 
+func hasNamesake(members []store.Member, m store.Member) bool {
+	return slices.ContainsFunc(members, func(o store.Member) bool { return o.Name == m.Name && o.Boot != m.Boot })
+}
+
 // isReplaced reports whether a silent member has a living namesake that started after it: the same proxy, restarted
 // without a goodbye.
 func isReplaced(p store.Pulse, m store.Member) bool {
-	if p.Now.Sub(m.Seen) < restartedAfter {
-		return false
-	}
-	return slices.ContainsFunc(p.Members, func(o store.Member) bool {
-		return o.Name == m.Name && o.Boot != m.Boot && o.Started.After(m.Started) && p.Now.Sub(o.Seen) < restartedAfter
+	return !isAlive(p, m) && slices.ContainsFunc(p.Members, func(o store.Member) bool {
+		return o.Name == m.Name && o.Boot != m.Boot && o.Started.After(m.Started) && isAlive(p, o)
 	})
 }

@@ -17,7 +17,12 @@ var (
 	ErrStale          = errors.New("precondition failed")  // the State is no longer the one that the caller saw
 	ErrCooldown       = errors.New("in cooldown")          // an increase after a failback, without force
 	ErrRefused        = errors.New("refused")              // allowed in principle, not in this State
-	ErrUnavailable    = errors.New("store is unavailable") // nothing was changed
+	ErrUnavailable    = errors.New("store is unavailable") // nothing was changed, unless it is ErrUnconfirmed too
+	// ErrUnconfirmed means, together with ErrUnavailable, that the change was sent to the store and nobody knows whether
+	// it was made: it may be carried out yet.
+	ErrUnconfirmed = errors.New("the change was sent and not confirmed")
+	// ErrUnknownInstance means that the fleet has no member of that name.
+	ErrUnknownInstance = errors.New("no such instance")
 )
 
 // By says who asks, why, and what they saw when they decided to.
@@ -59,6 +64,14 @@ type AdoptRequest struct {
 	Weights map[string]splitter.Weight
 }
 
+// ImportRequest asks that an exported State be written over whatever the store has.
+type ImportRequest struct {
+	// State is the exported State. Its revision and history do not matter.
+	State *splitter.State
+	// Force imports a State whose stable variant this instance's file lacks.
+	Force bool
+}
+
 // Result is what a control call did.
 type Result struct {
 	// State is what this instance decides by now.
@@ -67,6 +80,8 @@ type Result struct {
 	Event store.Event
 	// Queued is true for a kill that holds here but is not in the store yet; it is written when the store is back.
 	Queued bool
+	// Untold names the members that were alive when the store was last heard and could not be told of a queued kill.
+	Untold []string
 	// Took is how long this instance and the store needed, before anybody is waited for.
 	Took time.Duration
 	// Note is a sentence for people: why it is queued, what was left as it is. May be empty.
@@ -76,7 +91,7 @@ type Result struct {
 // Confirmation says who has applied a State.
 type Confirmation struct {
 	Version splitter.Version `json:"version"`
-	Applied []string         `json:"applied"` // names of members
+	Applied []string         `json:"applied"` // names of members; with /boot where several have one name
 	Missing []string         `json:"missing"` // members, silent ones included, that have not
 	Took    time.Duration    `json:"took"`    // from when waiting began until the last one (or the deadline)
 }

@@ -18,18 +18,26 @@ import (
 
 // How often the controller does what it does, and how long it waits for the store.
 const (
-	pulseEvery   = time.Second
 	storeTimeout = time.Second
 	// firstContact bounds how long loading a configuration waits for the store.
 	firstContact = 500 * time.Millisecond
-	// refillAfter is how long the store must be found empty before a State that this process saw in it is written back.
-	refillAfter = 2 * pulseEvery
-	// refillFromDiskAfter is the same for a State that was only found on this machine's disk: by then whoever has a
-	// better one has written it.
-	refillFromDiskAfter = 5 * pulseEvery
 	// maxEvents is how many applied States may wait for a slow OnEvent; further ones are logged and not passed on.
 	maxEvents = 256
 )
+
+// pace is how often the controller does what it does by itself.
+type pace struct {
+	pulse time.Duration
+	// roll is how old the list of members may become, which tells of twins and of whom a kill could not be told.
+	roll time.Duration
+	// refill is how long the store must be found empty before a State that this process saw in it is written back.
+	refill time.Duration
+	// refillFromDisk is the same for a State that was only found on this machine's disk: by then whoever has a better
+	// one has written it.
+	refillFromDisk time.Duration
+}
+
+var defaultPace = pace{pulse: time.Second, roll: 10 * time.Second, refill: 2 * time.Second, refillFromDisk: 5 * time.Second}
 
 // Options configure a Controller.
 type Options struct {
@@ -52,6 +60,8 @@ type Options struct {
 	OnEvent func(s *splitter.State)
 	// Log gets what happens; nil: nobody.
 	Log *zap.Logger
+
+	pace pace // zero: defaultPace
 }
 
 // Controller keeps one proxy in step with its fleet: it applies what the store says, writes what people and verdicts
@@ -73,6 +83,7 @@ type Controller struct {
 	secret  atomic.Pointer[string]
 	skew    atomic.Int64 // store's clock minus ours, in nanoseconds
 	contact atomic.Int64 // when the store last answered, in ns since started; 0 = never
+	called  atomic.Pointer[rollCall]
 
 	// life is held while starting, closing, attaching and detaching. It protects the following fields.
 	life    sync.Mutex
@@ -94,6 +105,9 @@ type Controller struct {
 func New(opts Options) *Controller {
 	if opts.MaxStale == 0 {
 		opts.MaxStale = 5 * time.Minute
+	}
+	if opts.pace == (pace{}) {
+		opts.pace = defaultPace
 	}
 	if opts.BootWait == 0 {
 		opts.BootWait = 5 * time.Second

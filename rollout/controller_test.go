@@ -302,7 +302,7 @@ func TestBeforeStartAndAfterClose(t *testing.T) {
 		p.close(t)
 		p.close(t)
 		unavailable("after Close")
-		pulse, err := s.Pulse(t.Context(), store.Beat{MemberID: store.MemberID{Name: "looking", Boot: "1"}})
+		pulse, err := s.Pulse(t.Context(), store.Beat{MemberID: store.MemberID{Name: "looking", Boot: "1"}, ListMembers: true})
 		if err != nil || len(pulse.Members) != 1 {
 			t.Errorf("members after the goodbye: got %v, %v, want only who looks", pulse.Members, err)
 		}

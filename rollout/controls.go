@@ -84,7 +84,7 @@ func (c *Controller) Kill(ctx context.Context, split string, r KillRequest, by B
 	if err := c.hold(s, k); err != nil {
 		return Result{}, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
-	ch, written, err := c.writeKill(ctx, s, k)
+	ch, written, err := c.writeKill(ctx, s, k, "")
 	if err != nil {
 		return c.queued(ctx, s, k, err, c.remember(s)), nil
 	}
@@ -103,13 +103,15 @@ func (c *Controller) queued(ctx context.Context, s *Split, k splitter.Kill, caus
 		note = fmt.Sprintf("the kill holds on this instance until it restarts (its disk did not take it: %v)", unsaved)
 	}
 	note += fmt.Sprintf("; the store did not take it: %v", cause)
+	var untold []string
 	if err := c.announce(ctx, store.Notice{Split: s.name, Kill: &k}); err != nil {
 		note += "; nor could it be announced to the other instances"
+		untold = c.others()
 	} else {
 		note += "; it was announced to the other instances"
 	}
 	state := s.State()
-	return Result{State: state, Event: eventOfKill(k, state), Queued: true, Note: note}
+	return Result{State: state, Event: eventOfKill(k, state), Queued: true, Untold: untold, Note: note}
 }
 
 // eventOfKill is what can be said of a kill whose own change is not at hand.
@@ -134,11 +136,9 @@ func (c *Controller) announce(ctx context.Context, n store.Notice) error {
 	return st.Announce(ctx, n)
 }
 
-// Events returns a split's newest events, newest first.
+// Events returns a split's newest events, newest first. It need not be one that this instance runs: those of a forgotten
+// split stay.
 func (c *Controller) Events(ctx context.Context, split string, limit int) ([]store.Event, error) {
-	if _, err := c.find(split); err != nil {
-		return nil, err
-	}
 	st := c.openStore()
 	if st == nil {
 		return nil, fmt.Errorf("%w: it is not open", ErrUnavailable)
@@ -146,6 +146,9 @@ func (c *Controller) Events(ctx context.Context, split string, limit int) ([]sto
 	events, err := st.Events(ctx, split, limit)
 	if err != nil {
 		return nil, unanswered(err)
+	}
+	if len(events) == 0 && c.lookup(split) == nil {
+		return nil, c.unknownInStore(ctx, split)
 	}
 	return events, nil
 }
@@ -197,13 +200,17 @@ func changesNothing(prev, n *splitter.State) bool {
 
 // stillAt returns ErrStale unless the State still has the version that the caller saw.
 func (s *Split) stillAt(want *splitter.Version) error {
-	state := s.storedState()
-	if want == nil || state != nil && state.Version == *want {
-		return nil
-	}
 	var now splitter.Version
-	if state != nil {
+	if state := s.storedState(); state != nil {
 		now = state.Version
+	}
+	return mustBeAt(now, want)
+}
+
+// mustBeAt returns ErrStale if the caller saw another version than the present one.
+func mustBeAt(now splitter.Version, want *splitter.Version) error {
+	if want == nil || now == *want {
+		return nil
 	}
 	return fmt.Errorf("%w: you saw revision %d (%s), it is %d (%s) by now; look again", ErrStale,
 		want.Revision, want.ID, now.Revision, now.ID)
@@ -225,8 +232,11 @@ func (c *Controller) reach(ctx context.Context) error {
 	if c.storeError() == "" {
 		return nil
 	}
-	_, err := c.beat(ctx, c.all())
-	return err
+	p, err := c.beat(ctx, c.all(), false)
+	if err != nil {
+		return err
+	}
+	return refusal(p)
 }
 
 // errAway is what a store that is not asked would say.
@@ -240,8 +250,10 @@ func isAway(err error) bool {
 // unavailable says of a store's error what that means for the caller of a control.
 func unavailable(err error) error {
 	switch {
-	case errors.Is(err, errUnconfirmed):
+	case errors.Is(err, ErrUnconfirmed):
 		return fmt.Errorf("%w: it did not confirm the change; look at the status before you repeat it: %w", ErrUnavailable, err)
+	case errors.Is(err, ErrUnknownSplit):
+		return err
 	case isAway(err):
 		return fmt.Errorf("%w, nothing was changed: %w", ErrUnavailable, err)
 	}

@@ -1,11 +1,14 @@
 package rollout_test
 
 import (
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/switchback-proxy/switchback/rollout"
 	"github.com/switchback-proxy/switchback/splitter"
@@ -128,15 +131,10 @@ func TestLaterHistoryKeepsKills(t *testing.T) {
 	bubble(t, func(t *testing.T, s *embedded.Store) {
 		p := start(t, s, "proxy-1", assistant(99, 1))
 		elapse(time.Second)
-		forked := stored(t, s)
+		other := copyOf(t, s)
 		k := p.kills(t, "green").Event.Kills[0]
 		elapse(time.Second)
 
-		other := newStore(t)
-		ev := store.Event{ID: forked.ID, Split: "assistant", Revision: forked.Revision, Change: forked.Changed}
-		if err := other.Swap(t.Context(), splitter.Version{}, forked, ev); err != nil {
-			t.Fatal(err)
-		}
 		faster := start(t, other, "proxy-2", assistant(99, 1))
 		elapse(time.Second)
 		for _, w := range []splitter.Weight{10, 20, 30} {
@@ -151,18 +149,13 @@ func TestLaterHistoryKeepsKills(t *testing.T) {
 	})
 }
 
-// A failover to a replica that lagged behind: its State counts, but the kill that it lost is written again.
-func TestOlderHistoryIsTakenOverAndKillsAreKept(t *testing.T) {
+// A failover to a replica that lagged behind: what it lost is written again, by whoever saw it.
+func TestLostWritesAreWrittenAgain(t *testing.T) {
 	bubble(t, func(t *testing.T, s *embedded.Store) {
 		fleet := starts(t, s, 2, assistant(99, 1))
 		elapse(time.Second)
 		fleet[0].set(t, 10)
-		lagging := newStore(t)
-		old := stored(t, s)
-		ev := store.Event{ID: old.ID, Split: "assistant", Revision: old.Revision, Change: old.Changed}
-		if err := lagging.Swap(t.Context(), splitter.Version{}, old, ev); err != nil {
-			t.Fatal(err)
-		}
+		lagging := copyOf(t, s)
 		fleet[0].set(t, 50)
 		k := fleet[0].kills(t, "green").Event.Kills[0]
 		elapse(time.Second)
@@ -170,10 +163,10 @@ func TestOlderHistoryIsTakenOverAndKillsAreKept(t *testing.T) {
 		replace(fleet, lagging)
 		elapse(2 * time.Second)
 		got := stored(t, lagging)
-		if got.Weights()["green"] != 10*percent || len(got.Kills) != 1 || got.Kills[0].ID != k.ID {
-			t.Errorf("got %v with %v, want green at 10%% and kill %s", got.Weights(), got.Kills, k.ID)
+		if got.Revision != 5 || got.Weights()["green"] != 50*percent || len(got.Kills) != 1 || got.Kills[0].ID != k.ID {
+			t.Errorf("got revision %d, %v with %v, want 5, green at 50%% and kill %s", got.Revision, got.Weights(), got.Kills, k.ID)
 		}
-		if got, want := kinds(t, lagging), []string{"weights", "kill"}; !cmp.Equal(got, want) {
+		if got, want := kinds(t, lagging), []string{"weights", "reconciled"}; !cmp.Equal(got, want) {
 			t.Errorf("events: got %v, want %v", got, want)
 		}
 		for _, p := range fleet {
@@ -182,6 +175,117 @@ func TestOlderHistoryIsTakenOverAndKillsAreKept(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Until what was lost is written again, it holds where it is known.
+func TestLostWritesHoldMeanwhile(t *testing.T) {
+	bubble(t, func(t *testing.T, s *embedded.Store) {
+		p := start(t, s, "proxy-1", assistant(99, 1))
+		elapse(time.Second)
+		lagging := copyOf(t, s)
+		p.set(t, 50)
+		elapse(time.Second)
+		p.link.replace(lagging)
+		p.link.set(readable)
+		elapse(2 * time.Second)
+		p.wants(t, "the store refuses to be written to", 50, true)
+		if got := p.status(t); !strings.Contains(strings.Join(got.Notes, "\n"), "has lost a state") || got.StoreError == "" {
+			t.Errorf("status: got %q and %q, want both said", got.Notes, got.StoreError)
+		}
+		p.link.set(none)
+		elapse(2 * time.Second)
+		p.wants(t, "written again", 50, true)
+		if got := stored(t, lagging); got.Changed.Kind != rollout.KindReconcile || got.Weights()["green"] != 50*percent {
+			t.Errorf("got %v by %s, want green at 50%%, reconciled", got.Weights(), got.Changed.Kind)
+		}
+	})
+}
+
+// Two halves of a fleet that both wrote the same revision, each on a store of its own.
+func TestTwoHalves(t *testing.T) {
+	bubble(t, func(t *testing.T, s *embedded.Store) {
+		fleet := starts(t, s, 4, assistant(99, 1))
+		elapse(time.Second)
+		for n := range 8 {
+			fleet[0].set(t, splitter.Weight(2+n))
+		}
+		elapse(time.Second)
+		other := copyOf(t, s)
+		replace(fleet[2:], other)
+		if one, two := fleet[0].set(t, 30).State, fleet[2].set(t, 20).State; one.Revision != 10 || two.Revision != 10 {
+			t.Fatalf("revisions: got %d and %d, want both 10", one.Revision, two.Revision)
+		}
+		k := fleet[3].kills(t, "").Event.Kills[0]
+		elapse(time.Second)
+		replace(fleet, s)
+		elapse(3 * time.Second)
+		got := stored(t, s)
+		if got.Weights()["green"] != 20*percent || len(got.Kills) != 1 || got.Kills[0].ID != k.ID || got.Revision <= 11 {
+			t.Errorf("got revision %d, %v with %v, want the lower share and kill %s after 11", got.Revision, got.Weights(), got.Kills, k.ID)
+		}
+		for _, p := range fleet {
+			p.wants(t, "together again", 20, false)
+		}
+	})
+}
+
+// A snapshot on disk may be a week old: a living store that went on from it, or knows nothing of it, counts.
+func TestOldSnapshotMeetsLivingStore(t *testing.T) {
+	bubble(t, func(t *testing.T, s *embedded.Store) {
+		p := start(t, s, "proxy-1", assistant(99, 1))
+		elapse(time.Second)
+		p.set(t, 75)
+		k := p.kills(t, "green")
+		elapse(time.Second)
+		p.close(t)
+		elapse(7 * 24 * time.Hour)
+		other := start(t, s, "proxy-2", assistant(99, 1))
+		elapse(time.Second)
+		other.revives(t)
+		other.set(t, 5)
+		elapse(time.Second)
+		again := start(t, s, "proxy-1", assistant(99, 1), remembering(p))
+		elapse(2 * time.Second)
+		again.wants(t, "after a week", 5, true)
+		if got := stored(t, s); len(got.Kills) > 0 || got.Changed.Kind != rollout.KindWeights {
+			t.Errorf("got %v by %s, want kill %s lifted and nothing written", got.Kills, got.Changed.Kind, k.Event.ID)
+		}
+	})
+}
+
+// Whoever adds a split to a file may not know that the fleet had one of that name long ago.
+func TestOldStateIsAnnounced(t *testing.T) {
+	for name, tt := range map[string]struct {
+		idle time.Duration
+		want int
+	}{"six days": {6 * 24 * time.Hour, 0}, "eight days": {8 * 24 * time.Hour, 1}} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, s *embedded.Store) {
+				p := start(t, s, "proxy-1", assistant(99, 1))
+				elapse(time.Second)
+				p.close(t)
+				elapse(tt.idle)
+				core, logs := observer.New(zap.WarnLevel)
+				start(t, s, "proxy-2", assistant(50, 50), func(o *rollout.Options) { o.Log = zap.New(core) })
+				elapse(3 * time.Second)
+				if got := logs.FilterMessageSnippet("for long").Len(); got != tt.want {
+					t.Errorf("announced: got %d times, want %d: %v", got, tt.want, logs.All())
+				}
+			})
+		})
+	}
+}
+
+// copyOf returns a store that has what another one has now.
+func copyOf(t testing.TB, s store.Store) *embedded.Store {
+	t.Helper()
+	other := newStore(t)
+	state := stored(t, s)
+	ev := store.Event{ID: state.ID, Split: "assistant", Revision: state.Revision, Change: state.Changed}
+	if err := other.Swap(t.Context(), splitter.Version{}, state, ev); err != nil {
+		t.Fatal(err)
+	}
+	return other
 }
 
 // An announcement that was overtaken on its way takes nothing back.

@@ -34,8 +34,13 @@ type judgement struct {
 	instances int
 }
 
+// frameSchema is the newest schema of frames that this release writes and reads.
+const frameSchema = 1
+
 // frame is one instance's evidence on its way to the others.
 type frame struct {
+	// Schema is that of the frame; 0 is 1, from before it was written.
+	Schema   int                        `json:"schema"`
 	Limits   health.Limits              `json:"limits"`
 	Evidence map[string]health.Evidence `json:"evidence"`
 }
@@ -100,7 +105,7 @@ func (c *Controller) judge(ctx context.Context, s *Split, now time.Time) error {
 	if !ok {
 		return nil
 	}
-	j, err := c.gather(ctx, s, t.state.Epoch, frame{t.limits, s.evidenceOf(t.windows, t.limits, now)})
+	j, err := c.gather(ctx, s, t.state.Epoch, frame{frameSchema, t.limits, s.evidenceOf(t.windows, t.limits, now)})
 	if err != nil {
 		return err
 	}
@@ -145,9 +150,9 @@ func (c *Controller) gather(ctx context.Context, s *Split, epoch uint64, own fra
 	return alone, nil
 }
 
-// add merges another instance's evidence, if it was gathered for the same limits.
+// add merges another instance's evidence, if it was gathered for the same limits and this release knows what it means.
 func (j *judgement) add(limits health.Limits, other frame) {
-	if !reflect.DeepEqual(limits, other.Limits) {
+	if other.Schema > frameSchema || !reflect.DeepEqual(limits, other.Limits) {
 		return
 	}
 	sum := make(map[string]health.Evidence, len(j.evidence))
@@ -173,16 +178,21 @@ func (c *Controller) failBack(ctx context.Context, s *Split, v verdict) error {
 	if !isAway(err) || ctx.Err() != nil {
 		return err
 	}
+	if s.failBackHere(v, c.seed()) {
+		c.saveSoon(s)
+		s.log.Error("failed back on this instance only, the store is away", zap.String("reason", v.Reason), zap.Error(err))
+	}
+	return nil
+}
+
+// failBackHere lays a failback over the State; false if there is one already or nothing to give back.
+func (s *Split) failBackHere(v verdict, seed Seed) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.overlay != nil {
-		return nil
+		return false
 	}
-	s.overlay = &localFailback{v, c.seed()}
+	s.overlay = &localFailback{v, seed}
 	s.refresh()
-	if s.overlay != nil {
-		c.log.Error("failed back on this instance only, the store is away", zap.String("split", s.name),
-			zap.String("reason", v.Reason), zap.Error(err))
-	}
-	return nil
+	return s.overlay != nil
 }

@@ -3,6 +3,8 @@ package rollout_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -14,14 +16,15 @@ import (
 type fault int
 
 const (
-	none    fault = iota
-	away          // every call fails at once
-	hung          // no call is answered until its context ends
-	full          // what writes is refused, but for announcements
-	muted         // announcements do not arrive
-	slow          // calls are answered after 700 ms
-	twisted       // changes are carried out and their answer is lost
-	locked        // changes are refused, all else works
+	none     fault = iota
+	away           // every call fails at once
+	hung           // no call is answered until its context ends
+	full           // what writes is refused, but for announcements
+	muted          // announcements do not arrive
+	slow           // calls are answered after 700 ms
+	twisted        // changes are carried out and their answer is lost
+	locked         // changes are refused, all else works
+	readable       // changes and beats are refused, and it says so
 )
 
 var errFault = errors.New("a fault of the test")
@@ -32,6 +35,39 @@ type link struct {
 	store store.Store
 	fault fault
 	swaps int // changes that were sent
+	inbox *inbox
+}
+
+// inbox is a break-glass inbox that several links share; the embedded store has none.
+type inbox struct {
+	mu     sync.Mutex
+	orders map[string]string
+}
+
+// put does what redis-cli does; an empty order evicts what is there.
+func (i *inbox) put(split, order string) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if delete(i.orders, split); order != "" {
+		i.orders[split] = order
+	}
+}
+
+// take takes an order out if it is still there.
+func (i *inbox) take(split, order string) bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	isThere := i.orders[split] == order
+	if isThere {
+		delete(i.orders, split)
+	}
+	return isThere
+}
+
+func (i *inbox) all() map[string]string {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return maps.Clone(i.orders)
 }
 
 func (l *link) set(f fault) {
@@ -95,9 +131,15 @@ func (l *link) Swap(ctx context.Context, prev splitter.Version, next *splitter.S
 	if err != nil {
 		return err
 	}
-	if _, f := l.now(); f == locked {
+	switch _, f := l.now(); {
+	case f == locked:
 		return store.Unavailable(errFault)
+	case f == readable:
+		return store.Unavailable(fmt.Errorf("%w: %w", store.ErrNotWritten, errFault))
+	case ev.Order != "" && !l.inbox.take(next.Split, ev.Order):
+		return store.ErrOrderGone
 	}
+	ev.Order = "" // the store behind has no inbox
 	if err := s.Swap(ctx, prev, next, ev); err != nil {
 		return err
 	}
@@ -120,7 +162,22 @@ func (l *link) Pulse(ctx context.Context, beat store.Beat) (store.Pulse, error) 
 	if err != nil {
 		return store.Pulse{}, err
 	}
-	return s.Pulse(ctx, beat)
+	p, err := s.Pulse(ctx, beat)
+	if _, f := l.now(); f == readable {
+		p.Refused = errFault.Error()
+	}
+	if l.inbox != nil {
+		p.Orders = l.inbox.all()
+	}
+	return p, err
+}
+
+func (l *link) List(ctx context.Context) ([]string, error) {
+	s, err := l.gate(ctx, false)
+	if err != nil {
+		return nil, err
+	}
+	return s.List(ctx)
 }
 
 func (l *link) Leave(ctx context.Context, id store.MemberID) error {

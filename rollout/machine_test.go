@@ -83,6 +83,11 @@ func (m *machine) take(t *rapid.T, c rollout.Changed, begins bool) {
 	if next.Revision != prev.Revision+1 || next.Parent != prev.ID || next.ID == prev.ID {
 		t.Fatalf("history: got %v of parent %q after %v", next.Version, next.Parent, prev.Version)
 	}
+	keeps := next.Changed.Kind == rollout.KindKill || next.Changed.Kind == rollout.KindRevive
+	if !next.Descends(prev.Version) || keeps && next.Placed != prev.Placed || !keeps && next.Placed != next.Version {
+		t.Fatalf("lineage: got %v, placed %v by %s after %v, placed %v", next.Lineage, next.Placed, next.Changed.Kind,
+			prev.Version, prev.Placed)
+	}
 	if c.Event.ID != next.ID || c.Event.Revision != next.Revision || !cmp.Equal(c.Event.From, prev.Weights()) ||
 		!cmp.Equal(c.Event.To, next.Weights()) || c.Event.Change != next.Changed {
 		t.Fatalf("event: got %+v of %+v", c.Event, next)

@@ -11,6 +11,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/switchback-proxy/switchback/health"
 	"github.com/switchback-proxy/switchback/splitter"
 	"github.com/switchback-proxy/switchback/store"
 )
@@ -30,8 +31,20 @@ type Snapshot struct {
 	State *splitter.State `json:"state,omitempty"`
 	// Queued are kills that no store has confirmed: they are replayed over any State that does not list them as lifted.
 	Queued []splitter.Kill `json:"queued,omitempty"`
+	// Failback is a failback that no store has confirmed; nil if there is none.
+	Failback *LocalFailback `json:"failback,omitempty"`
 	// SavedAt is by this machine's clock.
 	SavedAt time.Time `json:"saved_at"`
+}
+
+// LocalFailback is a failback that was made while the store was away.
+type LocalFailback struct {
+	// Epoch is the trial that it ended.
+	Epoch uint64 `json:"epoch"`
+	// At is when, by the store's clock as last heard.
+	At time.Time `json:"at"`
+	// Verdict is what it rests on.
+	Verdict health.Verdict `json:"verdict"`
 }
 
 // Snapshots is a Memory in a folder, one file per split.
@@ -95,6 +108,9 @@ func (c *Controller) recall(s *Split) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.stored, s.queue = snap.State, c.replayable(s.name, snap.Queued)
+	if f := snap.Failback; f != nil {
+		s.overlay = &localFailback{verdict{f.Verdict, f.Epoch}, Seed{Now: f.At, ID: newID(), Salt: newID()}}
+	}
 	s.refresh()
 }
 
@@ -156,7 +172,7 @@ func (c *Controller) remember(s *Split) error {
 	s.saving.Lock()
 	defer s.saving.Unlock()
 	s.mu.Lock()
-	snap := Snapshot{State: s.stored, Queued: s.queue, SavedAt: time.Now()}
+	snap := Snapshot{State: s.stored, Queued: s.queue, Failback: s.overlay.document(), SavedAt: time.Now()}
 	s.mu.Unlock()
 	return c.opts.Memory.Save(s.name, snap)
 }

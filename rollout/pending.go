@@ -30,7 +30,7 @@ func (c *Controller) hold(s *Split, k splitter.Kill) error {
 func (s *Split) enqueue(k splitter.Kill) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	isQueued := slices.ContainsFunc(s.queue, func(q splitter.Kill) bool { return q.ID == k.ID })
+	isQueued := hasKill(&splitter.State{Kills: s.queue}, k.ID)
 	if isQueued || s.stored != nil && (hasKill(s.stored, k.ID) || isRevived(s.stored, k.ID)) {
 		return false
 	}
@@ -39,36 +39,60 @@ func (s *Split) enqueue(k splitter.Kill) bool {
 	return true
 }
 
-// settle writes what waits for the store: kills, a failback made while it was away, and a newly declared version. What
-// cannot be written does not keep the rest from it, unless the store is away.
+// settle writes what waits for the store: what it has lost, kills, a failback made while it was away, and a newly
+// declared version. What cannot be written does not keep the rest from it, unless the store is away.
 func (c *Controller) settle(ctx context.Context, s *Split) error {
-	errs := []error{c.settleKills(ctx, s)}
-	s.mu.Lock()
-	overlay, redeclare := s.overlay, s.redeclare
-	s.mu.Unlock()
-	if overlay != nil && !isAway(errs[0]) {
-		_, err := c.writeFailback(ctx, s, overlay.verdict)
-		errs = append(errs, err)
-	}
-	if err := errors.Join(errs...); isAway(err) || !redeclare {
-		return err
-	}
-	return errors.Join(append(errs, c.writeVersion(ctx, s))...)
-}
-
-// settleKills writes the kills that wait for the store.
-func (c *Controller) settleKills(ctx context.Context, s *Split) error {
-	s.mu.Lock()
-	queue := s.queue
-	s.mu.Unlock()
 	var errs []error
-	for _, k := range queue {
-		_, _, err := c.writeKill(ctx, s, k)
+	for _, step := range []func(context.Context, *Split) error{c.settleHistory, c.settleKills, c.settleFailback, c.settleVersion} {
+		err := step(ctx, s)
 		if errs = append(errs, err); isAway(err) {
 			break
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// settleKills writes the kills that wait for the store.
+func (c *Controller) settleKills(ctx context.Context, s *Split) error {
+	s.mu.Lock()
+	queue, order := s.queue, s.order
+	s.mu.Unlock()
+	var errs []error
+	for _, k := range queue {
+		var err error
+		if k.ID == order.kill {
+			err = c.writeOrdered(ctx, s, k, order.text)
+		} else {
+			_, _, err = c.writeKill(ctx, s, k, "")
+		}
+		if errs = append(errs, err); isAway(err) {
+			break
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// settleFailback writes a failback that holds here only.
+func (c *Controller) settleFailback(ctx context.Context, s *Split) error {
+	s.mu.Lock()
+	overlay := s.overlay
+	s.mu.Unlock()
+	if overlay == nil {
+		return nil
+	}
+	_, err := c.writeFailback(ctx, s, overlay.verdict)
+	return err
+}
+
+// settleVersion writes a newly declared version, once for each load.
+func (c *Controller) settleVersion(ctx context.Context, s *Split) error {
+	s.mu.Lock()
+	redeclare := s.redeclare
+	s.mu.Unlock()
+	if !redeclare {
+		return nil
+	}
+	return c.writeVersion(ctx, s)
 }
 
 // writeVersion begins a new epoch if the file that was loaded declares another version of the canary. It is done once
@@ -93,10 +117,11 @@ func (c *Controller) writeVersion(ctx context.Context, s *Split) error {
 }
 
 // writeKill swaps a kill into the State until it is there, whoever else writes meanwhile. written is false if the
-// State has it already or lists it as lifted.
-func (c *Controller) writeKill(ctx context.Context, s *Split, k splitter.Kill) (ch Changed, written bool, err error) {
+// State has it already or lists it as lifted. order is the break-glass order that it carries out, or empty.
+func (c *Controller) writeKill(ctx context.Context, s *Split, k splitter.Kill, order string) (ch Changed, written bool, err error) {
 	err = c.untilSwapped(ctx, s, func(prev *splitter.State) (Changed, bool, error) {
 		ch, written, err = Kill(prev, k, c.seed())
+		ch.Event.Order = order
 		return ch, written, err
 	})
 	return ch, written, err
@@ -123,26 +148,34 @@ func failbackOf(prev *splitter.State, v verdict, seed Seed) (Changed, bool, erro
 }
 
 // untilSwapped tries a change on the newest State again and again while others are faster and ctx lasts. A change that
-// answers false ends it.
+// answers false ends it. What the store is found to have lost is written first, so that nobody goes on from a State that
+// others know to be outdated.
 func (c *Controller) untilSwapped(ctx context.Context, s *Split, change func(*splitter.State) (Changed, bool, error)) error {
 	for ctx.Err() == nil {
-		prev := s.storedState()
-		if prev == nil {
-			if err := c.reload(ctx, s); err != nil {
-				return err
-			}
-			continue
-		}
-		ch, ok, err := change(prev)
-		if err != nil || !ok {
+		if err := c.settleHistory(ctx, s); isAway(err) {
 			return err
 		}
-		if err = c.swap(ctx, s, prev.Version, ch); !errors.Is(err, store.ErrConflict) {
-			return err
-		}
-		if err := c.reload(ctx, s); err != nil {
+		if done, err := c.trySwap(ctx, s, change); done {
 			return err
 		}
 	}
 	return store.Unavailable(ctx.Err())
+}
+
+// trySwap tries a change once; it is not done if somebody else was faster, or the State had to be loaded first.
+func (c *Controller) trySwap(ctx context.Context, s *Split, change func(*splitter.State) (Changed, bool, error)) (done bool, err error) {
+	prev := s.storedState()
+	if prev == nil {
+		err := c.reload(ctx, s)
+		return err != nil, err
+	}
+	ch, ok, err := change(prev)
+	if err != nil || !ok {
+		return true, err
+	}
+	if err = c.swap(ctx, s, prev.Version, ch); !errors.Is(err, store.ErrConflict) {
+		return true, err
+	}
+	err = c.reload(ctx, s)
+	return err != nil, err
 }

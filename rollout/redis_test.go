@@ -215,13 +215,16 @@ func TestRedisGoesBack(t *testing.T) {
 	eventually(t, "both are killed", func() bool { return len(fleet[1].at.View().State.Kills) == 1 })
 
 	server.Do("RESTORE", key, 0, old, "REPLACE")
-	for _, p := range fleet {
-		eventually(t, "the older State counts", func() bool { return p.green() == 10 })
-	}
-	eventually(t, "the kill is written again", func() bool {
-		kills := stored(t, look(t, server)).Kills
-		return len(kills) == 1 && kills[0].ID == k.ID
+	eventually(t, "what was lost is written again", func() bool {
+		got := stored(t, look(t, server))
+		return got.Weights()["green"] == 50*percent && len(got.Kills) == 1 && got.Kills[0].ID == k.ID
 	})
+	confirmed(t, fleet[0], rollout.Result{State: stored(t, look(t, server))}, 2)
+	for _, p := range fleet {
+		if p.green() != 50 {
+			t.Errorf("%s: got green at %d %%, want 50", p.opts.Instance, p.green())
+		}
+	}
 }
 
 func TestRedisSubscriptionIsCut(t *testing.T) {

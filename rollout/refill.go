@@ -22,19 +22,27 @@ func (c *Controller) fillStore(ctx context.Context, s *Split, p store.Pulse) err
 	known, confirmed, absent := s.stored, s.confirmed, time.Since(s.absentSince)
 	def, inForce := s.inForce()
 	s.mu.Unlock()
-	patience := refillFromDiskAfter
+	patience := c.opts.pace.refillFromDisk
 	if confirmed {
-		patience = refillAfter
+		patience = c.opts.pace.refill
+	}
+	if !inForce || p.Refused != "" || known != nil && absent < patience {
+		return nil
+	}
+	if p.Members == nil {
+		var err error
+		if p, err = c.roll(ctx); err != nil {
+			return err
+		}
 	}
 	switch {
-	case !inForce || c.isBetterKnown(p, s.name, known):
+	case c.isBetterKnown(p, s.name, known):
 		return nil
 	case known == nil:
 		return c.create(ctx, s, def)
-	case absent >= patience:
+	default:
 		return c.refill(ctx, s, known)
 	}
-	return nil
 }
 
 // isBetterKnown reports whether a living instance has a later State than ours: it will write it.
@@ -44,7 +52,7 @@ func (c *Controller) isBetterKnown(p store.Pulse, split string, ours *splitter.S
 		revision = ours.Revision
 	}
 	return slices.ContainsFunc(p.Members, func(m store.Member) bool {
-		return m.MemberID != c.id && m.Applied[split].Revision > revision && p.Now.Sub(m.Seen) < restartedAfter
+		return m.MemberID != c.id && m.Applied[split].Revision > revision && isAlive(p, m)
 	})
 }
 
@@ -55,6 +63,26 @@ func (c *Controller) create(ctx context.Context, s *Split, def Definition) error
 		return err
 	}
 	return c.offer(ctx, s, ch)
+}
+
+// reopen writes a State over the tombstone of a split that is in use again.
+func (c *Controller) reopen(ctx context.Context, s *Split, tombstone *splitter.State) error {
+	s.mu.Lock()
+	def, inForce := s.inForce()
+	s.mu.Unlock()
+	if !inForce {
+		return nil
+	}
+	by := By{Actor: selfActor, Via: "config", Reason: "first weights of the configuration; the split was forgotten on " +
+		tombstone.Forgotten.Format(time.DateOnly)}
+	ch, err := Reopen(tombstone, def, by, c.seed())
+	if err != nil {
+		return err
+	}
+	if err = c.swap(ctx, s, tombstone.Version, ch); errors.Is(err, store.ErrConflict) {
+		return c.reload(ctx, s)
+	}
+	return err
 }
 
 // refill writes a known State back into a store that lost it, as the next revision.

@@ -36,6 +36,8 @@ type Split struct {
 	confirmed   bool                       // stored was seen in a store by this process, not only on disk
 	absentSince time.Time                  // since when the store is found to have no State; zero while it has one
 	queue       []splitter.Kill            // kills that hold here and are not in the store yet; replaced, never modified
+	order       standingOrder              // what the break-glass inbox asked for last
+	lost        []*splitter.State          // what the store had and has lost, to be brought together with what it has; replaced, never modified
 	overlay     *localFailback             // a failback that holds here and is not in the store yet
 	stale       bool                       // the store was away for so long that on_stale takes the canary's share
 	redeclare   bool                       // a file came into force since its declared versions were last compared with the State's

@@ -25,7 +25,7 @@ func (c *Controller) Status(split string) (Status, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	st.State, st.Local, st.Notes = s.effective, s.definition(), s.notes()
+	st.State, st.Local, st.Notes = s.effective, s.definition(), append(c.twinNotes(), s.notes()...)
 	st.Verdict, st.JudgedInstances = s.judgement.verdict, max(s.judgement.instances, 1)
 	evidence := s.judgement.evidence
 	if evidence == nil {
@@ -134,6 +134,9 @@ func (s *Split) pendingNotes() []string {
 		notes = append(notes, "1 kill holds here and is not in the store yet")
 	case n > 1:
 		notes = append(notes, fmt.Sprintf("%d kills hold here and are not in the store yet", n))
+	}
+	if len(s.lost) > 0 {
+		notes = append(notes, "the store has lost a state that it had: it holds here, and is written again")
 	}
 	if s.overlay != nil {
 		notes = append(notes, "failed back on this instance only; the store does not know yet")

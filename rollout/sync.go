@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -16,7 +15,7 @@ import (
 // pulseLoop tells the store each second that we live and what we apply, and catches up with it. first is closed after
 // the first try.
 func (c *Controller) pulseLoop(ctx context.Context, first chan struct{}) {
-	ticker := time.NewTicker(pulseEvery)
+	ticker := time.NewTicker(c.opts.pace.pulse)
 	defer ticker.Stop()
 	for {
 		c.pulse(ctx)
@@ -43,7 +42,7 @@ func (c *Controller) watchLoop(ctx context.Context) {
 		c.log.Warn("watching the store ended; trying again", zap.Error(err))
 		select {
 		case <-ctx.Done():
-		case <-time.After(pulseEvery):
+		case <-time.After(c.opts.pace.pulse):
 		}
 	}
 }
@@ -70,10 +69,10 @@ func (c *Controller) heard(n store.Notice) {
 	}
 }
 
-// pulse does one round: heartbeat, versions, catching up, and what waits for the store.
+// pulse does one round: heartbeat, versions, orders, catching up, and what waits for the store.
 func (c *Controller) pulse(ctx context.Context) {
 	splits := c.all()
-	p, err := c.beat(ctx, splits)
+	p, err := c.beat(ctx, splits, c.rollIsOld())
 	if ctx.Err() != nil {
 		return
 	}
@@ -81,17 +80,18 @@ func (c *Controller) pulse(ctx context.Context) {
 		c.storeAway(err)
 		return
 	}
-	c.storeBack(p.Now)
+	c.storeAnswers(p)
 	c.learnSecret(ctx)
 	for _, s := range splits {
 		if err := c.catchUp(ctx, s, p); err != nil && ctx.Err() == nil {
-			c.log.Warn("cannot catch up with the store", zap.String("split", s.name), zap.Error(err))
+			s.log.Warn("cannot catch up with the store", zap.Error(err))
 		}
 	}
 }
 
-// beat is one heartbeat, which asks for the versions of splits.
-func (c *Controller) beat(ctx context.Context, splits []*Split) (store.Pulse, error) {
+// beat is one heartbeat, which asks for the versions of splits and the orders for them, and for the members if list says
+// so.
+func (c *Controller) beat(ctx context.Context, splits []*Split, list bool) (store.Pulse, error) {
 	st := c.openStore()
 	if st == nil {
 		return store.Pulse{}, errAway
@@ -105,11 +105,29 @@ func (c *Controller) beat(ctx context.Context, splits []*Split) (store.Pulse, er
 			applied[s.name] = state.Version
 		}
 	}
-	return st.Pulse(ctx, store.Beat{MemberID: c.id, Release: c.opts.Release, Started: c.started, Applied: applied})
+	p, err := st.Pulse(ctx, store.Beat{MemberID: c.id, Release: c.opts.Release, Started: c.started, Applied: applied,
+		ListMembers: list})
+	if err == nil && list {
+		c.noteRoll(p)
+	}
+	return p, err
 }
 
-// catchUp brings one split in step with the store's version of it.
+// catchUp brings one split in step with the store's version of it, carries out an order for it, and writes what waits
+// for the store. A store that refuses to be written to is only read.
 func (c *Controller) catchUp(ctx context.Context, s *Split, p store.Pulse) error {
+	err := c.read(ctx, s, p)
+	if order, ok := p.Orders[s.name]; ok {
+		err = errors.Join(err, c.obey(ctx, s, order, p))
+	}
+	if err != nil || p.Refused != "" || s.storedState() == nil {
+		return err
+	}
+	return c.settle(ctx, s)
+}
+
+// read takes the store's State if it is not the one that we know. If the store has none, it gets one.
+func (c *Controller) read(ctx context.Context, s *Split, p store.Pulse) error {
 	v, exists := p.Versions[s.name]
 	if !exists {
 		return c.fillStore(ctx, s, p)
@@ -117,14 +135,21 @@ func (c *Controller) catchUp(ctx context.Context, s *Split, p store.Pulse) error
 	s.mu.Lock()
 	s.absentSince = time.Time{}
 	same := s.stored != nil && s.stored.Version == v
+	isNews := same && !s.confirmed
 	s.confirmed = s.confirmed || same
 	s.mu.Unlock()
+	if isNews {
+		s.sayAge(c.now())
+	}
 	if !same {
 		if err := c.reload(ctx, s); err != nil {
 			return err
 		}
 	}
-	return c.settle(ctx, s)
+	if state := s.storedState(); state != nil && !state.Forgotten.IsZero() {
+		return c.reopen(ctx, s, state)
+	}
+	return nil
 }
 
 // reload takes the store's State, even one that is older than ours or of another history: the store may have lost
@@ -162,13 +187,16 @@ func isNewer(state, than *splitter.State) bool { return than == nil || state.Rev
 // one may be of another history too: the store forgot what we saw in it, and others went on from there.
 func (c *Controller) apply(s *Split, state *splitter.State) {
 	s.mu.Lock()
-	taken := isNewer(state, s.stored)
+	taken, isFirst := isNewer(state, s.stored), !s.confirmed
 	if taken {
 		c.take(s, state)
 	}
 	s.mu.Unlock()
 	if taken {
 		c.applied(s, state)
+	}
+	if taken && isFirst {
+		s.sayAge(c.now())
 	}
 }
 
@@ -181,28 +209,21 @@ func (c *Controller) adoptHistory(s *Split, seen, state *splitter.State) {
 	}
 	s.mu.Unlock()
 	if taken {
-		c.log.Warn("the store has another history than this instance; its weights count, kills that were seen in it and lost are written again",
-			zap.String("split", s.name), zap.Uint64("ours", seen.Revision), zap.Uint64("store", state.Revision))
-		c.applied(s, state)
+		c.Poke()
+		c.saveSoon(s)
 	}
 }
 
-// take publishes the store's State and tells of it. Kills that this process saw in the store, and that the State neither
-// has nor lists as lifted, were lost by the store and wait to be written again; those that were only found on this
-// machine's disk do not, as they may have been lifted long ago. Caller must hold s.mu, so that events keep the States'
-// order.
+// take publishes the store's State, and tells of it if it is news. What the store has lost of the one before is kept, to
+// be written again. Caller must hold s.mu, so that events keep the States' order.
 func (c *Controller) take(s *Split, state *splitter.State) {
 	before := s.stored
-	if before != nil && s.confirmed {
-		if lost := unwritten(before.Kills, state); len(lost) > 0 {
-			c.log.Error("the store has lost kills that were seen in it; they hold here and are written again",
-				zap.String("split", s.name), zap.Int("kills", len(lost)), zap.Uint64("revision", state.Revision))
-			s.queue = slices.Concat(s.queue, lost)
-		}
+	if before != nil {
+		s.keepLost(before, state)
 	}
 	s.stored, s.confirmed, s.absentSince = state, true, time.Time{}
 	s.refresh()
-	if before == nil {
+	if before == nil || !isNewer(state, before) {
 		return
 	}
 	if n := state.Cooldown.Failbacks - before.Cooldown.Failbacks; n > 0 {
@@ -247,13 +268,19 @@ func (c *Controller) tell(state *splitter.State) {
 	}
 }
 
-// errUnconfirmed means that a change was sent to the store and nobody knows whether it was written.
-var errUnconfirmed = errors.New("the change was sent")
-
 // swap writes a change and applies it.
 func (c *Controller) swap(ctx context.Context, s *Split, prev splitter.Version, ch Changed) error {
 	s.asking.Lock()
 	defer s.asking.Unlock()
+	if err := c.write(ctx, prev, ch); err != nil {
+		return err
+	}
+	c.apply(s, ch.State)
+	return nil
+}
+
+// write writes a change.
+func (c *Controller) write(ctx context.Context, prev splitter.Version, ch Changed) error {
 	st := c.openStore()
 	if st == nil {
 		return errAway
@@ -262,11 +289,7 @@ func (c *Controller) swap(ctx context.Context, s *Split, prev splitter.Version, 
 	defer cancel()
 	err := st.Swap(ctx, prev, ch.State, ch.Event)
 	if errors.Is(err, store.ErrUnavailable) && !errors.Is(err, store.ErrNotWritten) {
-		return fmt.Errorf("%w: %w", errUnconfirmed, err)
+		return fmt.Errorf("%w: %w", ErrUnconfirmed, err)
 	}
-	if err != nil {
-		return err
-	}
-	c.apply(s, ch.State)
-	return nil
+	return err
 }

@@ -9,6 +9,10 @@ import (
 const (
 	// MemberKept is how long a member that says nothing stays on the list, by the store's clock.
 	MemberKept = 24 * time.Hour
+	// SilentAfter is how long a member must say nothing to count as silent: five missed heartbeats.
+	SilentAfter = 5 * time.Second
+	// MaxOrder is how much of a break-glass order is read, in bytes.
+	MaxOrder = 1024
 	// FrameKept is how old an evidence frame may be that Exchange still returns, by the store's clock: three times as
 	// old as a frame of an instance that exchanges each second.
 	FrameKept = 3 * time.Second

@@ -25,6 +25,9 @@ var (
 	// ErrNotWritten means, together with ErrUnavailable, that the store was reached and refused the write: it is out of
 	// memory, read-only, or denies access. Nothing was written, unlike where only the answer was lost.
 	ErrNotWritten = errors.New("it refused the write")
+	// ErrOrderGone means that the break-glass order that a change carries out is not in the inbox any more: another
+	// instance has carried it out, or somebody has replaced it. Nothing was written.
+	ErrOrderGone = errors.New("the break-glass order is no longer in the inbox")
 	// ErrNewerSchema means that the State was written by a newer release; this one must not write it.
 	ErrNewerSchema = errors.New("the state was written by a newer release")
 )
@@ -38,18 +41,25 @@ type Store interface {
 	// Swap writes next if the stored State still has the version prev (the zero Version: if there is none), and with
 	// it, in one atomic step, appends ev to the event log and announces next to every watcher. next.Parent is prev's
 	// id. Otherwise it returns ErrConflict and writes nothing. If the stored State already has next's version, an
-	// earlier try succeeded: Swap returns nil and appends nothing.
+	// earlier try succeeded: Swap returns nil and appends nothing. A change that carries out a break-glass order
+	// (Event.Order) takes it out of the inbox in the same step; if the inbox holds another one or none, Swap returns
+	// ErrOrderGone and writes nothing.
 	Swap(ctx context.Context, prev splitter.Version, next *splitter.State, ev Event) error
 
 	// Events returns a split's newest events, newest first, at most limit.
 	Events(ctx context.Context, split string, limit int) ([]Event, error)
 
+	// List returns the names of all splits that have a State, tombstones included, sorted.
+	List(ctx context.Context) ([]string, error)
+
 	// Pulse tells the store that a member lives and what it has applied, and returns, in one round trip, the store's
-	// clock, the version of each asked split and the fleet's members. It is called each second, and right after a
-	// State was applied. Members unseen for a day are dropped.
+	// clock, the version of each asked split, the break-glass orders for them, and if asked for the fleet's members. It
+	// is called each second, and right after a State was applied. A store that can be read and refuses to be written to
+	// answers all the same, and says so in Pulse.Refused. Members unseen for a day are dropped.
 	Pulse(ctx context.Context, beat Beat) (Pulse, error)
 
-	// Leave takes a member off the list.
+	// Leave takes a member off the list, and with it its namesakes that have been unseen for SilentAfter: earlier runs
+	// of the same proxy, which ended without a goodbye.
 	Leave(ctx context.Context, id MemberID) error
 
 	// Watch calls notify for what other instances and this one announce, one call at a time, until ctx is done, and
@@ -67,7 +77,8 @@ type Store interface {
 	// Secret returns the fleet's generated secret; proposed becomes it if there is none yet.
 	Secret(ctx context.Context, proposed string) (string, error)
 
-	// Describe says what store this is; no secrets. It does no I/O.
+	// Describe says what store this is and, as far as it has found out by now, what is wrong with it; no secrets. It
+	// does no I/O.
 	Describe() Description
 
 	// Close releases what the store holds. Calls that follow return ErrUnavailable.
@@ -89,6 +100,9 @@ type Event struct {
 	Kills []splitter.Kill `json:"kills,omitempty"`
 	// Evidence is the verdict that the change rested on (package health's JSON); absent for what people did.
 	Evidence json.RawMessage `json:"evidence,omitempty"`
+	// Order is what a person wrote into the break-glass inbox and the change carries out, to the letter; empty for every
+	// other change.
+	Order string `json:"order,omitempty"`
 }
 
 // MemberID is one running proxy: its name and the random id of this run of it.
@@ -109,6 +123,8 @@ type Beat struct {
 	Started time.Time `json:"started"`
 	// Applied is what the member decides by, per split.
 	Applied map[string]splitter.Version `json:"applied"`
+	// ListMembers asks for Pulse.Members: for people and confirmations, not for each second.
+	ListMembers bool `json:"-"`
 }
 
 // Member is a Beat as others see it.
@@ -124,7 +140,12 @@ type Pulse struct {
 	Now time.Time
 	// Versions holds the stored version of each split named in Beat.Applied; a split without a State is absent.
 	Versions map[string]splitter.Version
-	// Members lists the fleet, sorted by name and boot, the caller included.
+	// Orders holds the break-glass inbox of each split named in Beat.Applied that has something in it, cut off after
+	// MaxOrder bytes.
+	Orders map[string]string
+	// Refused is what the store said when it refused to note the beat, though it could be read; empty if it noted it.
+	Refused string
+	// Members lists the fleet, sorted by name and boot, the caller included unless it was refused; nil if not asked for.
 	Members []Member
 }
 
@@ -146,6 +167,7 @@ type Description struct {
 	Kind string `json:"kind"`
 	// Address is a folder or the servers, without credentials.
 	Address string `json:"address"`
-	// Warning says why changes may be lost (a read-only disk, say); empty if all is well.
+	// Warning says why changes may be lost (a read-only disk, no persistence, an evicting policy); empty if all is well,
+	// or not known yet.
 	Warning string `json:"warning,omitempty"`
 }

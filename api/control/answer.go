@@ -2,9 +2,7 @@ package control
 
 import (
 	"encoding/json"
-	"fmt"
 	"maps"
-	"slices"
 	"time"
 
 	"github.com/switchback-proxy/switchback/health"
@@ -90,6 +88,8 @@ type Change struct {
 	Event Event `json:"event"`
 	// Queued is true for a kill that holds on the answering instance and is written as soon as the store is back.
 	Queued bool `json:"queued"`
+	// Untold names the members that were alive when the store was last heard and could not be told of a queued kill.
+	Untold []string `json:"untold,omitempty"`
 	// Note is a sentence for people.
 	Note string `json:"note,omitempty"`
 	// Confirmation says who has applied the change; absent unless ?wait= asked for it.
@@ -103,21 +103,6 @@ func (c *Change) addNote(sentence string) {
 	}
 	c.Note += sentence
 }
-
-// Confirmation says which members have applied a version.
-type Confirmation struct {
-	splitter.Version
-	Applied []string `json:"applied"`
-	// Missing names members that have not; silent ones may still serve.
-	Missing []string `json:"missing"`
-	// Took is from the change until the last member had it, or until waiting ended.
-	Took health.Duration `json:"took"`
-	// Summary says it in words: "12 of 12 instances in 14 ms".
-	Summary string `json:"summary"`
-}
-
-// Complete reports whether every member has applied the version.
-func (c Confirmation) Complete() bool { return len(c.Missing) == 0 }
 
 // Event is one entry of the audit log, for callers that know the API and not the store.
 type Event = store.Event
@@ -175,7 +160,10 @@ func (s *Status) fromState(state *splitter.State) {
 
 // changeOf returns what a change did as the API says it.
 func changeOf(split string, r rollout.Result) Change {
-	c := Change{Split: split, Event: r.Event, Queued: r.Queued, Note: r.Note, Weights: map[string]splitter.Weight{}}
+	c := Change{
+		Split: split, Event: r.Event, Queued: r.Queued, Untold: r.Untold, Note: r.Note,
+		Weights: map[string]splitter.Weight{},
+	}
 	if r.State != nil {
 		c.Version = r.State.Version
 		maps.Copy(c.Weights, r.State.Weights())
@@ -184,37 +172,4 @@ func changeOf(split string, r rollout.Result) Change {
 		c.KillIDs = append(c.KillIDs, k.ID)
 	}
 	return c
-}
-
-// confirmationOf returns a confirmation as the API says it.
-func confirmationOf(c rollout.Confirmation) *Confirmation {
-	return &Confirmation{
-		Version: c.Version,
-		Applied: slices.Sorted(slices.Values(c.Applied)),
-		Missing: append([]string{}, slices.Sorted(slices.Values(c.Missing))...),
-		Took:    health.Duration(c.Took.Round(time.Microsecond)),
-		Summary: summarize(c),
-	}
-}
-
-// summarize says a confirmation in words.
-func summarize(c rollout.Confirmation) string {
-	all := len(c.Applied) + len(c.Missing)
-	noun := "instances"
-	if all == 1 {
-		noun = "instance"
-	}
-	return fmt.Sprintf("%d of %d %s in %s", len(c.Applied), all, noun, inWords(c.Took))
-}
-
-// inWords writes a duration as people say it: 14 ms, 2.3 s.
-func inWords(d time.Duration) string {
-	switch {
-	case d < time.Millisecond:
-		return "under 1 ms"
-	case d < time.Second:
-		return fmt.Sprintf("%d ms", d.Milliseconds())
-	default:
-		return fmt.Sprintf("%.1f s", d.Seconds())
-	}
 }

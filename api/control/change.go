@@ -15,7 +15,11 @@ const maxWait = time.Minute
 const changeLimit = 15 * time.Second
 
 // request is the body of a change.
-type request interface{ claim() Claim }
+type request interface {
+	claim() Claim
+	// limit is how long the body may be, in bytes.
+	limit() int64
+}
 
 // applier makes one change.
 type applier[B request] func(ctx context.Context, f Fleet, split string, body B, by rollout.By) (rollout.Result, error)
@@ -24,7 +28,7 @@ type applier[B request] func(ctx context.Context, f Fleet, split string, body B,
 func change[B request](apply applier[B]) endpoint {
 	return func(h *handler, w http.ResponseWriter, r *http.Request, split string) error {
 		var body B
-		if err := decode(w, r, &body); err != nil {
+		if err := decode(w, r, body.limit(), &body); err != nil {
 			return err
 		}
 		wait, err := waitOf(r)
@@ -74,19 +78,6 @@ func (h *handler) answerChange(w http.ResponseWriter, r *http.Request, split str
 	}
 	w.Header().Set("ETag", entityTag(answer.Version))
 	return h.answer(w, r, http.StatusOK, answer)
-}
-
-// confirm adds to a change, which took some time itself, who has applied it. The change is made whatever becomes of this, so a failure is a note.
-func (h *handler) confirm(ctx context.Context, answer *Change, wait, took time.Duration) {
-	ctx, cancel := context.WithTimeout(ctx, wait)
-	defer cancel()
-	c, err := h.Fleet.Confirm(ctx, answer.Split, answer.Version)
-	if err != nil {
-		answer.addNote("the change is made, but who has applied it is not known: " + err.Error())
-		return
-	}
-	c.Took += took
-	answer.Confirmation = confirmationOf(c)
 }
 
 // waitOf returns how long the caller wants to wait for the fleet: ?wait=2s.

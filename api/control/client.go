@@ -26,13 +26,17 @@ var ErrUnreachable = errors.New("the proxy's control address cannot be reached")
 // ErrForeign means that what answers at the client's address is nothing like the API.
 var ErrForeign = errors.New("the answer is not Switchback's")
 
+// ErrUnanswered means, together with ErrUnreachable, that a change may have reached the proxy, which gave no answer.
+var ErrUnanswered = errors.New("no answer came, and the change may have been made")
+
 // Doer sends a request: *http.Client, or anything like it.
 type Doer interface {
 	Do(*http.Request) (*http.Response, error)
 }
 
 // Client calls the API. Its methods return *Problem for what the API refuses, an error that wraps ErrUnreachable if
-// nothing answers or ErrForeign if a success is no answer of the API, and may be called concurrently. Changes with a wait block for at most about that long.
+// nothing answers (a change also ErrUnanswered, unless it certainly was not sent) or ErrForeign if a success is no answer of
+// the API, and may be called concurrently. Changes with a wait block for at most about that long.
 type Client struct {
 	base   string
 	doer   Doer
@@ -174,7 +178,7 @@ func (c *Client) change(ctx context.Context, method, split, what string, r any, 
 	header.Set("Content-Type", "application/json")
 	status, got, err := c.send(ctx, method, url.PathEscape(split)+"/"+what, query, header, body)
 	if err != nil {
-		return answer, err
+		return answer, unanswered(err)
 	}
 	return answer, read(status, got, &answer)
 }
@@ -191,8 +195,8 @@ func get[T any](ctx context.Context, c *Client, path string, query url.Values) (
 // send makes one request and returns the answer's status and body.
 func (c *Client) send(ctx context.Context, method, path string, query url.Values, header http.Header, body []byte) (int, []byte, error) {
 	target := c.base + Prefix + path
-	if len(query) > 0 {
-		target += "?" + query.Encode()
+	if text := query.Encode(); text != "" {
+		target += "?" + text
 	}
 	r, err := http.NewRequestWithContext(ctx, method, target, bytes.NewReader(body))
 	if err != nil {
@@ -224,6 +228,14 @@ func unreachable(err error) error {
 		err = wrapped.Err
 	}
 	return fmt.Errorf("%w: %w", ErrUnreachable, err)
+}
+
+// unanswered says of a change that failed on the way that it may have been made, unless nobody could be called at all.
+func unanswered(err error) error {
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" || !errors.Is(err, ErrUnreachable) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrUnanswered, err)
 }
 
 // read decodes an answer into v, or returns the problem that it is.

@@ -59,6 +59,7 @@ func TestClientRoundTrip(t *testing.T) {
 				[2]string{"blue", "blue2"},
 				rollout.AdoptRequest{Stable: "green"},
 				"policy",
+				"forget",
 			}
 			var got []any
 			for i, asked := range f.asked {
@@ -125,8 +126,11 @@ func changeEverything(t *testing.T, c *control.Client) {
 		"6": func() (control.Change, error) {
 			return c.ApplyPolicy(ctx, "assistant", control.PolicyRequest{Claim: by})
 		},
+		"7": func() (control.Change, error) {
+			return c.Forget(ctx, "assistant", control.ForgetRequest{Claim: by})
+		},
 	}
-	for _, n := range []string{"1", "2", "3", "4", "5", "6"} {
+	for _, n := range []string{"1", "2", "3", "4", "5", "6", "7"} {
 		change, err := calls[n]()
 		if err != nil || change.Revision != 13 || change.Event.Actor != "alice" || change.Event.Reason != "because" {
 			t.Errorf("change %s = %+v, %v", n, change, err)
@@ -206,6 +210,26 @@ func TestClientCannotReach(t *testing.T) {
 	cancel()
 	if _, err := c.Ready(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("error = %v, want context.Canceled", err)
+	}
+}
+
+func TestClientTellsUnansweredFromUnreachable(t *testing.T) {
+	hangUp := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+	for name, c := range clients(t, hangUp) {
+		_, err := c.Kill(t.Context(), "assistant", control.KillRequest{})
+		if !errors.Is(err, control.ErrUnanswered) || !errors.Is(err, control.ErrUnreachable) {
+			t.Errorf("over %s: error of a kill = %v, want ErrUnanswered and ErrUnreachable", name, err)
+		}
+		if _, err := c.ForgetInstance(t.Context(), "proxy-2"); !errors.Is(err, control.ErrUnanswered) {
+			t.Errorf("over %s: error of forgetting = %v, want ErrUnanswered", name, err)
+		}
+		if _, err := c.List(t.Context()); !errors.Is(err, control.ErrUnreachable) || errors.Is(err, control.ErrUnanswered) {
+			t.Errorf("over %s: error of a list = %v, want ErrUnreachable alone", name, err)
+		}
+	}
+	c := control.NewDialer("unix", filepath.Join(t.TempDir(), "nobody.sock"))
+	if _, err := c.Kill(t.Context(), "assistant", control.KillRequest{}); errors.Is(err, control.ErrUnanswered) {
+		t.Errorf("error = %v, though nobody was called", err)
 	}
 }
 

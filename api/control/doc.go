@@ -12,7 +12,11 @@
 //	POST  /splits/v1/{split}/rename      {"from": "blue", "to": "blue2"}                Change
 //	POST  /splits/v1/{split}/adopt       {"stable": "blue", "canary": "green"}          Change
 //	POST  /splits/v1/{split}/policy      {}: judge by the file's policy from now on     Change
+//	POST  /splits/v1/{split}/forget      {}: give up a split that nobody configures     Change
+//	POST  /splits/v1/{split}/import      {"state": {…}}: write an exported State back   Change
+//	GET   /splits/v1/-/export            States as the store has them (?split=a)        Export
 //	GET   /splits/v1/-/instances         the fleet's members and what they have applied Instances
+//	DELETE /splits/v1/-/instances/{name} take a silent member off the list              Forgotten
 //	GET   /splits/v1/-/ready             200 or 503                                     Readiness
 //
 // A split's name never begins with "-", so the paths under /-/ can hide none.
@@ -23,7 +27,9 @@
 //
 // A split's ETag is its revision and change id. A change with If-Match is refused with 412 if somebody else was
 // faster. With ?wait=2s a change is answered once all members have applied it, or after two seconds, and the answer
-// says which have not. A kill that could not be written to the store yet holds all the same and is answered with 202.
+// says which have not, and how long they have been unseen. A kill that could not be written to the store yet holds all
+// the same and is answered with 202. A change that was sent to the store, whose answer was lost, is a problem of the kind
+// "unconfirmed": it may have been made.
 //
 // Errors are RFC 9457 problem documents: see [Problem]. openapi.yaml says all this to machines; a test keeps it true.
 package control

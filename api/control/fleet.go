@@ -32,10 +32,20 @@ type Fleet interface {
 	// ApplyPolicy judges the running epoch by this instance's file from now on.
 	ApplyPolicy(ctx context.Context, split string, by rollout.By) (rollout.Result, error)
 
+	// Forget gives a split up that no member configures; this instance need not have run it.
+	Forget(ctx context.Context, split string, by rollout.By) (rollout.Result, error)
+	// Export returns the States of the named splits as the store has them, sorted by name; of all if none is named.
+	Export(ctx context.Context, splits []string) ([]*splitter.State, error)
+	// Import writes an exported State over what the store has; this instance need not run the split.
+	Import(ctx context.Context, split string, r rollout.ImportRequest, by rollout.By) (rollout.Result, error)
+
 	// Events returns a split's newest events, newest first.
 	Events(ctx context.Context, split string, limit int) ([]store.Event, error)
 	// Instances returns the fleet's members and the store's clock.
 	Instances(ctx context.Context) (members []store.Member, now time.Time, err error)
+	// ForgetInstance takes the silent members of a name off the list. It returns an error that wraps
+	// rollout.ErrUnknownInstance if there is none of that name, and rollout.ErrRefused if one is alive.
+	ForgetInstance(ctx context.Context, name string) ([]store.MemberID, error)
 	// Confirm waits until all members have applied v or ctx ends, and says who has. That ctx ended is no error.
 	Confirm(ctx context.Context, split string, v splitter.Version) (rollout.Confirmation, error)
 

@@ -2,6 +2,8 @@ package control_test
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -11,6 +13,9 @@ import (
 	"github.com/switchback-proxy/switchback/splitter"
 	"github.com/switchback-proxy/switchback/store"
 )
+
+// leftover is a split that the store has and this instance does not run.
+const leftover = "leftover"
 
 // noon is when everything in these tests happens.
 var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
@@ -30,6 +35,8 @@ type fleet struct {
 	trouble  bool  // status shows everything that can be wrong
 	killed   bool  // status shows a trial whose canary is killed, and that nobody has judged
 	same     bool  // changes find everything as they want it
+	untold   []string
+	warning  string // what is wrong with the store
 }
 
 // policy is what the fleet's trial is judged by.
@@ -125,7 +132,7 @@ func (f *fleet) upset(s *rollout.Status) {
 
 // changed answers a change, which it has written down.
 func (f *fleet) changed(split, kind string, what any, by rollout.By, kills ...splitter.Kill) (rollout.Result, error) {
-	if _, err := f.Status(split); err != nil {
+	if _, err := f.Status(split); err != nil && split != leftover {
 		return rollout.Result{}, err
 	}
 	f.mu.Lock()
@@ -139,7 +146,7 @@ func (f *fleet) changed(split, kind string, what any, by rollout.By, kills ...sp
 	}
 	next := f.state.Clone()
 	next.Version = splitter.Version{Revision: f.state.Revision + 1, ID: "beef"}
-	r := rollout.Result{State: next, Queued: f.queued, Event: store.Event{
+	r := rollout.Result{State: next, Queued: f.queued, Untold: f.untold, Event: store.Event{
 		ID: next.ID, Split: split, Revision: next.Revision, Epoch: next.Epoch, Kills: kills,
 		To:     next.Weights(),
 		Change: splitter.Change{Kind: kind, Actor: by.Actor, Via: by.Via, At: noon, Reason: by.Reason},
@@ -177,6 +184,42 @@ func (f *fleet) ApplyPolicy(_ context.Context, split string, by rollout.By) (rol
 	return f.changed(split, "policy", "policy", by)
 }
 
+func (f *fleet) Forget(_ context.Context, split string, by rollout.By) (rollout.Result, error) {
+	return f.changed(split, "forgotten", "forget", by)
+}
+
+func (f *fleet) Import(_ context.Context, split string, r rollout.ImportRequest, by rollout.By) (rollout.Result, error) {
+	return f.changed(split, "imported", r, by)
+}
+
+// Export returns the one State, in which a newer release has written something.
+func (f *fleet) Export(_ context.Context, splits []string) ([]*splitter.State, error) {
+	for _, split := range splits {
+		if _, err := f.Status(split); err != nil {
+			return nil, err
+		}
+	}
+	document, err := json.Marshal(f.state)
+	if err != nil {
+		return nil, err
+	}
+	state, err := splitter.Decode([]byte(`{"novelty":{"depth":2},` + string(document[1:])))
+	return []*splitter.State{state}, errors.Join(f.err, err)
+}
+
+func (f *fleet) ForgetInstance(_ context.Context, name string) ([]store.MemberID, error) {
+	var gone []store.MemberID
+	for _, m := range f.members {
+		if m.Name == name {
+			gone = append(gone, m.MemberID)
+		}
+	}
+	if gone == nil {
+		return nil, fmt.Errorf("%w: %q", rollout.ErrUnknownInstance, name)
+	}
+	return gone, f.err
+}
+
 func (f *fleet) Events(_ context.Context, split string, limit int) ([]store.Event, error) {
 	if _, err := f.Status(split); err != nil {
 		return nil, err
@@ -194,9 +237,12 @@ func (f *fleet) Instances(context.Context) ([]store.Member, time.Time, error) {
 }
 
 // Confirm is answered at once if nobody is missing, else when the caller stops waiting.
-func (f *fleet) Confirm(ctx context.Context, _ string, v splitter.Version) (rollout.Confirmation, error) {
+func (f *fleet) Confirm(ctx context.Context, split string, v splitter.Version) (rollout.Confirmation, error) {
 	if f.confirm != nil {
 		return rollout.Confirmation{}, f.confirm
+	}
+	if _, err := f.Status(split); err != nil {
+		return rollout.Confirmation{}, err
 	}
 	c := rollout.Confirmation{Version: v, Missing: f.missing, Took: 14 * time.Millisecond}
 	for _, m := range f.members {
@@ -210,7 +256,7 @@ func (f *fleet) Confirm(ctx context.Context, _ string, v splitter.Version) (roll
 }
 
 func (f *fleet) Store() store.Description {
-	return store.Description{Kind: "redis", Address: "redis:6379"}
+	return store.Description{Kind: "redis", Address: "redis:6379", Warning: f.warning}
 }
 
 func (f *fleet) Ready() bool { return !f.notReady }

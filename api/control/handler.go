@@ -31,19 +31,24 @@ func NewHandler(o Options) http.Handler {
 
 type handler struct{ Options }
 
-// endpoint answers one method of one path; split is empty for paths that name none. The error that it returns is
-// answered with, so it returns one only before it has written.
-type endpoint func(h *handler, w http.ResponseWriter, r *http.Request, split string) error
+// endpoint answers one method of one path; name is the split or the instance that the path names, and empty if it names
+// none. The error that it returns is answered with, so it returns one only before it has written.
+type endpoint func(h *handler, w http.ResponseWriter, r *http.Request, name string) error
 
 // methods are the endpoints of one path, by method.
 type methods map[string]endpoint
 
-// The paths below the prefix. A fleet path names no split; a split path is what follows the split's name.
+// The paths below the prefix. A fleet path names nothing; an instance path ends with an instance's name; a split path is
+// what follows the split's name.
 var (
 	fleetPaths = map[string]methods{
 		"":            {http.MethodGet: (*handler).list},
 		"-/instances": {http.MethodGet: (*handler).instances},
 		"-/ready":     {http.MethodGet: (*handler).ready},
+		"-/export":    {http.MethodGet: (*handler).export},
+	}
+	instancePaths = map[string]methods{
+		"-/instances/": {http.MethodDelete: (*handler).forgetInstance},
 	}
 	splitPaths = map[string]methods{
 		"":        {http.MethodGet: (*handler).status},
@@ -54,6 +59,8 @@ var (
 		"rename":  {http.MethodPost: change(rename)},
 		"adopt":   {http.MethodPost: change(adopt)},
 		"policy":  {http.MethodPost: change(applyPolicy)},
+		"forget":  {http.MethodPost: change(forget)},
+		"import":  {http.MethodPost: change(importState)},
 	}
 )
 
@@ -69,7 +76,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *handler) serve(w http.ResponseWriter, r *http.Request) error {
-	split, path, found := route(r.URL.Path)
+	name, path, found := route(r.URL.Path)
 	if !found {
 		return kindNoRoute.problem("nothing is at %q; splits are listed at %s", r.URL.Path, Prefix)
 	}
@@ -77,11 +84,11 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request) error {
 	if !found {
 		return path.notAllowed(r)
 	}
-	return endpoint(h, w, r, split)
+	return endpoint(h, w, r, name)
 }
 
-// route returns the split that a path names, if it names one, and the methods of the path.
-func route(path string) (split string, m methods, found bool) {
+// route returns the split or instance that a path names, if it names one, and the methods of the path.
+func route(path string) (name string, m methods, found bool) {
 	rest, found := strings.CutPrefix(path+"/", Prefix)
 	if !found {
 		return "", nil, false
@@ -90,12 +97,17 @@ func route(path string) (split string, m methods, found bool) {
 	if m, found = fleetPaths[rest]; found {
 		return "", m, true
 	}
-	split, rest, _ = strings.Cut(rest, "/")
-	if split == "-" {
+	for prefix, m := range instancePaths {
+		if name, found = strings.CutPrefix(rest, prefix); found {
+			return name, m, true
+		}
+	}
+	name, rest, _ = strings.Cut(rest, "/")
+	if name == "-" {
 		return "", nil, false
 	}
 	m, found = splitPaths[rest]
-	return split, m, found
+	return name, m, found
 }
 
 // endpoint returns what answers a method; HEAD is GET without a body, which net/http sees to.

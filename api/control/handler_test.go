@@ -109,6 +109,38 @@ func TestAnswers(t *testing.T) {
 			prepare: func(f *fleet) { f.confirm = fmt.Errorf("%w: connection refused", rollout.ErrUnavailable) }},
 		{name: "stale", method: "POST", path: "/splits/v1/assistant/policy", body: `{}`,
 			prepare: func(f *fleet) { f.err = fmt.Errorf("%w: it is at 12-c0ffee", rollout.ErrStale) }},
+		{name: "warned", method: "GET", path: "/splits/v1/assistant", prepare: func(f *fleet) {
+			f.warning = "maxmemory-policy is allkeys-lru: it may evict States and kills; set noeviction"
+		}},
+		{name: "lost", method: "PATCH", path: "/splits/v1/assistant/weights", body: `{"weights":{"green":"10%"}}`,
+			prepare: func(f *fleet) {
+				f.err = fmt.Errorf("%w: %w: read tcp: i/o timeout", rollout.ErrUnavailable, rollout.ErrUnconfirmed)
+			}},
+		{name: "untold", method: "POST", path: "/splits/v1/assistant/kill?wait=2s", body: `{"variant":"green"}`,
+			prepare: func(f *fleet) { f.queued, f.untold = true, []string{"proxy-2", "proxy-3"} }},
+		{name: "laggards", method: "POST", path: "/splits/v1/assistant/revive?wait=1ms", body: `{}`,
+			prepare: func(f *fleet) {
+				f.members = append(f.members, member("proxy-3", "b3", 40*time.Second), member("proxy-3", "b4", 2*time.Second))
+				f.missing = []string{"gone", "proxy-2", "proxy-3/b3"}
+			}},
+		{name: "twins", method: "GET", path: "/splits/v1/-/instances", prepare: func(f *fleet) {
+			f.members = append(f.members, member("proxy-2", "b3", time.Second), member("proxy-3", "b4", time.Minute))
+			f.members = append(f.members, member("proxy-4", "b5", time.Hour), member("proxy-4", "b6", 0))
+			f.members[5].Started = noon.Add(-time.Minute)
+		}},
+		{name: "forget", method: "POST", path: "/splits/v1/leftover/forget?wait=2s", body: `{"reason":"not needed any more"}`},
+		{name: "forget_used", method: "POST", path: "/splits/v1/assistant/forget?wait=2s", body: `{}`, prepare: func(f *fleet) {
+			f.err = fmt.Errorf(`%w: "assistant" is configured by proxy-1, proxy-2`, rollout.ErrRefused)
+		}},
+		{name: "forget_instance", method: "DELETE", path: "/splits/v1/-/instances/proxy-2"},
+		{name: "unknown_instance", method: "DELETE", path: "/splits/v1/-/instances/proxy-9"},
+		{name: "alive", method: "DELETE", path: "/splits/v1/-/instances/proxy-2",
+			prepare: func(f *fleet) { f.err = fmt.Errorf(`%w: "proxy-2" lives: it was seen 300ms ago`, rollout.ErrRefused) }},
+		{name: "import", method: "POST", path: "/splits/v1/assistant/import?wait=2s", body: `{"state":` + exported + `,"force":true}`},
+		{name: "import_elsewhere", method: "POST", path: "/splits/v1/leftover/import?wait=2s",
+			body: `{"state":` + strings.Replace(exported, "assistant", leftover, 1) + `}`, prepare: func(f *fleet) {
+				f.members[1].Applied[leftover] = splitter.Version{Revision: 1, ID: "a"}
+			}},
 		{name: "method", method: "DELETE", path: "/splits/v1/assistant"},
 	}
 	for _, tt := range tests {
@@ -139,6 +171,7 @@ func TestChangesReachTheFleet(t *testing.T) {
 		{"adopt", "POST", "adopt", `{"stable":"green","canary":"red","weights":{"red":"1%"}}`,
 			rollout.AdoptRequest{Stable: "green", Canary: "red", Weights: map[string]splitter.Weight{"red": 1000}}},
 		{"policy", "POST", "policy", `{}`, "policy"},
+		{"forget", "POST", "forget", ``, "forget"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

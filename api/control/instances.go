@@ -10,9 +10,6 @@ import (
 	"github.com/switchback-proxy/switchback/store"
 )
 
-// silentAfter is how long a member may say nothing before it is shown as silent: five missed heartbeats.
-const silentAfter = 5 * time.Second
-
 // Instances is the answer of GET -/instances.
 type Instances struct {
 	// Now is the store's clock.
@@ -33,12 +30,34 @@ type Instance struct {
 	Unseen health.Duration `json:"unseen"`
 	// Silent is true after five missed heartbeats. A silent instance may still serve.
 	Silent bool `json:"silent"`
-	// Duplicate is true if another member has the same name: one of them is configured wrong, or has just restarted.
+	// Duplicate is true if it lives and another living member has the same name: one of the two is configured wrong, or
+	// has ended a moment ago without a goodbye.
 	Duplicate bool `json:"duplicate"`
+	// Replaced is true if it is silent and a living member of the same name began later: the same proxy, restarted
+	// without a goodbye. Nobody waits for it.
+	Replaced bool `json:"replaced"`
 	// Applied is what the instance decides by, per split.
 	Applied map[string]splitter.Version `json:"applied"`
 	// Behind names the splits where that is not what the answering instance decides by.
 	Behind []string `json:"behind"`
+}
+
+// Forgotten is the answer of DELETE -/instances/{instance}.
+type Forgotten struct {
+	Instance string `json:"instance"`
+	// Members are the runs of it that were taken off the list.
+	Members []store.MemberID `json:"members"`
+}
+
+// forgetInstance answers DELETE -/instances/{instance}.
+func (h *handler) forgetInstance(w http.ResponseWriter, r *http.Request, name string) error {
+	ctx, cancel := toTheEnd(r)
+	defer cancel()
+	members, err := h.Fleet.ForgetInstance(ctx, name)
+	if err != nil {
+		return err
+	}
+	return h.answer(w, r, http.StatusOK, Forgotten{Instance: name, Members: append([]store.MemberID{}, members...)})
 }
 
 // instances answers GET -/instances.
@@ -63,26 +82,44 @@ func (h *handler) versions() map[string]splitter.Version {
 
 // instancesOf returns the members as the API shows them; current is what they should have applied.
 func instancesOf(members []store.Member, now time.Time, current map[string]splitter.Version) Instances {
-	names := map[string]int{}
-	for _, m := range members {
-		names[m.Name]++
-	}
 	answer := Instances{Now: now, Instances: make([]Instance, 0, len(members))}
 	for _, m := range members {
-		unseen := max(now.Sub(m.Seen), 0)
 		answer.Instances = append(answer.Instances, Instance{
 			MemberID:  m.MemberID,
 			Release:   m.Release,
 			Started:   m.Started,
 			Seen:      m.Seen,
-			Unseen:    health.Duration(unseen.Round(time.Millisecond)),
-			Silent:    unseen > silentAfter,
-			Duplicate: names[m.Name] > 1,
+			Unseen:    unseenFor(m, now),
+			Silent:    isSilent(m, now),
+			Duplicate: isTwin(m, members, now),
+			Replaced:  isReplaced(m, members, now),
 			Applied:   m.Applied,
 			Behind:    behind(m.Applied, current),
 		})
 	}
 	return answer
+}
+
+// unseenFor is how long ago a member was last heard of.
+func unseenFor(m store.Member, now time.Time) health.Duration {
+	return health.Duration(max(now.Sub(m.Seen), 0).Round(time.Millisecond))
+}
+
+// isSilent reports whether a member has missed so many heartbeats that it counts as silent.
+func isSilent(m store.Member, now time.Time) bool { return now.Sub(m.Seen) >= store.SilentAfter }
+
+// isTwin reports whether a member and another of the same name live at once.
+func isTwin(m store.Member, members []store.Member, now time.Time) bool {
+	return !isSilent(m, now) && slices.ContainsFunc(members, func(o store.Member) bool {
+		return o.Name == m.Name && o.Boot != m.Boot && !isSilent(o, now)
+	})
+}
+
+// isReplaced reports whether a member is silent and a living namesake began after it.
+func isReplaced(m store.Member, members []store.Member, now time.Time) bool {
+	return isSilent(m, now) && slices.ContainsFunc(members, func(o store.Member) bool {
+		return o.Name == m.Name && o.Started.After(m.Started) && !isSilent(o, now)
+	})
 }
 
 // behind returns the splits, sorted, of which applied is not the current version. A split that a member does not

@@ -22,6 +22,7 @@ func TestSummarize(t *testing.T) {
 	}{
 		{12, 0, 14 * time.Millisecond, "12 of 12 instances in 14 ms"},
 		{11, 1, 2 * time.Second, "11 of 12 instances in 2.0 s"},
+		{0, 0, 0, "no instance runs it"},
 		{1, 0, 300 * time.Microsecond, "1 of 1 instance in under 1 ms"},
 	}
 	for _, tt := range tests {
@@ -66,7 +67,7 @@ func FuzzDecode(f *testing.F) {
 	for _, seed := range []string{
 		``, `{}`, `null`, `{"weights":{"green":"10%"},"from_file":false,"force":true,"reason":"x","actor":"y"}`,
 		`{"variant":"green","level":"cut","all":true}`, `{"ids":["k1","k2"]}`, `{"from":"a","to":"b"}`,
-		`{"a":{"a":[{"b":1,"b":2}]}}`, `{"weights":{"green":"101%"}}`, `{"level":7}`, `[[[[`, "{\"actor\":\"\xff\"}",
+		`{"a":{"a":[{"b":1,"b":2}]}}`, `{"weights":{"green":"101%"}}`, `{"level":7}`, `{"state":{"split":"a","novelty":[1]},"force":true}`, `{"state":null}`, `[[[[`, "{\"actor\":\"\xff\"}",
 	} {
 		f.Add([]byte(seed))
 	}
@@ -77,6 +78,8 @@ func FuzzDecode(f *testing.F) {
 		check[RenameRequest](t, body)
 		check[AdoptRequest](t, body)
 		check[PolicyRequest](t, body)
+		check[ForgetRequest](t, body)
+		check[ImportRequest](t, body)
 	})
 }
 
@@ -85,7 +88,7 @@ func check[B request](t *testing.T, body []byte) {
 	r := httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(body))
 	r.Header.Set("Content-Type", "application/json")
 	var v, again B
-	if err := decode(httptest.NewRecorder(), r, &v); err != nil {
+	if err := decode(httptest.NewRecorder(), r, v.limit(), &v); err != nil {
 		if p := problemOf(err); p.Status < 400 || p.Status > 499 {
 			t.Errorf("%T of %q: %v (status %d), want a client's error", v, body, err, p.Status)
 		}

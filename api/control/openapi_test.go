@@ -49,6 +49,11 @@ func TestOpenAPIHasEveryPath(t *testing.T) {
 			want = append(want, method+" /"+path)
 		}
 	}
+	for path, m := range instancePaths {
+		for method := range m {
+			want = append(want, method+" /"+path+"{instance}")
+		}
+	}
 	for path, m := range splitPaths {
 		for method := range m {
 			want = append(want, method+" "+strings.TrimSuffix("/{split}/"+path, "/"))
@@ -65,7 +70,8 @@ func TestOpenAPIHasEveryField(t *testing.T) {
 	schemas := readDocument(t).Components.Schemas
 	for _, v := range []any{
 		WeightsRequest{}, KillRequest{}, ReviveRequest{}, RenameRequest{}, AdoptRequest{}, PolicyRequest{},
-		List{}, Status{}, Variant{}, Change{}, Confirmation{}, Events{}, Event{}, Instances{}, Instance{}, Readiness{}, Problem{},
+		ForgetRequest{}, ImportRequest{}, List{}, Status{}, Variant{}, Change{}, Confirmation{}, Laggard{}, Events{}, Event{},
+		Instances{}, Instance{}, Forgotten{}, Export{}, Readiness{}, Problem{},
 	} {
 		typ := reflect.TypeOf(v)
 		got := slices.Sorted(maps.Keys(schemas[typ.Name()].Properties))

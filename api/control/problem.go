@@ -45,7 +45,7 @@ func (p *Problem) Error() string {
 }
 
 // Kind returns the last part of the problem's type, which does not change from release to release: unknown-split,
-// unknown-variant, invalid, stale, cooldown, refused, unavailable … It is empty for an answer that is not Switchback's.
+// unknown-variant, invalid, stale, cooldown, refused, unavailable, unconfirmed … It is empty for an answer that is not Switchback's.
 func (p *Problem) Kind() string {
 	name, ours := strings.CutPrefix(p.Type, problemType)
 	if !ours {
@@ -84,6 +84,8 @@ var kinds = []kind{
 	{rollout.ErrStale, "stale", http.StatusPreconditionFailed, "Precondition failed"},
 	{rollout.ErrCooldown, "cooldown", http.StatusConflict, "In cooldown"},
 	{rollout.ErrRefused, "refused", http.StatusConflict, "Refused"},
+	{rollout.ErrUnknownInstance, "unknown-instance", http.StatusNotFound, "No such instance"},
+	{rollout.ErrUnconfirmed, "unconfirmed", http.StatusServiceUnavailable, "Sent to the store and not confirmed"},
 	{rollout.ErrUnavailable, "unavailable", http.StatusServiceUnavailable, "Store unavailable"},
 	{store.ErrUnavailable, "unavailable", http.StatusServiceUnavailable, "Store unavailable"},
 	{store.ErrNewerSchema, "newer-schema", http.StatusConflict, "Written by a newer release"},

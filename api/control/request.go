@@ -19,6 +19,7 @@ import (
 // Limits of what a caller may send.
 const (
 	maxBody   = 64 << 10 // bytes
+	maxImport = 1 << 20  // bytes: a State remembers lifted kills for 90 days
 	maxActor  = 128      // characters
 	maxReason = 1000     // characters
 )
@@ -32,6 +33,8 @@ type Claim struct {
 }
 
 func (c Claim) claim() Claim { return c }
+
+func (Claim) limit() int64 { return maxBody }
 
 // WeightsRequest is the body of PATCH {split}/weights.
 type WeightsRequest struct {
@@ -82,12 +85,12 @@ type AdoptRequest struct {
 type PolicyRequest struct{ Claim }
 
 // decode reads a change's body into v, strictly: a field that is misspelt or given twice is refused, as silence about
-// it could turn off more than was meant.
-func decode(w http.ResponseWriter, r *http.Request, v any) error {
+// it could turn off more than was meant. Only inside a State unknown fields are kept: a newer release may have written it.
+func decode(w http.ResponseWriter, r *http.Request, limit int64, v any) error {
 	if err := requireJSON(r); err != nil {
 		return err
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return kindTooLarge.problem("the body is longer than %d bytes", tooLarge.Limit)
 	}

@@ -120,6 +120,21 @@ func (s *session) printChange(c control.Change) {
 		colour = bad
 	}
 	s.say("applied", c.Confirmation.Summary, colour)
+	for _, l := range c.Confirmation.Laggards {
+		s.say("missing", l.Name+": "+laggard(l), bad)
+	}
+}
+
+// laggard says in words how an instance is that has not applied a change.
+func laggard(l control.Laggard) string {
+	switch {
+	case l.Unseen == nil:
+		return "has left the list meanwhile"
+	case l.Silent:
+		return "unseen for " + spoken(time.Duration(*l.Unseen)) + ", may still serve as before"
+	default:
+		return "alive, seen " + spoken(time.Duration(*l.Unseen)) + " ago, has not applied it yet"
+	}
 }
 
 // confirmed returns errUnconfirmed, with what is missing, unless every instance has applied the change or nobody
@@ -127,18 +142,39 @@ func (s *session) printChange(c control.Change) {
 func confirmed(c control.Change, wait time.Duration, address string) error {
 	switch {
 	case c.Queued:
-		err := fmt.Errorf("%w: the store does not have it yet; as far as is known it holds on the proxy at %s only",
-			errUnconfirmed, address)
-		return hintedError{err, "run the same command on every other proxy (--address)"}
+		return queued(c, address)
 	case wait <= 0:
 		return nil
 	case c.Confirmation == nil:
 		return errUnconfirmed
 	case !c.Confirmation.Complete():
-		return fmt.Errorf("%w: missing %s (they may still serve as before)", errUnconfirmed,
-			strings.Join(c.Confirmation.Missing, ", "))
+		return hintSilent(c.Confirmation.Laggards, fmt.Errorf("%w: missing %s (they may still serve as before)", errUnconfirmed,
+			strings.Join(c.Confirmation.Missing, ", ")))
 	}
 	return nil
+}
+
+// queued says of a kill that is not in the store yet where it holds, as far as that is known.
+func queued(c control.Change, address string) error {
+	if len(c.Untold) == 0 {
+		err := fmt.Errorf("%w: the store does not have it yet; it holds on the proxy at %s, and whether on others is not known",
+			errUnconfirmed, address)
+		return hintedError{err, "run the same command on every other proxy (--address)"}
+	}
+	err := fmt.Errorf("%w: the store does not have it yet; it holds on the proxy at %s, and these could not be told: %s",
+		errUnconfirmed, address, strings.Join(c.Untold, ", "))
+	return hintedError{err, "run the same command on each of them (--address)"}
+}
+
+// hintSilent adds to an error what to do about instances that have fallen silent.
+func hintSilent(laggards []control.Laggard, err error) error {
+	for _, l := range laggards {
+		if l.Silent {
+			name, _, _ := strings.Cut(l.Name, "/")
+			return hintedError{err, "is " + name + " gone for good? Then `split forget --instance " + name + "`, and nobody waits for it any more"}
+		}
+	}
+	return err
 }
 
 func weightCommand(h host) *cobra.Command {

@@ -12,12 +12,17 @@
 //	split rename    assistant blue=azure
 //	split adopt     assistant --config Caddyfile
 //	split policy apply assistant
+//	split export    -o splits.json
+//	split import    splits.json --dry-run
+//	split forget    assistant
+//	split forget    --instance proxy-7
 //
 // A change waits until every instance of the fleet has applied it (--wait), and the exit code says what became of it:
 //
 //	0  done; for a change: applied by every instance
 //	1  the call is wrong, or something else failed
 //	2  refused: in cooldown, against a precondition, or not allowed as things are; nothing was changed
-//	3  done, but not confirmed by every instance: what is missing is named
+//	3  done, but not confirmed by every instance: what is missing is named. Or it was asked for and no answer came: it
+//	   may have been done
 //	4  the proxy or its store cannot be reached; nothing was changed
 package splitcmd

@@ -26,8 +26,12 @@ const exitHelp = `Exit codes:
   1  the call is wrong, or something else failed
   2  refused: in cooldown, against a precondition, or not allowed as things
      are; nothing was changed
-  3  done, but not confirmed by every instance: what is missing is named
+  3  done, but not confirmed by every instance: what is missing is named. Or it
+     was asked for and no answer came: it may have been done
   4  the proxy or its store cannot be reached; nothing was changed`
+
+// mayBeMade is the hint about a change that was sent and not answered.
+const mayBeMade = "it may have been made all the same: look at `split status` before you repeat it"
 
 // errUnconfirmed means that a change was made and that not every instance is known to have applied it.
 var errUnconfirmed = errors.New("not confirmed by every instance")
@@ -46,7 +50,7 @@ func exitCode(err error) int {
 	if err == nil {
 		return exitOK
 	}
-	if errors.Is(err, errUnconfirmed) {
+	if errors.Is(err, errUnconfirmed) || errors.Is(err, control.ErrUnanswered) {
 		return exitUnconfirmed
 	}
 	if errors.Is(err, control.ErrUnreachable) {
@@ -55,6 +59,9 @@ func exitCode(err error) int {
 	p, ok := errors.AsType[*control.Problem](err)
 	if !ok {
 		return exitError
+	}
+	if p.Kind() == "unconfirmed" {
+		return exitUnconfirmed
 	}
 	switch p.Status {
 	case http.StatusConflict, http.StatusPreconditionFailed:
@@ -76,8 +83,10 @@ func hint(err error) string {
 		return "is it the right --address? A site's own address will not do, and a Caddy without Switchback answers like this too"
 	}
 	switch {
-	case errors.Is(err, fs.ErrPermission):
+	case errors.Is(err, control.ErrUnreachable) && errors.Is(err, fs.ErrPermission):
 		return "the control socket is open to its owner and group: call as one of them, or with sudo"
+	case errors.Is(err, control.ErrUnanswered):
+		return mayBeMade
 	case errors.Is(err, control.ErrUnreachable):
 		return "is the proxy running? Name its admin address with --address (localhost:2019, unix//run/switchback/admin.sock),\n" +
 			"in the variable CADDY_ADMIN, or name its configuration with --config"
@@ -98,6 +107,10 @@ func problemHint(p *control.Problem) string {
 		return "wait until the cooldown is over, or repeat with --force"
 	case p.Kind() == "stale":
 		return "somebody changed it meanwhile: look at `split status`, then decide again"
+	case p.Kind() == "unconfirmed":
+		return mayBeMade
+	case p.Kind() == "unknown-instance":
+		return "`split instances` shows the instances that there are"
 	case p.Kind() == "unavailable":
 		return "traffic goes on by what the proxy knew last. A kill works without the store"
 	case p.Kind() == "" && p.Status == http.StatusForbidden:

@@ -69,6 +69,20 @@ func duration(d time.Duration) string {
 	}
 }
 
+// spoken returns a duration as people say it: 300 ms, 40 s, 12 min, 5 h.
+func spoken(d time.Duration) string {
+	switch {
+	case d < time.Second:
+		return fmt.Sprintf("%d ms", d.Milliseconds())
+	case d < time.Minute:
+		return fmt.Sprintf("%d s", int(d.Seconds()))
+	case d < time.Hour:
+		return fmt.Sprintf("%d min", int(d.Minutes()))
+	default:
+		return fmt.Sprintf("%d h", int(d.Hours()))
+	}
+}
+
 // printable returns s with everything escaped that is neither visible nor a line's end: names and reasons come from
 // other people and could otherwise drive the reader's terminal.
 func printable(s string) string {

@@ -84,3 +84,20 @@ func TestDuration(t *testing.T) {
 		}
 	}
 }
+
+func TestSpoken(t *testing.T) {
+	tests := []struct {
+		in   time.Duration
+		want string
+	}{
+		{300 * time.Millisecond, "300 ms"},
+		{40*time.Second + 900*time.Millisecond, "40 s"},
+		{12*time.Minute + 59*time.Second, "12 min"},
+		{5*time.Hour + 59*time.Minute, "5 h"},
+	}
+	for _, tt := range tests {
+		if got := spoken(tt.in); got != tt.want {
+			t.Errorf("spoken(%v) = %q, want %q", tt.in, got, tt.want)
+		}
+	}
+}

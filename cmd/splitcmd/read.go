@@ -118,24 +118,6 @@ func eventsCommand(h host) *cobra.Command {
 	return cmd
 }
 
-func instancesCommand(h host) *cobra.Command {
-	return &cobra.Command{
-		Use:   "instances",
-		Short: "Lists the fleet's instances and what they have applied",
-		Args:  cobra.NoArgs,
-		RunE: h.run(func(ctx context.Context, s *session, _ []string) error {
-			ctx, cancel := context.WithTimeout(ctx, readTimeout)
-			defer cancel()
-			instances, err := s.client.Instances(ctx)
-			if err != nil || s.json {
-				return err
-			}
-			s.printInstances(instances)
-			return nil
-		}),
-	}
-}
-
 // printJSON prints an answer's body, indented; one that is no JSON is left to the error's text.
 func (s *session) printJSON(body []byte) {
 	var indented bytes.Buffer
@@ -145,6 +127,7 @@ func (s *session) printJSON(body []byte) {
 }
 
 func (s *session) printList(list control.List) {
+	s.printWarning(list.Store.Warning)
 	t := table{header: []string{"SPLIT", "PHASE", "SHARES", "KILLED", "REVISION", "READY"}}
 	for _, split := range list.Splits {
 		var shares []string
@@ -172,32 +155,4 @@ func (s *session) printEvents(events control.Events) {
 		return
 	}
 	t.print(s.out, s.look, "")
-}
-
-func (s *session) printInstances(list control.Instances) {
-	t := table{header: []string{"INSTANCE", "BOOT", "RELEASE", "STARTED", "SEEN", "STATE"}}
-	for _, i := range list.Instances {
-		t.add(cell{i.Name, strong}, cell{i.Boot, subdued}, cell{orDash(i.Release), plain},
-			cell{s.look.time(i.Started), subdued}, cell{duration(time.Duration(i.Unseen)) + " ago", plain}, stateOf(i))
-	}
-	t.print(s.out, s.look, "")
-}
-
-// stateOf says in words how an instance is.
-func stateOf(i control.Instance) cell {
-	var says []string
-	c := good
-	if len(i.Behind) > 0 {
-		says, c = append(says, "behind in "+strings.Join(i.Behind, ", ")), doubt
-	}
-	if i.Duplicate {
-		says, c = append(says, "another has the same name"), doubt
-	}
-	if i.Silent {
-		says, c = append(says, "silent, may still serve"), bad
-	}
-	if len(says) == 0 {
-		return cell{"up to date", c}
-	}
-	return cell{strings.Join(says, "; "), c}
 }

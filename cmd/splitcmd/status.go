@@ -16,6 +16,7 @@ import (
 // printStatus shows all of a split, the most urgent first.
 func (s *session) printStatus(status control.Status) {
 	s.printHead(status)
+	s.printWarning(status.Store.Warning)
 	s.printKills(status)
 	s.printVariants(status)
 	s.printLimits(status)
@@ -131,10 +132,14 @@ func (s *session) printStore(status control.Status) {
 	if d.Error != "" {
 		text, c = text+"; unavailable: "+d.Error, bad
 	}
-	if d.Warning != "" {
-		text, c = text+"; "+d.Warning, doubt
-	}
 	s.say("store", text, c)
+}
+
+// printWarning shows early what may lose changes, kills among them.
+func (s *session) printWarning(warning string) {
+	if warning != "" {
+		s.say("WARNING", "the store may lose changes: "+warning, bad)
+	}
 }
 
 func (s *session) printChanged(status control.Status) {

@@ -50,6 +50,8 @@ func eventColour(kind string) colour {
 	switch kind {
 	case "kill", "failback":
 		return bad
+	case "reconciled", "imported", "forgotten":
+		return doubt
 	case "revive":
 		return good
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/switchback-proxy/switchback/store"
 )
 
-// Pulse keeps the beat in memory: the fleet is this process.
+// Pulse keeps the beat in memory: the fleet is this process. There is no break-glass inbox, hence no orders.
 func (s *Store) Pulse(ctx context.Context, beat store.Beat) (store.Pulse, error) {
 	if err := s.guard(ctx); err != nil {
 		return store.Pulse{}, err
@@ -18,12 +18,21 @@ func (s *Store) Pulse(ctx context.Context, beat store.Beat) (store.Pulse, error)
 	now := time.Now().UTC().Round(0)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	beat.Applied = maps.Clone(beat.Applied)
+	s.note(beat, now)
+	pulse := store.Pulse{Now: now, Versions: s.versions(beat)}
+	if beat.ListMembers {
+		pulse.Members = slices.SortedFunc(maps.Values(s.members), store.CompareMembers)
+	}
+	return pulse, nil
+}
+
+// note makes the beat the last of its member, and drops members unseen for long. Caller must hold s.mu.
+func (s *Store) note(beat store.Beat, now time.Time) {
+	beat.Applied, beat.ListMembers = maps.Clone(beat.Applied), false
 	s.members[beat.MemberID] = store.Member{Beat: beat, Seen: now}
 	maps.DeleteFunc(s.members, func(_ store.MemberID, m store.Member) bool {
 		return now.Sub(m.Seen) > store.MemberKept
 	})
-	return store.Pulse{Now: now, Versions: s.versions(beat), Members: s.sortedMembers()}, nil
 }
 
 // versions returns the stored versions that a beat asks for. Caller must hold s.mu.
@@ -37,19 +46,17 @@ func (s *Store) versions(beat store.Beat) map[string]splitter.Version {
 	return versions
 }
 
-// sortedMembers lists the fleet. Caller must hold s.mu.
-func (s *Store) sortedMembers() []store.Member {
-	return slices.SortedFunc(maps.Values(s.members), store.CompareMembers)
-}
-
-// Leave forgets a member.
+// Leave forgets a member and its silent namesakes.
 func (s *Store) Leave(ctx context.Context, id store.MemberID) error {
 	if err := s.guard(ctx); err != nil {
 		return err
 	}
+	now := time.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.members, id)
+	maps.DeleteFunc(s.members, func(other store.MemberID, m store.Member) bool {
+		return other == id || other.Name == id.Name && now.Sub(m.Seen) >= store.SilentAfter
+	})
 	return nil
 }
 

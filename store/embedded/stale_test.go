@@ -55,11 +55,38 @@ func exchange(t *testing.T, s store.Store, id store.MemberID) int {
 // beat beats and returns how many members there are.
 func beat(t *testing.T, s store.Store, id store.MemberID) int {
 	t.Helper()
-	p, err := s.Pulse(t.Context(), store.Beat{MemberID: id})
+	p, err := s.Pulse(t.Context(), store.Beat{MemberID: id, ListMembers: true})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return len(p.Members)
+}
+
+// Who leaves takes earlier runs of the same proxy along that ended without a goodbye, and nobody else.
+func TestLeaveWithNamesakes(t *testing.T) {
+	folder := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		s, err := embedded.Open(folder)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer closeStore(t, s)
+		beat(t, s, store.MemberID{Name: "a", Boot: "crashed"})
+		beat(t, s, store.MemberID{Name: "b", Boot: "crashed"})
+		time.Sleep(time.Millisecond)
+		beat(t, s, store.MemberID{Name: "a", Boot: "twin"})
+		time.Sleep(store.SilentAfter - time.Millisecond)
+		leaving := store.MemberID{Name: "a", Boot: "leaving"}
+		if members := beat(t, s, leaving); members != 4 {
+			t.Fatalf("before: got %d members, want 4", members)
+		}
+		if err := s.Leave(t.Context(), leaving); err != nil {
+			t.Fatalf("Leave: %v", err)
+		}
+		if members := beat(t, s, store.MemberID{Name: "a", Boot: "twin"}); members != 2 {
+			t.Errorf("after: got %d members, want b and the twin", members)
+		}
+	})
 }
 
 // A watcher that is slow loses notices, never silently: it is told to ask for everything.

@@ -3,6 +3,8 @@ package embedded
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/switchback-proxy/switchback/splitter"
 	"github.com/switchback-proxy/switchback/store"
@@ -38,6 +40,9 @@ func (s *Store) Swap(ctx context.Context, prev splitter.Version, next *splitter.
 	}
 	if sp.state != nil && sp.state.Version == next.Version {
 		return nil
+	}
+	if ev.Order != "" {
+		return fmt.Errorf("%w: this store has none; %q", store.ErrOrderGone, next.Split)
 	}
 	if err := compare(sp, prev, next, ev); err != nil {
 		return err
@@ -85,6 +90,16 @@ func (s *Store) write(sp *split, next *splitter.State, ev store.Event) error {
 		return store.Unavailable(err)
 	}
 	return nil
+}
+
+// List returns the names of all splits, tombstones included.
+func (s *Store) List(ctx context.Context) ([]string, error) {
+	if err := s.guard(ctx); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Sorted(maps.Keys(s.splits)), nil
 }
 
 // Events returns the newest events.

@@ -3,9 +3,9 @@
 package redis_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,23 +14,8 @@ import (
 
 	"github.com/switchback-proxy/switchback/splitter"
 	"github.com/switchback-proxy/switchback/store"
-	"github.com/switchback-proxy/switchback/store/redis"
 	"github.com/switchback-proxy/switchback/store/storetest"
 )
-
-func TestConformanceInCluster(t *testing.T) {
-	server := storetest.StartRedis(t, "--cluster-enabled", "yes")
-	server.Do("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
-	storetest.Run(t, func(t *testing.T) store.Store {
-		s := open(t, redis.Config{Addresses: []string{server.Addr()}, Cluster: true,
-			Fleet: fmt.Sprintf("fleet-%d", fleets.Add(1))})
-		eventually(t, func(ctx context.Context) error { // a new cluster takes a moment to be well
-			_, err := s.Events(ctx, "assistant", 1)
-			return err
-		})
-		return s
-	})
-}
 
 // The keys are part of what the project promises to the people who operate it.
 func TestKeys(t *testing.T) {
@@ -48,7 +33,9 @@ func TestKeys(t *testing.T) {
 	for key, want := range map[string]string{
 		"switchback:{production}:state:assistant":      "hash",
 		"switchback:{production}:events:assistant":     "stream",
+		"switchback:{production}:splits":               "set",
 		"switchback:{production}:members":              "hash",
+		"switchback:{production}:seen":                 "hash",
 		"switchback:{production}:secret":               "string",
 		"switchback:{production/assistant}:evidence:1": "hash",
 	} {
@@ -56,8 +43,8 @@ func TestKeys(t *testing.T) {
 			t.Errorf("%s: got %v, want %v", key, got, want)
 		}
 	}
-	if keys := server.Do("DBSIZE"); keys != int64(5) {
-		t.Errorf("got %v keys, want 5: %v", keys, server.Do("KEYS", "*"))
+	if keys := server.Do("DBSIZE"); keys != int64(7) {
+		t.Errorf("got %v keys, want 7: %v", keys, server.Do("KEYS", "*"))
 	}
 	got := server.Do("HMGET", "switchback:{production}:state:assistant", "revision", "id", "schema")
 	if diff := cmp.Diff([]any{"1", state.ID, fmt.Sprint(splitter.Schema)}, got); diff != "" {
@@ -84,7 +71,7 @@ func TestCorruptData(t *testing.T) {
 		"no document":      {state, []any{"HDEL", state, "doc"}, load},
 		"invalid document": {state, []any{"HSET", state, "doc", `{}`}, load},
 		"another revision": {state, []any{"HSET", state, "revision", 9}, load},
-		"revision no number": {members, []any{"HSET", state, "revision", "x"}, func() error {
+		"revision no number": {state, []any{"HSET", state, "revision", "x"}, func() error {
 			_, err := s.Pulse(t.Context(), store.Beat{MemberID: store.MemberID{Name: "a", Boot: "1"},
 				Applied: map[string]splitter.Version{"assistant": {}}})
 			return err
@@ -93,14 +80,17 @@ func TestCorruptData(t *testing.T) {
 			_, err := s.Events(t.Context(), "assistant", 10)
 			return err
 		}},
-		"member": {members, []any{"HSET", members, "b/1", fmt.Sprintf("%d {", time.Now().UnixMicro())}, func() error {
-			_, err := s.Pulse(t.Context(), store.Beat{MemberID: store.MemberID{Name: "a", Boot: "1"}})
+		"member": {members, []any{"HSET", members, "a/1", "{"}, func() error {
+			_, err := s.Pulse(t.Context(), store.Beat{MemberID: store.MemberID{Name: "b", Boot: "1"}, ListMembers: true})
 			return err
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server.Do("FLUSHALL")
 			begin(t, s, "assistant")
+			if _, err := s.Pulse(t.Context(), store.Beat{MemberID: store.MemberID{Name: "a", Boot: "1"}}); err != nil {
+				t.Fatal(err)
+			}
 			server.Do(tt.spoil...)
 			err := tt.call()
 			if !errors.Is(err, store.ErrCorrupt) || !errors.Is(err, store.ErrUnavailable) ||
@@ -145,15 +135,24 @@ func TestOldIsDropped(t *testing.T) {
 	old := func(age time.Duration) string { return fmt.Sprint(time.Now().Add(-age).UnixMicro()) }
 	me := store.MemberID{Name: "me", Boot: "1"}
 
-	const members = "switchback:{default}:members"
-	server.Do("HSET", members, "gone/1", old(store.MemberKept+time.Minute)+` {"name":"gone","boot":"1"}`,
-		"silent/1", old(store.MemberKept-time.Minute)+` {"name":"silent","boot":"1"}`, "odd/1", "what is this")
-	pulse, err := s.Pulse(t.Context(), store.Beat{MemberID: me})
+	const members, seen = "switchback:{default}:members", "switchback:{default}:seen"
+	server.Do("HSET", members, "gone/1", "{}", "silent/1", "{}", "odd/1", "what is this")
+	server.Do("HSET", seen, "gone/1", old(store.MemberKept+time.Minute), "silent/1", old(store.MemberKept-time.Minute),
+		"odd/1", "what is this")
+	if _, err := s.Pulse(t.Context(), store.Beat{MemberID: me}); err != nil {
+		t.Fatal(err)
+	}
+	if n := server.Do("HLEN", members); n != int64(4) {
+		t.Errorf("%v members are kept by a pulse that does not list them, want 4", n)
+	}
+	pulse, err := s.Pulse(t.Context(), store.Beat{MemberID: me, ListMembers: true})
 	if err != nil || len(pulse.Members) != 2 || pulse.Members[1].Name != "silent" {
 		t.Errorf("Pulse: got %+v, %v, want me and silent", pulse.Members, err)
 	}
-	if n := server.Do("HLEN", members); n != int64(2) {
-		t.Errorf("%v members are kept, want 2", n)
+	for _, key := range []string{members, seen} {
+		if n := server.Do("HLEN", key); n != int64(2) {
+			t.Errorf("%v members are kept in %s, want 2", n, key)
+		}
 	}
 
 	const evidence = "switchback:{default/assistant}:evidence:7"
@@ -165,6 +164,51 @@ func TestOldIsDropped(t *testing.T) {
 	}
 	if n := server.Do("HLEN", evidence); n != int64(2) {
 		t.Errorf("%v frames are kept, want 2", n)
+	}
+}
+
+// Who leaves takes earlier runs of the same proxy along that ended without a goodbye, and nobody else.
+func TestLeaveWithNamesakes(t *testing.T) {
+	t.Parallel()
+	server := storetest.StartRedis(t)
+	s := open(t, at(server))
+	names := []string{"proxy/a", "proxy/b"}
+	for _, name := range names {
+		for _, boot := range []string{"crashed", "twin", "leaving"} {
+			if _, err := s.Pulse(t.Context(), store.Beat{MemberID: store.MemberID{Name: name, Boot: boot}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		server.Do("HSET", "switchback:{default}:seen", name+"/crashed",
+			fmt.Sprint(time.Now().Add(-store.SilentAfter).UnixMicro()))
+	}
+	if err := s.Leave(t.Context(), store.MemberID{Name: "proxy/a", Boot: "leaving"}); err != nil {
+		t.Fatalf("Leave: %v", err)
+	}
+	want := []any{"proxy/a/twin", "proxy/b/crashed", "proxy/b/leaving", "proxy/b/twin"}
+	for _, key := range []string{"switchback:{default}:members", "switchback:{default}:seen"} {
+		got := server.Do("HKEYS", key).([]any)
+		slices.SortFunc(got, func(a, b any) int { return strings.Compare(a.(string), b.(string)) })
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: got %v, want %v", key, got, want)
+		}
+	}
+}
+
+// A change that cannot be announced is written all the same.
+func TestSwapWithoutPublish(t *testing.T) {
+	t.Parallel()
+	server := storetest.StartRedis(t)
+	server.Do("ACL", "SETUSER", "mute", "on", ">password", "~switchback:*", "resetchannels", "+@all")
+	cfg := at(server)
+	cfg.Username, cfg.Password = "mute", "password"
+	s := open(t, cfg)
+	state, ev := storetest.First("assistant", "first")
+	if err := s.Swap(t.Context(), splitter.Version{}, state, ev); err != nil {
+		t.Errorf("Swap: %v", err)
+	}
+	if loaded, err := s.Load(t.Context(), "assistant"); err != nil || loaded.Version != state.Version {
+		t.Errorf("Load: got %v, %v, want %v", loaded, err, state.Version)
 	}
 }
 
@@ -211,7 +255,7 @@ func TestTwoProxies(t *testing.T) {
 	if _, err := one.Pulse(t.Context(), store.Beat{MemberID: store.MemberID{Name: "one", Boot: "1"}}); err != nil {
 		t.Fatal(err)
 	}
-	pulse, err := other.Pulse(t.Context(), store.Beat{MemberID: store.MemberID{Name: "other", Boot: "1"},
+	pulse, err := other.Pulse(t.Context(), store.Beat{MemberID: store.MemberID{Name: "other", Boot: "1"}, ListMembers: true,
 		Applied: map[string]splitter.Version{"assistant": {}}})
 	if err != nil || len(pulse.Members) != 2 || pulse.Versions["assistant"] != state.Version {
 		t.Errorf("Pulse: got %+v, %v, want two members and %v", pulse, err, state.Version)

@@ -3,16 +3,22 @@
 //
 //	switchback:{<fleet>}:state:<split>    hash: revision, id, schema, doc (the State as JSON)
 //	switchback:{<fleet>}:events:<split>   stream, the audit log: field event (JSON)
-//	switchback:{<fleet>}:members          hash: name/boot → microseconds seen, beat (JSON)
+//	switchback:{<fleet>}:kill:<split>     string, the break-glass inbox: an order that a person wrote with SET
+//	switchback:{<fleet>}:splits           set: the names of all splits that have a State
+//	switchback:{<fleet>}:members          hash: name/boot → what it last reported (JSON)
+//	switchback:{<fleet>}:seen             hash: name/boot → when it last reported, in microseconds since 1970
 //	switchback:{<fleet>}:secret           string
 //	switchback:{<fleet>}:changes          channel of announcements
 //	switchback:{<fleet>/<split>}:evidence:<epoch>  hash: name/boot → microseconds seen, frame
 //
 // Control keys of one fleet share a hash tag, so that a script can touch them together in a Cluster. A user needs
-// ~switchback:* and &switchback:*.
+// ~switchback:* &switchback:* +@read +@write +@scripting +@pubsub +@connection +time; in a Cluster +cluster|slots too.
+// With +info and +config|get the store finds out whether the server keeps what it is given, and warns if not.
 //
-// Every change is one script: compare, write, log, announce. What people may rely on is the State's hash; the channel
-// only makes it faster, as a subscriber may miss messages. Time is the server's.
+// Every change is one script: compare, write, log, announce, empty the inbox if that is what the change carries out. Every
+// heartbeat is one script too, and at rest an instance makes no other round trip, but for a ping of a subscription that
+// has been silent for long and a look at the server's settings every few minutes. What people may rely on is the State's
+// hash; the channel only makes it faster, as a subscriber may miss messages. Time is the server's.
 //
 // For a single proxy, store/embedded needs no server.
 package redis

@@ -24,7 +24,7 @@ func (s *Store) Exchange(ctx context.Context, split string, epoch uint64, from s
 	}
 	frames := make(map[store.MemberID][]byte, len(flat)/2)
 	err = pairs(flat, func(id, data string) error {
-		frames[parseMember(id)] = []byte(data)
+		frames[parseMemberID(id)] = []byte(data)
 		return nil
 	})
 	if err != nil {

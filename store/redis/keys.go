@@ -14,17 +14,30 @@ func (k keys) control(rest string) string { return "switchback:{" + k.fleet + "}
 
 func (k keys) state(split string) string  { return k.control("state:" + split) }
 func (k keys) events(split string) string { return k.control("events:" + split) }
-func (k keys) members() string            { return k.control("members") }
-func (k keys) secret() string             { return k.control("secret") }
-func (k keys) changes() string            { return k.control("changes") }
+
+// inbox is where a person with only redis-cli leaves an order to kill or revive a split.
+func (k keys) inbox(split string) string { return k.control("kill:" + split) }
+
+// splits is the set of all splits that have a State.
+func (k keys) splits() string { return k.control("splits") }
+
+// members is the hash of what each member last reported, seen that of when it last reported, in microseconds since 1970.
+// They are apart because the first is long and seldom changes.
+func (k keys) members() string { return k.control("members") }
+func (k keys) seen() string    { return k.control("seen") }
+
+func (k keys) secret() string { return k.control("secret") }
+
+// changes is the channel of announcements.
+func (k keys) changes() string { return k.control("changes") }
 
 // evidence has a hash tag of its own, so that the evidence of many splits spreads over a Cluster.
 func (k keys) evidence(split string, epoch uint64) string {
 	return "switchback:{" + k.fleet + "/" + split + "}:evidence:" + strconv.FormatUint(epoch, 10)
 }
 
-// parseMember reads what MemberID.String wrote. A boot id has no slash, a name may have.
-func parseMember(s string) store.MemberID {
+// parseMemberID reads what MemberID.String wrote. A boot id has no slash, a name may have.
+func parseMemberID(s string) store.MemberID {
 	i := strings.LastIndexByte(s, '/')
 	if i < 0 {
 		return store.MemberID{Name: s}

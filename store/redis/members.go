@@ -3,9 +3,7 @@ package redis
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,147 +13,90 @@ import (
 	"github.com/switchback-proxy/switchback/store"
 )
 
-// Pulse is one script.
-func (s *Store) Pulse(ctx context.Context, beat store.Beat) (store.Pulse, error) {
-	doc, err := json.Marshal(beat)
-	if err != nil {
-		return store.Pulse{}, fmt.Errorf("encoding the beat of %s: %w", beat.MemberID, err)
-	}
-	splits := slices.Sorted(maps.Keys(beat.Applied))
-	names := []string{s.keys.members()}
-	for _, split := range splits {
-		names = append(names, s.keys.state(split))
-	}
-	reply, err := s.run(ctx, pulseScript, names, beat.MemberID.String(), doc, store.MemberKept.Microseconds())
-	if err != nil {
-		return store.Pulse{}, err
-	}
-	pulse, err := parsePulse(reply.Val(), splits)
-	if err != nil {
-		return store.Pulse{}, corrupt(s.keys.members(), err)
-	}
-	return pulse, nil
+// beatDoc is a Beat as the members' hash holds it. It crosses the wire each second, so that it is kept short.
+type beatDoc struct {
+	Name    string    `json:"name"`
+	Boot    string    `json:"boot"`
+	Release string    `json:"release,omitempty"`
+	Started time.Time `json:"started"`
+	// Applied holds "revision id" by split.
+	Applied map[string]string `json:"applied,omitempty"`
 }
 
-// parsePulse reads the script's reply: clock, versions, members.
-func parsePulse(reply any, splits []string) (store.Pulse, error) {
-	parts, ok := reply.([]any)
-	if !ok || len(parts) != 3 {
-		return store.Pulse{}, fmt.Errorf("unexpected reply: %v", reply)
+// encodeBeat encodes a beat; the same beat always to the same text.
+func encodeBeat(beat store.Beat) ([]byte, error) {
+	doc := beatDoc{Name: beat.Name, Boot: beat.Boot, Release: beat.Release, Started: beat.Started,
+		Applied: make(map[string]string, len(beat.Applied))}
+	for split, v := range beat.Applied {
+		doc.Applied[split] = strconv.FormatUint(v.Revision, 10) + " " + v.ID
 	}
-	clock, ok := parts[0].(string)
-	if !ok {
-		return store.Pulse{}, fmt.Errorf("unexpected clock: %v", parts[0])
-	}
-	now, err := parseMicros(clock)
+	data, err := json.Marshal(doc)
 	if err != nil {
-		return store.Pulse{}, err
+		return nil, fmt.Errorf("encoding the beat of %s: %w", beat.MemberID, err)
 	}
-	versions, err := parseVersions(parts[1], splits)
-	if err != nil {
-		return store.Pulse{}, err
-	}
-	members, err := parseMembers(parts[2])
-	if err != nil {
-		return store.Pulse{}, err
-	}
-	return store.Pulse{Now: now, Versions: versions, Members: members}, nil
+	return data, nil
 }
 
-// parseVersions reads revision and id of each split; both are empty for one without a State.
-func parseVersions(reply any, splits []string) (map[string]splitter.Version, error) {
+// decodeBeat reads what encodeBeat wrote.
+func decodeBeat(data string) (store.Beat, error) {
+	var doc beatDoc
+	if err := json.Unmarshal([]byte(data), &doc); err != nil {
+		return store.Beat{}, err
+	}
+	beat := store.Beat{MemberID: store.MemberID{Name: doc.Name, Boot: doc.Boot}, Release: doc.Release,
+		Started: doc.Started}
+	if len(doc.Applied) > 0 {
+		beat.Applied = make(map[string]splitter.Version, len(doc.Applied))
+	}
+	for split, text := range doc.Applied {
+		number, id, _ := strings.Cut(text, " ")
+		revision, err := strconv.ParseUint(number, 10, 64)
+		if err != nil {
+			return store.Beat{}, fmt.Errorf("applied %q of split %q: must be a revision and an id", text, split)
+		}
+		beat.Applied[split] = splitter.Version{Revision: revision, ID: id}
+	}
+	return beat, nil
+}
+
+// parseMembers reads name/boot, clock and beat of each member.
+func (k keys) parseMembers(reply any) ([]store.Member, error) {
 	flat, err := stringsOf(reply)
 	if err != nil {
 		return nil, err
 	}
-	if len(flat) != 2*len(splits) {
-		return nil, fmt.Errorf("versions of %d splits asked, %d fields received", len(splits), len(flat))
+	if len(flat)%3 != 0 {
+		return nil, unexpected(reply)
 	}
-	versions := make(map[string]splitter.Version, len(splits))
-	for i, split := range splits {
-		text, id := flat[2*i], flat[2*i+1]
-		if text == "" && id == "" {
-			continue
-		}
-		revision, err := strconv.ParseUint(text, 10, 64)
+	members := make([]store.Member, 0, len(flat)/3)
+	for i := 0; i < len(flat); i += 3 {
+		m, err := parseMember(flat[i], flat[i+1], flat[i+2])
 		if err != nil {
-			return nil, fmt.Errorf("revision of %q: %w", split, err)
-		}
-		versions[split] = splitter.Version{Revision: revision, ID: id}
-	}
-	return versions, nil
-}
-
-// parseMembers reads name/boot and beat of each member.
-func parseMembers(reply any) ([]store.Member, error) {
-	flat, err := stringsOf(reply)
-	if err != nil {
-		return nil, err
-	}
-	members := make([]store.Member, 0, len(flat)/2)
-	err = pairs(flat, func(id, value string) error {
-		m, err := parseMemberValue(value)
-		if err != nil {
-			return fmt.Errorf("member %q: %w", id, err)
+			return nil, corrupt(k.members(), fmt.Errorf("member %q: %w", flat[i], err))
 		}
 		members = append(members, m)
-		return nil
-	})
+	}
 	slices.SortFunc(members, store.CompareMembers)
-	return members, err
+	return members, nil
 }
 
-// parseMemberValue reads "microseconds beat".
-func parseMemberValue(value string) (store.Member, error) {
-	var m store.Member
-	clock, doc, found := strings.Cut(value, " ")
-	if !found {
-		return m, errors.New("must be microseconds and a beat")
+// parseMember reads one member. It is who its key says.
+func parseMember(id, clock, doc string) (store.Member, error) {
+	beat, err := decodeBeat(doc)
+	if err != nil {
+		return store.Member{}, err
 	}
+	beat.MemberID = parseMemberID(id)
 	seen, err := parseMicros(clock)
 	if err != nil {
-		return m, err
+		return store.Member{}, err
 	}
-	if err := json.Unmarshal([]byte(doc), &m.Beat); err != nil {
-		return m, err
-	}
-	m.Seen = seen
-	return m, nil
+	return store.Member{Beat: beat, Seen: seen}, nil
 }
 
-// parseMicros reads a time in microseconds since 1970.
-func parseMicros(text string) (time.Time, error) {
-	micros, err := strconv.ParseInt(text, 10, 64)
-	if err != nil {
-		return time.Time{}, fmt.Errorf("time %q: %w", text, err)
-	}
-	return time.UnixMicro(micros).UTC(), nil
-}
-
-// stringsOf returns a reply's list of strings.
-func stringsOf(reply any) ([]string, error) {
-	list, ok := reply.([]any)
-	if !ok {
-		return nil, fmt.Errorf("unexpected reply: %v", reply)
-	}
-	out := make([]string, len(list))
-	for i, element := range list {
-		if out[i], ok = element.(string); !ok {
-			return nil, fmt.Errorf("unexpected element: %v", element)
-		}
-	}
-	return out, nil
-}
-
-// Leave takes a member off the list.
+// Leave is one script.
 func (s *Store) Leave(ctx context.Context, id store.MemberID) error {
-	ctx, cancel, err := s.bound(ctx)
-	if err != nil {
-		return err
-	}
-	defer cancel()
-	if err := s.client.HDel(ctx, s.keys.members(), id.String()).Err(); err != nil {
-		return s.unavailable(err)
-	}
-	return nil
+	_, err := s.run(ctx, leaveScript, []string{s.keys.members(), s.keys.seen()}, id.String(),
+		store.SilentAfter.Microseconds())
+	return err
 }

@@ -5,6 +5,7 @@ package redis_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"strings"
 	"testing"
@@ -47,16 +48,23 @@ func wantUnavailable(t *testing.T, s store.Store) map[string]error {
 // eventually calls until it succeeds.
 func eventually(t *testing.T, call func(context.Context) error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	if err := persist(t.Context(), call); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// persist calls until it succeeds or patience ends.
+func persist(ctx context.Context, call func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for {
 		err := call(ctx)
 		if err == nil {
-			return
+			return nil
 		}
 		select {
 		case <-ctx.Done():
-			t.Fatalf("still failing after %v: %v", patience, err)
+			return fmt.Errorf("still failing after %v: %w", patience, err)
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
@@ -154,6 +162,7 @@ func TestWatchNoticesSilence(t *testing.T) {
 	server := storetest.StartRedis(t)
 	path := newRelay(t, server.Addr())
 	s := open(t, redis.Config{Addresses: []string{path.addr()}})
+	redis.SetQuiet(s, 100*time.Millisecond)
 	w := storetest.StartWatch(t, s)
 	w.Resync(t)
 	path.swallow()
@@ -174,9 +183,7 @@ func TestFull(t *testing.T) {
 	}
 	w := storetest.StartWatch(t, s)
 	w.Resync(t)
-	server.Do("SET", "ballast", strings.Repeat("x", 2<<20))
-	server.Do("CONFIG", "SET", "maxmemory-policy", "noeviction")
-	server.Do("CONFIG", "SET", "maxmemory", "1mb")
+	server.Fill()
 
 	next, ev := storetest.Next(state, "refused")
 	err := s.Swap(t.Context(), state.Version, next, ev)
@@ -197,7 +204,7 @@ func TestFull(t *testing.T) {
 		t.Errorf("Load: got %v, %v, want %v", loaded, err, state.Version)
 	}
 
-	server.Do("CONFIG", "SET", "maxmemory", "0")
+	server.Empty()
 	if err := s.Swap(t.Context(), state.Version, next, ev); err != nil {
 		t.Errorf("Swap with memory again: %v", err)
 	}
@@ -218,56 +225,6 @@ func TestReadOnlyReplica(t *testing.T) {
 	err = open(t, at(server)).Swap(t.Context(), splitter.Version{}, state, ev)
 	if !errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), "READONLY") {
 		t.Errorf("Swap: got %v, want ErrUnavailable with READONLY", err)
-	}
-}
-
-func TestAccess(t *testing.T) {
-	t.Parallel()
-	const password = "hunter-2-quite-secret"
-	server := storetest.StartRedis(t)
-	server.Do("ACL", "SETUSER", "switchback", "on", ">"+password, "~switchback:*", "&switchback:*", "+@all")
-	server.Do("ACL", "SETUSER", "least", "on", ">"+password, "~switchback:*", "&switchback:*", "-@all", "+@read", "+@write",
-		"+@pubsub", "+@scripting", "+@connection", "+time")
-	server.Do("ACL", "SETUSER", "elsewhere", "on", ">"+password, "~other:*", "&other:*", "+@all")
-	server.Do("CONFIG", "SET", "requirepass", password)
-
-	for user, want := range map[string]string{"": "NOAUTH", "switchback": "WRONGPASS", "nobody": "WRONGPASS"} {
-		cfg := at(server)
-		if user != "" {
-			cfg.Username, cfg.Password = user, password+"-not"
-		}
-		refused(t, cfg, want, password)
-	}
-	for _, user := range []string{"switchback", "least"} {
-		cfg := at(server)
-		cfg.Fleet, cfg.Username, cfg.Password = user, user, password
-		s := open(t, cfg)
-		storetest.StartWatch(t, s).Resync(t)
-		for name, err := range storetest.CallAll(t.Context(), s) {
-			if err != nil && !errors.Is(err, store.ErrNotFound) {
-				t.Errorf("%s as %q: %v", name, user, err)
-			}
-		}
-	}
-	cfg := at(server)
-	cfg.URL = "redis://elsewhere:" + password + "@" + server.Addr()
-	refused(t, cfg, "NOPERM", password)
-}
-
-// refused wants every call to fail for one reason, and never to tell the password.
-func refused(t *testing.T, cfg redis.Config, reason, password string) {
-	t.Helper()
-	s := open(t, cfg)
-	for name, err := range wantUnavailable(t, s) {
-		if strings.Contains(err.Error(), password) {
-			t.Errorf("%s: the error tells the password: %v", name, err)
-		}
-		if name == "Load" && !strings.Contains(err.Error(), reason) {
-			t.Errorf("%s: got %v, want %s", name, err, reason)
-		}
-	}
-	if strings.Contains(s.Describe().Address, password) {
-		t.Errorf("Describe: the address tells the password: %s", s.Describe().Address)
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/switchback-proxy/switchback/splitter"
 	"github.com/switchback-proxy/switchback/store"
 	"github.com/switchback-proxy/switchback/store/storetest"
@@ -36,22 +38,44 @@ func FuzzDecodeNotice(f *testing.F) {
 	})
 }
 
-// FuzzParseMemberValue: what is in the members' hash is read or refused.
-func FuzzParseMemberValue(f *testing.F) {
-	f.Add(`1767323045000000 {"name":"a","boot":"1","applied":{"assistant":{"revision":1,"id":"x"}}}`)
-	f.Add("1 ")
-	f.Add(" {}")
-	f.Fuzz(func(t *testing.T, value string) {
-		if m, err := parseMemberValue(value); err == nil && m.Seen.IsZero() {
-			t.Errorf("parseMemberValue(%q): got %+v, want a time", value, m)
+// FuzzDecodeBeat: what is in the members' hash is read or refused, and what is read is written as it was.
+func FuzzDecodeBeat(f *testing.F) {
+	f.Add(`{"name":"a","boot":"1","applied":{"assistant":"1 x","other":"18446744073709551615 with space"}}`)
+	f.Add(`{"applied":{"assistant":"x"}}`)
+	f.Add("{}")
+	f.Fuzz(func(t *testing.T, doc string) {
+		beat, err := decodeBeat(doc)
+		if err != nil {
+			return
+		}
+		again, err := encodeBeat(beat)
+		if err != nil {
+			return // a time that JSON reads and does not write
+		}
+		got, err := decodeBeat(string(again))
+		if diff := cmp.Diff(beat, got); err != nil || diff != "" {
+			t.Errorf("decodeBeat(%s): got %+v, %v, want %+v", again, got, err, beat)
 		}
 	})
 }
 
-func TestParseMember(t *testing.T) {
+// FuzzParsePlaced: a reply about inboxes is read or refused.
+func FuzzParsePlaced(f *testing.F) {
+	f.Add(int64(1), "reason")
+	f.Add(int64(3), "")
+	f.Fuzz(func(t *testing.T, place int64, text string) {
+		splits := []string{"assistant", "other"}
+		got, err := parsePlaced([]any{place, text}, splits)
+		if inside := place == 1 || place == 2; inside != (err == nil) || inside && got[splits[place-1]] != text {
+			t.Errorf("parsePlaced(%d, %q): got %v, %v", place, text, got, err)
+		}
+	})
+}
+
+func TestParseMemberID(t *testing.T) {
 	for _, want := range []store.MemberID{{Name: "a", Boot: "1"}, {Name: "a/b", Boot: "1"}, {Boot: "1"}, {Name: "a"}} {
-		if got := parseMember(want.String()); got != want {
-			t.Errorf("parseMember(%q): got %+v, want %+v", want.String(), got, want)
+		if got := parseMemberID(want.String()); got != want {
+			t.Errorf("parseMemberID(%q): got %+v, want %+v", want.String(), got, want)
 		}
 	}
 }

@@ -16,6 +16,7 @@ type relay struct {
 	listener net.Listener
 	target   string
 	copying  sync.WaitGroup
+	mute     atomic.Bool // answers are swallowed, on all connections
 
 	mu    sync.Mutex // protects following fields
 	links []*link
@@ -59,18 +60,18 @@ func (r *relay) accept() {
 		r.mu.Lock()
 		r.links = append(r.links, l)
 		r.mu.Unlock()
-		r.copying.Go(func() { l.pass(server, client) })
-		r.copying.Go(func() { l.pass(client, server) })
+		r.copying.Go(func() { l.pass(server, client, nil) })
+		r.copying.Go(func() { l.pass(client, server, &r.mute) })
 	}
 }
 
-// pass copies from one end to the other until either is closed.
-func (l *link) pass(to, from net.Conn) {
+// pass copies from one end to the other until either is closed. What comes while mute holds is swallowed; mute may be nil.
+func (l *link) pass(to, from net.Conn, mute *atomic.Bool) {
 	defer l.close()
 	buffer := make([]byte, 4096)
 	for {
 		n, err := from.Read(buffer)
-		if n > 0 && !l.swallows.Load() {
+		if n > 0 && !l.swallows.Load() && (mute == nil || !mute.Load()) {
 			if _, err := to.Write(buffer[:n]); err != nil {
 				return
 			}

@@ -13,6 +13,8 @@ var (
 	swapSource string
 	//go:embed scripts/pulse.lua
 	pulseSource string
+	//go:embed scripts/leave.lua
+	leaveSource string
 	//go:embed scripts/exchange.lua
 	exchangeSource string
 	//go:embed scripts/secret.lua
@@ -20,6 +22,7 @@ var (
 
 	swapScript     = goredis.NewScript(swapSource)
 	pulseScript    = goredis.NewScript(pulseSource)
+	leaveScript    = goredis.NewScript(leaveSource)
 	exchangeScript = goredis.NewScript(exchangeSource)
 	secretScript   = goredis.NewScript(secretSource)
 )

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 
 	goredis "github.com/redis/go-redis/v9"
@@ -69,13 +70,17 @@ func (s *Store) Swap(ctx context.Context, prev splitter.Version, next *splitter.
 	if err != nil {
 		return err
 	}
-	reply, err := s.run(ctx, swapScript, []string{s.keys.state(next.Split), s.keys.events(next.Split)}, args...)
+	names := []string{s.keys.state(next.Split), s.keys.events(next.Split), s.keys.inbox(next.Split), s.keys.splits()}
+	reply, err := s.run(ctx, swapScript, names, args...)
 	if err != nil {
 		return err
 	}
 	verdict, err := reply.StringSlice()
-	if err != nil || len(verdict) != 4 {
+	if err != nil || len(verdict) != 5 {
 		return s.unavailable(fmt.Errorf("unexpected reply to swap: %v", reply.Val()))
+	}
+	if untold := verdict[4]; untold != "" {
+		s.logger.Warn("a change was written and could not be announced; the fleet learns of it by polling", "error", untold)
 	}
 	return swapped(prev, next.Split, verdict, ev)
 }
@@ -98,8 +103,12 @@ func (s *Store) swapArgs(prev splitter.Version, next *splitter.State, ev store.E
 	if store.MayTouch(math.MaxInt32, ev) {
 		schema = math.MaxInt32
 	}
+	forgotten := 0
+	if !next.Forgotten.IsZero() {
+		forgotten = 1
+	}
 	return []any{prev.Revision, prev.ID, next.Revision, next.ID, schema, next.Schema, doc, event, keptEvents,
-		s.keys.changes(), notice}, nil
+		s.keys.changes(), notice, next.Split, ev.Order, store.MaxOrder, forgotten}, nil
 }
 
 // swapped translates the script's verdict: its name and the stored revision, id and schema.
@@ -107,6 +116,8 @@ func swapped(prev splitter.Version, split string, verdict []string, ev store.Eve
 	switch verdict[0] {
 	case "written", "already":
 		return nil
+	case "gone":
+		return fmt.Errorf("%w: of %q", store.ErrOrderGone, split)
 	case "newer":
 		schema, err := strconv.Atoi(verdict[3])
 		if err != nil {
@@ -119,6 +130,21 @@ func swapped(prev splitter.Version, split string, verdict []string, ev store.Eve
 		return fmt.Errorf("revision %q: %w", verdict[1], err)
 	}
 	return store.Conflict(split, prev, splitter.Version{Revision: revision, ID: verdict[2]})
+}
+
+// List reads the set of splits.
+func (s *Store) List(ctx context.Context) ([]string, error) {
+	ctx, cancel, err := s.bound(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer cancel()
+	names, err := s.client.SMembers(ctx, s.keys.splits()).Result()
+	if err != nil {
+		return nil, s.unavailable(err)
+	}
+	slices.Sort(names)
+	return names, nil
 }
 
 // Events reads the newest entries of the stream.

@@ -30,6 +30,10 @@ type Store struct {
 	logger  *slog.Logger
 	life    context.Context // done once the store is closed
 	end     context.CancelFunc
+	quiet   time.Duration // how long a subscription may be silent before it is asked whether it lives
+
+	inspector inspector
+	oddities  oddities
 }
 
 var _ store.Store = (*Store)(nil)
@@ -57,6 +61,7 @@ func Open(cfg Config, logger *slog.Logger) (*Store, error) {
 		logger:  logger.With("store", "redis", "address", cfg.address()),
 		life:    life,
 		end:     end,
+		quiet:   quiet,
 	}, nil
 }
 
@@ -86,7 +91,7 @@ func (c Config) options() (*goredis.UniversalOptions, error) {
 		MaxRetries:            1,
 		DialerRetries:         1,
 		PoolSize:              poolSize,
-		PipelinePoolSize:      -1, // nothing is pipelined
+		PipelinePoolSize:      -1, // one pipeline in five minutes needs no connections of its own
 
 		// RESP2 without greetings is what every server and every proxy before one understands.
 		Protocol:                 2,
@@ -95,15 +100,17 @@ func (c Config) options() (*goredis.UniversalOptions, error) {
 	}, nil
 }
 
-// Describe says which servers these are.
+// Describe says which servers these are, and what the last look at them found wrong.
 func (s *Store) Describe() store.Description {
-	return store.Description{Kind: "redis", Address: s.address}
+	return store.Description{Kind: "redis", Address: s.address, Warning: s.inspector.known()}
 }
 
 // Close closes all connections and ends all watches. Closing again does nothing.
 func (s *Store) Close() error {
 	s.end()
-	if err := s.client.Close(); err != nil && !errors.Is(err, goredis.ErrClosed) {
+	err := s.client.Close()
+	s.inspector.wait()
+	if err != nil && !errors.Is(err, goredis.ErrClosed) {
 		return fmt.Errorf("closing %s: %w", s.address, err)
 	}
 	return nil

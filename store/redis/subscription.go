@@ -12,9 +12,14 @@ import (
 	"github.com/switchback-proxy/switchback/store"
 )
 
-// quiet is how long a subscription may be silent before it is asked whether it lives, and how long it then has to
-// answer. A server that hangs, or a path that swallows packets, looks like silence.
-const quiet = 2 * time.Second
+const (
+	// quiet is how long a subscription may be silent before it is asked whether it lives. A server that hangs, or a path
+	// that swallows packets, looks like silence. It is long, as asking costs a round trip and the poll of each second
+	// covers what is lost meanwhile.
+	quiet = 20 * time.Second
+	// pingPatience is how long it then has to answer.
+	pingPatience = 2 * time.Second
+)
 
 // subscribe passes on what one subscription brings until it breaks, and reports whether it ever stood. It does not use
 // the client's own channels: those never notice that nobody answers.
@@ -50,7 +55,7 @@ func (s *Store) subscribe(ctx context.Context, notify func(store.Notice)) (stood
 // ends a read: a deadline could strike in the middle of a message and leave the rest of it to be misread.
 func (s *Store) guardSilence(ctx context.Context, sub *goredis.PubSub, heard <-chan struct{}) {
 	defer s.release(sub)
-	timer := time.NewTicker(quiet)
+	timer := time.NewTimer(s.quiet)
 	defer timer.Stop()
 	for asked := false; ; {
 		select {
@@ -58,12 +63,13 @@ func (s *Store) guardSilence(ctx context.Context, sub *goredis.PubSub, heard <-c
 			return
 		case <-heard:
 			asked = false
-			timer.Reset(quiet)
+			timer.Reset(s.quiet)
 		case <-timer.C:
 			if asked || sub.Ping(ctx) != nil {
 				return
 			}
 			asked = true
+			timer.Reset(pingPatience)
 		}
 	}
 }

@@ -19,15 +19,38 @@ var fleetTests = map[string]func(*testing.T, store.Store){
 		equal(t, "versions", len(pulse(t, s, beatOf("a", "1", nil)).Versions), 0)
 	},
 	"members, sorted, with what they applied": testMembers,
+	"members are listed only if asked for": func(t *testing.T, s store.Store) {
+		beat := beatOf("a", "1", nil)
+		beat.ListMembers = false
+		if p := pulse(t, s, beat); p.Members != nil {
+			t.Errorf("members: got %v, want nil", p.Members)
+		}
+	},
+	"what a member applied changes": func(t *testing.T, s store.Store) {
+		for _, applied := range []map[string]splitter.Version{
+			{"one": {Revision: 1, ID: "a"}},
+			{"one": {Revision: 1, ID: "with a space"}, "other": {Revision: 1<<64 - 1, ID: ""}},
+			nil,
+		} {
+			equal(t, "applied", pulse(t, s, beatOf("a", "1", applied)).Members[0].Applied, applied)
+		}
+	},
+	"nothing is refused and nothing ordered": func(t *testing.T, s store.Store) {
+		begin(t, s, "assistant")
+		p := pulse(t, s, beatOf("a", "1", map[string]splitter.Version{"assistant": {}}))
+		equal(t, "refused", p.Refused, "")
+		equal(t, "orders", len(p.Orders), 0)
+	},
 	"leaving": func(t *testing.T, s store.Store) {
 		pulse(t, s, beatOf("a", "1", nil))
+		pulse(t, s, beatOf("a", "2", nil)) // lives, so that it stays
 		pulse(t, s, beatOf("b", "1", nil))
 		for range 2 { // the second time there is nothing left to do
 			if err := s.Leave(t.Context(), store.MemberID{Name: "a", Boot: "1"}); err != nil {
 				t.Fatalf("Leave: %v", err)
 			}
 		}
-		equal(t, "members", memberNames(pulse(t, s, beatOf("b", "1", nil))), []string{"b/1"})
+		equal(t, "members", memberNames(pulse(t, s, beatOf("b", "1", nil))), []string{"a/2", "b/1"})
 	},
 }
 
@@ -39,6 +62,7 @@ func testMembers(t *testing.T, s store.Store) {
 	beat := beatOf("a", "9", applied)
 	p := pulse(t, s, beat)
 	equal(t, "members", memberNames(p), []string{"a/9", "proxy/b/1", "proxy/b/2"})
+	beat.ListMembers = false // it is no part of what others see
 	equal(t, "beat", p.Members[0].Beat, beat)
 	for _, m := range p.Members {
 		if age := p.Now.Sub(m.Seen); age < 0 || age > time.Minute {
@@ -48,10 +72,10 @@ func testMembers(t *testing.T, s store.Store) {
 	equal(t, "the caller's age", p.Now.Sub(p.Members[0].Seen), time.Duration(0))
 }
 
-// beatOf returns a beat of the fixtures' release.
+// beatOf returns a beat of the fixtures' release that asks for the members.
 func beatOf(name, boot string, applied map[string]splitter.Version) store.Beat {
 	return store.Beat{MemberID: store.MemberID{Name: name, Boot: boot}, Release: "v1.2.3", Started: epochStart,
-		Applied: applied}
+		Applied: applied, ListMembers: true}
 }
 
 // pulse beats, and fails the test if that fails.

@@ -31,6 +31,7 @@ type Redis struct {
 	process *exec.Cmd // nil while killed
 	exited  chan struct{}
 	client  *goredis.Client
+	saved   Dump
 }
 
 // StartRedis starts a redis-server with further arguments and kills it when the test ends. Without the program the
@@ -49,8 +50,8 @@ func StartTLSRedis(t testing.TB) (r *Redis, caFile string) {
 	t.Helper()
 	r = newRedis(t, nil)
 	pki := newPKI(t, r.folder)
-	r.args = []string{"--port", "0", "--tls-port", r.port, "--tls-cert-file", pki.certFile, "--tls-key-file", pki.keyFile,
-		"--tls-ca-cert-file", pki.caFile, "--tls-auth-clients", "no"}
+	r.args = append(r.args, "--port", "0", "--tls-port", r.port, "--tls-cert-file", pki.certFile, "--tls-key-file",
+		pki.keyFile, "--tls-ca-cert-file", pki.caFile, "--tls-auth-clients", "no")
 	r.connect(&tls.Config{MinVersion: tls.VersionTLS12, RootCAs: pki.pool})
 	r.start()
 	return r, pki.caFile
@@ -65,7 +66,9 @@ func newRedis(t testing.TB, args []string) *Redis {
 		}
 		t.Skip("redis-server is not installed; it is what this test is about (apt install redis-server)")
 	}
-	r := &Redis{t: t, folder: t.TempDir(), port: freePort(t), args: args}
+	r := &Redis{t: t, folder: t.TempDir(), port: freePort(t)}
+	r.args = append([]string{"--port", r.port, "--bind", "127.0.0.1", "--dir", r.folder, "--save", "", "--appendonly",
+		"yes"}, args...)
 	t.Cleanup(func() {
 		if r.process != nil {
 			r.Kill()
@@ -121,9 +124,7 @@ func (r *Redis) start() {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	args := append([]string{"--port", r.port, "--bind", "127.0.0.1", "--dir", r.folder, "--save", "",
-		"--appendonly", "yes"}, r.args...)
-	cmd := exec.Command("redis-server", args...)
+	cmd := exec.Command("redis-server", r.args...)
 	cmd.Stdout, cmd.Stderr = logFile, logFile
 	if err := errors.Join(cmd.Start(), logFile.Close()); err != nil {
 		r.t.Fatalf("starting redis-server: %v", err)
@@ -229,4 +230,36 @@ func (r *Redis) Do(args ...any) any {
 		r.t.Fatalf("redis %s: %v", fmt.Sprint(args...), err)
 	}
 	return reply
+}
+
+// text is Do for a reply that is text.
+func (r *Redis) text(args ...any) string {
+	r.t.Helper()
+	text, ok := r.Do(args...).(string)
+	if !ok {
+		r.t.Fatalf("redis %s: got no text", fmt.Sprint(args...))
+	}
+	return text
+}
+
+// list is Do for a reply that is a list.
+func (r *Redis) list(args ...any) []any {
+	r.t.Helper()
+	list, ok := r.Do(args...).([]any)
+	if !ok {
+		r.t.Fatalf("redis %s: got no list", fmt.Sprint(args...))
+	}
+	return list
+}
+
+// await waits until a condition holds.
+func (r *Redis) await(what string, holds func() bool) {
+	r.t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(patience); !holds(); <-tick.C {
+		if time.Now().After(deadline) {
+			r.t.Fatalf("no %s within %v: %s", what, patience, r.log())
+		}
+	}
 }

@@ -63,11 +63,13 @@ var refusalTests = map[string]func(*testing.T, store.Store){
 // CallAll calls each method but Watch, Describe and Close once, all at the same time, and returns their errors by name.
 func CallAll(ctx context.Context, s store.Store) map[string]error {
 	state, ev := First("assistant", "called")
+	beat := beatOf("a", "1", map[string]splitter.Version{"assistant": {}})
 	calls := map[string]func() error{
 		"Load":     func() error { _, err := s.Load(ctx, "assistant"); return err },
 		"Swap":     func() error { return s.Swap(ctx, splitter.Version{}, state, ev) },
 		"Events":   func() error { _, err := s.Events(ctx, "assistant", 1); return err },
-		"Pulse":    func() error { _, err := s.Pulse(ctx, beatOf("a", "1", nil)); return err },
+		"List":     func() error { _, err := s.List(ctx); return err },
+		"Pulse":    func() error { _, err := s.Pulse(ctx, beat); return err },
 		"Leave":    func() error { return s.Leave(ctx, memberA) },
 		"Announce": func() error { return s.Announce(ctx, store.Notice{Split: "assistant"}) },
 		"Exchange": func() error { _, err := s.Exchange(ctx, "assistant", 1, memberA, []byte("frame")); return err },

@@ -51,6 +51,14 @@ var swapTests = map[string]func(*testing.T, store.Store){
 		after, ev := Next(next, "after")
 		mustSwap(t, s, next.Version, after, ev)
 	},
+	"an order that is in no inbox is gone": func(t *testing.T, s store.Store) {
+		first := begin(t, s, "assistant")
+		next, ev := Next(first, "ordered")
+		ev.Order = "the agent insults people"
+		refused(t, s, first.Version, next, ev, store.ErrOrderGone)
+		equal(t, "state", encode(t, mustLoad(t, s, "assistant")), encode(t, first))
+		equal(t, "events", ids(mustEvents(t, s, "assistant", 10)), []string{"assistant-1"})
+	},
 	"eight writers, one winner each": testWriters,
 }
 

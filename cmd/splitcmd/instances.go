@@ -1,0 +1,84 @@
+package splitcmd
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/switchback-proxy/switchback/api/control"
+)
+
+func instancesCommand(h host) *cobra.Command {
+	return &cobra.Command{
+		Use:   "instances",
+		Short: "Lists the fleet's instances and what they have applied",
+		Args:  cobra.NoArgs,
+		RunE: h.run(func(ctx context.Context, s *session, _ []string) error {
+			ctx, cancel := context.WithTimeout(ctx, readTimeout)
+			defer cancel()
+			instances, err := s.client.Instances(ctx)
+			if err != nil || s.json {
+				return err
+			}
+			s.printInstances(instances)
+			return nil
+		}),
+	}
+}
+
+func (s *session) printInstances(list control.Instances) {
+	t := table{header: []string{"INSTANCE", "BOOT", "RELEASE", "STARTED", "SEEN", "STATE"}}
+	for _, i := range list.Instances {
+		t.add(cell{i.Name, strong}, cell{i.Boot, subdued}, cell{orDash(i.Release), plain},
+			cell{s.look.time(i.Started), subdued}, cell{duration(time.Duration(i.Unseen)) + " ago", plain}, stateOf(i))
+	}
+	t.print(s.out, s.look, "")
+	for _, advice := range adviceOn(list.Instances) {
+		s.say("note", advice, doubt)
+	}
+}
+
+// stateOf says in words how an instance is.
+func stateOf(i control.Instance) cell {
+	if i.Replaced {
+		return cell{"ended without a goodbye, runs again", subdued}
+	}
+	var says []string
+	c := good
+	if len(i.Behind) > 0 {
+		says, c = append(says, "behind in "+strings.Join(i.Behind, ", ")), doubt
+	}
+	if i.Duplicate {
+		says, c = append(says, "TWIN: another that lives has this name"), bad
+	}
+	if i.Silent {
+		says, c = append(says, "unseen for "+spoken(time.Duration(i.Unseen))+", may still serve"), bad
+	}
+	if len(says) == 0 {
+		return cell{"up to date", c}
+	}
+	return cell{strings.Join(says, "; "), c}
+}
+
+// adviceOn says what to do about what is wrong with instances, once for each name.
+func adviceOn(instances []control.Instance) []string {
+	var advice []string
+	add := func(format, name string) {
+		if text := fmt.Sprintf(format, name); !slices.Contains(advice, text) {
+			advice = append(advice, text)
+		}
+	}
+	for _, i := range instances {
+		if i.Duplicate {
+			add("several proxies call themselves %s: give each a name of its own (instance NAME in its file)", i.Name)
+		}
+		if i.Silent && !i.Replaced {
+			add("if %[1]s is gone for good: `split forget --instance %[1]s`", i.Name)
+		}
+	}
+	return advice
+}

@@ -1,0 +1,111 @@
+package rollout
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/switchback-proxy/switchback/splitter"
+	"github.com/switchback-proxy/switchback/store"
+)
+
+// keepLost keeps of the State before what the one now in the store knows nothing of, because the store has lost it: it
+// came back from an older dump, or a failover dropped writes that it had acknowledged. Kills wait to be written again.
+// The State waits to be reconciled if it is sure that it was lost, and not only outdated: if the store is back at one
+// that ours came from, or at none later than ours, or has had another change at the same revision.
+//
+// What was only found on this machine's disk may have been outdated before: it counts only against a State that it came
+// from. Caller must hold s.mu.
+func (s *Split) keepLost(before, now *splitter.State) {
+	s.lost = slices.DeleteFunc(slices.Clone(s.lost), func(l *splitter.State) bool { return now.Descends(l.Version) })
+	if now.Descends(before.Version) {
+		return
+	}
+	wentBack := before.Descends(now.Version)
+	if !s.confirmed && !wentBack {
+		return
+	}
+	if kills := unwritten(before.Kills, now); len(kills) > 0 {
+		s.log.Error("the store has lost kills; they hold here and are written again", zap.Int("kills", len(kills)),
+			zap.Uint64("revision", now.Revision))
+		s.queue = slices.Concat(s.queue, unwritten(kills, &splitter.State{Kills: s.queue}))
+	}
+	if wentBack || now.Revision <= before.Revision || now.Overtook(before.Version) {
+		s.log.Error("the store has lost a state; the two histories are brought together", zap.Uint64("lost", before.Revision),
+			zap.String("lost_id", before.ID), zap.Uint64("revision", now.Revision), zap.String("id", now.ID))
+		s.lost = append(s.lost, before)
+	}
+}
+
+// withLost lays what the store has lost over its State, until that is written. It is shown as the latest of them, so that
+// no revision goes back. Caller must hold s.mu.
+func (s *Split) withLost(state *splitter.State) *splitter.State {
+	merged := state
+	for _, lost := range s.lost {
+		ch, ok, err := Reconcile(lost, merged, By{Actor: selfActor}, Seed{Now: state.Changed.At, ID: state.ID})
+		if err != nil {
+			s.log.Error("a state that the store has lost cannot be brought together with its own", zap.Error(err))
+		}
+		if err == nil && ok {
+			merged = ch.State
+		}
+	}
+	if merged == state {
+		return state
+	}
+	shown := state
+	for _, lost := range s.lost {
+		if isNewer(lost, shown) {
+			shown = lost
+		}
+	}
+	merged.Version, merged.Parent, merged.Changed = shown.Version, shown.Parent, shown.Changed
+	merged.Lineage, merged.Placed = shown.Lineage, shown.Placed
+	return merged
+}
+
+// settleHistory writes what the store has lost.
+func (c *Controller) settleHistory(ctx context.Context, s *Split) error {
+	for ctx.Err() == nil {
+		s.mu.Lock()
+		waiting := s.lost
+		s.mu.Unlock()
+		if len(waiting) == 0 {
+			return nil
+		}
+		done, err := c.trySwap(ctx, s, func(prev *splitter.State) (Changed, bool, error) {
+			return Reconcile(waiting[0], prev, By{Actor: selfActor, Via: "store"}, c.seed())
+		})
+		if err != nil {
+			return err
+		}
+		if done {
+			s.drop(waiting[0])
+		}
+	}
+	return store.Unavailable(ctx.Err())
+}
+
+// drop forgets a State that the store's now comes from.
+func (s *Split) drop(lost *splitter.State) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lost = slices.DeleteFunc(slices.Clone(s.lost), func(l *splitter.State) bool { return l == lost })
+	s.refresh()
+}
+
+// oldState is the age from which a State is announced when it is found: whoever adds a split to a file may not know that
+// the fleet had one of that name before, whose weights count.
+const oldState = 7 * 24 * time.Hour
+
+// sayAge announces a State that nobody has changed for long.
+func (s *Split) sayAge(now time.Time) {
+	state := s.storedState()
+	if age := now.Sub(state.Changed.At); age > oldState {
+		s.log.Warn("the store has had the state of this split for long: its weights count, and not the file's",
+			zap.Int("days", int(age/(24*time.Hour))), zap.Uint64("revision", state.Revision),
+			zap.Time("changed", state.Changed.At), zap.String("kind", state.Changed.Kind), zap.Any("weights", state.Weights()))
+	}
+}

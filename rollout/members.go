@@ -1,0 +1,152 @@
+package rollout
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/switchback-proxy/switchback/store"
+)
+
+// rollCall is the fleet as it was last listed.
+type rollCall struct {
+	members []store.Member
+	now     time.Time // by the store's clock
+	at      time.Time // by ours
+	twin    string    // boot of a living member with our name; empty if there is none
+}
+
+// rollIsOld reports whether it is time to ask for the members again.
+func (c *Controller) rollIsOld() bool {
+	last := c.called.Load()
+	return last == nil || time.Since(last.at) >= c.opts.pace.roll
+}
+
+// noteRoll keeps who was listed, and says so if another proxy has our name: who has applied what cannot be told then.
+func (c *Controller) noteRoll(p store.Pulse) {
+	call := &rollCall{members: p.Members, now: p.Now, at: time.Now(), twin: c.twinIn(p)}
+	before := c.called.Swap(call)
+	if call.twin != "" && (before == nil || before.twin != call.twin) {
+		c.log.Error("another living proxy has this one's name; give each its own (instance NAME)",
+			zap.String("instance", c.id.Name), zap.String("boot", c.id.Boot), zap.String("other_boot", call.twin))
+	}
+}
+
+// twinIn returns the boot of a living member with our name.
+func (c *Controller) twinIn(p store.Pulse) string {
+	for _, m := range p.Members {
+		if m.Name == c.id.Name && m.Boot != c.id.Boot && isAlive(p, m) {
+			return m.Boot
+		}
+	}
+	return ""
+}
+
+// twinNotes tells of a living proxy with our name.
+func (c *Controller) twinNotes() []string {
+	if call := c.called.Load(); call == nil || call.twin == "" {
+		return nil
+	}
+	return []string{fmt.Sprintf("another living proxy is called %q too: who has applied a change cannot be told for sure; "+
+		"give each its own name (instance NAME)", c.id.Name)}
+}
+
+// others names the members that were alive when the fleet was last listed, but for this one.
+func (c *Controller) others() []string {
+	call := c.called.Load()
+	if call == nil {
+		return nil
+	}
+	var names []string
+	for _, m := range call.members {
+		if m.MemberID != c.id && call.now.Sub(m.Seen) < store.SilentAfter {
+			names = append(names, m.Name)
+		}
+	}
+	return names
+}
+
+// roll asks the store for the fleet's members.
+func (c *Controller) roll(ctx context.Context) (store.Pulse, error) {
+	p, err := c.beat(ctx, c.all(), true)
+	if err != nil {
+		return p, err
+	}
+	return p, refusal(p)
+}
+
+// isAlive reports whether a member was heard lately.
+func isAlive(p store.Pulse, m store.Member) bool { return p.Now.Sub(m.Seen) < store.SilentAfter }
+
+// memberText names a member for people.
+func memberText(m store.Member, now time.Time) string {
+	if unseen := now.Sub(m.Seen); unseen >= store.SilentAfter {
+		return fmt.Sprintf("%s (unseen for %s)", m.Name, unseen.Round(time.Second))
+	}
+	return m.Name
+}
+
+// Instances lists the fleet, with the store's clock to judge Seen by.
+func (c *Controller) Instances(ctx context.Context) ([]store.Member, time.Time, error) {
+	p, err := c.beat(ctx, c.all(), true)
+	if err != nil {
+		return nil, time.Time{}, unanswered(err)
+	}
+	return p.Members, p.Now, nil
+}
+
+// ForgetInstance takes silent members of a name off the list, and returns them. One that is alive is refused: it would
+// be back within a second.
+func (c *Controller) ForgetInstance(ctx context.Context, name string) ([]store.MemberID, error) {
+	p, err := c.roll(ctx)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	var gone, alive []store.MemberID
+	for _, m := range p.Members {
+		switch {
+		case m.Name != name:
+		case isAlive(p, m):
+			alive = append(alive, m.MemberID)
+		default:
+			gone = append(gone, m.MemberID)
+		}
+	}
+	switch {
+	case len(gone) > 0:
+	case len(alive) > 0:
+		return nil, fmt.Errorf("%w: %v is alive; stop it, and it says goodbye by itself", ErrRefused, alive)
+	default:
+		return nil, fmt.Errorf("%w: %q; the fleet has %q", ErrUnknownInstance, name, namesOf(p.Members))
+	}
+	for _, id := range gone {
+		if err := c.leave(ctx, id); err != nil {
+			return nil, unavailable(err)
+		}
+	}
+	return gone, nil
+}
+
+// leave takes a member off the list.
+func (c *Controller) leave(ctx context.Context, id store.MemberID) error {
+	st := c.openStore()
+	if st == nil {
+		return errAway
+	}
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	return st.Leave(ctx, id)
+}
+
+// namesOf lists members' names, each once.
+func namesOf(members []store.Member) []string {
+	names := make([]string, len(members))
+	for i, m := range members {
+		names[i] = m.Name
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
