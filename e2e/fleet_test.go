@@ -117,7 +117,7 @@ func TestFleetFlagsNamesakes(t *testing.T) {
 	s := settings{blue: f.blue, green: f.green, redis: f.redis.Addr(), instance: "one"}
 	startProxy(t, s.caddyfile())
 	a := f.two.mustSplit(0, "instances")
-	if strings.Count(a.out, "another has the same name") != 2 {
+	if strings.Count(a.out, "TWIN: another that lives has this name") != 2 {
 		t.Errorf("want the two flagged: %s", a)
 	}
 	a = f.two.mustSplit(0, "weight", "assistant", "green=10%")
