@@ -27,18 +27,24 @@ func (c *Controller) rollIsOld() bool {
 
 // noteRoll keeps who was listed, and says so if another proxy has our name: who has applied what cannot be told then.
 func (c *Controller) noteRoll(p store.Pulse) {
-	call := &rollCall{members: p.Members, now: p.Now, at: time.Now(), twin: c.twinIn(p)}
-	before := c.called.Swap(call)
-	if call.twin != "" && (before == nil || before.twin != call.twin) {
+	before := c.called.Load()
+	if before == nil {
+		before = new(rollCall)
+	}
+	call := &rollCall{members: p.Members, now: p.Now, at: time.Now(), twin: c.twinIn(p, before)}
+	c.called.Store(call)
+	if call.twin != "" && before.twin != call.twin {
 		c.log.Error("another living proxy has this one's name; give each its own (instance NAME)",
 			zap.String("instance", c.id.Name), zap.String("boot", c.id.Boot), zap.String("other_boot", call.twin))
 	}
 }
 
-// twinIn returns the boot of a living member with our name.
-func (c *Controller) twinIn(p store.Pulse) string {
+// twinIn returns the boot of a member with our name that has been heard since the roll call before: one that has just
+// ended without a goodbye, as our own earlier run may have, is no twin.
+func (c *Controller) twinIn(p store.Pulse, before *rollCall) string {
 	for _, m := range p.Members {
-		if m.Name == c.id.Name && m.Boot != c.id.Boot && isAlive(p, m) {
+		goesOn := func(o store.Member) bool { return o.MemberID == m.MemberID && m.Seen.After(o.Seen) }
+		if m.Name == c.id.Name && m.Boot != c.id.Boot && isAlive(p, m) && slices.ContainsFunc(before.members, goesOn) {
 			return m.Boot
 		}
 	}

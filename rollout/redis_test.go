@@ -110,121 +110,102 @@ func TestRedisFleet(t *testing.T) {
 	}
 }
 
-// outages are the ways in which Redis fails, each with the way back.
-var outages = map[string]struct {
-	begin, end func(*storetest.Redis)
-	announces  bool
-}{
-	"dead":   {begin: (*storetest.Redis).Kill, end: (*storetest.Redis).Restart},
-	"frozen": {begin: (*storetest.Redis).Pause, end: (*storetest.Redis).Resume},
-	"full": {announces: true, begin: func(r *storetest.Redis) {
-		r.Do("SET", "ballast", strings.Repeat("x", 2<<20))
-		r.Do("CONFIG", "SET", "maxmemory-policy", "noeviction")
-		r.Do("CONFIG", "SET", "maxmemory", "1mb")
-	}, end: func(r *storetest.Redis) { r.Do("CONFIG", "SET", "maxmemory", "0") }},
-	"refusing the password": {begin: func(r *storetest.Redis) {
-		r.Do("CONFIG", "SET", "requirepass", "changed")
-		for _, kind := range []string{"normal", "pubsub"} {
-			r.Do("CLIENT", "KILL", "TYPE", kind, "SKIPME", "yes")
-		}
-	}, end: func(r *storetest.Redis) { r.Do("CONFIG", "SET", "requirepass", "") }},
-}
-
-func TestRedisOutage(t *testing.T) {
-	for name, outage := range outages {
-		t.Run(name, func(t *testing.T) {
+// Whatever befalls the server: a change is made or refused, a kill holds where it was asked and in the end everywhere, no
+// instance goes back, and nothing that any of them knew is lost.
+func TestRedisFaults(t *testing.T) {
+	for _, fault := range storetest.Faults {
+		t.Run(fault.Name, func(t *testing.T) {
 			t.Parallel()
 			server := storetest.StartRedis(t)
 			fleet := []*proxy{join(t, server, "proxy-1"), join(t, server, "proxy-2")}
+			fault.Prepare(server)
 			confirmed(t, fleet[0], fleet[0].set(t, 10), 2)
+			confirmed(t, fleet[0], fleet[1].kills(t, "green"), 2)
+			before := fleet[0].at.View().State
 
-			outage.begin(server)
-			if _, err := fleet[1].tries(50); !errors.Is(err, rollout.ErrUnavailable) {
-				t.Errorf("weights: got %v, want ErrUnavailable", err)
+			fault.Begin(server)
+			if !fault.Writes {
+				eventually(t, "the fault is known", func() bool { return fleet[1].status(t).StoreError != "" })
+				if _, err := fleet[1].tries(60); !errors.Is(err, rollout.ErrUnavailable) || !strings.Contains(err.Error(), "nothing was changed") {
+					t.Errorf("weights: got %v, want ErrUnavailable, nothing was changed", err)
+				}
 			}
-			eventually(t, "the outage is known", func() bool { return fleet[1].status(t).StoreError != "" })
-			if _, err := fleet[1].tries(60); !errors.Is(err, rollout.ErrUnavailable) || !strings.Contains(err.Error(), "nothing was changed") {
-				t.Errorf("weights: got %v, want ErrUnavailable, nothing was changed", err)
+			r := fleet[0].kills(t, "")
+			if r.Queued == fault.Writes && !fault.Forgets || len(r.State.Kills) != 2 || fleet[0].serves() {
+				t.Errorf("kill: got %+v, want it holding here, queued %v", r, !fault.Writes)
 			}
-			r := fleet[0].kills(t, "green")
-			if !r.Queued || len(r.State.Kills) != 1 {
-				t.Errorf("kill: got %+v, want it queued and holding here", r)
+			if fault.Announces {
+				eventually(t, "the other heard of the kill", func() bool { return !fleet[1].serves() })
 			}
-			if outage.announces {
-				eventually(t, "the other heard of the kill", func() bool { return len(fleet[1].at.View().State.Kills) == 1 })
-			}
-			fleet[0].close(t)
-			again := newProxy(t, nil, "proxy-1", assistant(99, 1), inRedis(at(server)), remembering(fleet[0]))
-			if got := again.at.View().State; got == nil || len(got.Kills) != 1 || got.Weights()["green"] != 10*percent {
-				t.Errorf("restarted, before any store: got %+v, want green at 10%% and killed", got)
-			}
-			again.mustStart(t)
-			again.wants(t, "restarted without the store", 10, true)
+			again := restartsWithout(t, server, fleet[0])
 
-			outage.end(server)
-			eventually(t, "the kill is written", func() bool { return len(fleet[1].at.View().State.Kills) == 1 })
-			eventually(t, "the store is back", func() bool {
+			fault.End(server)
+			fleet = []*proxy{again, fleet[1]}
+			for _, p := range fleet {
+				eventually(t, "the kill is in the store", func() bool {
+					s := p.status(t)
+					return len(s.State.Kills) == 2 && len(s.Notes) < 2 && s.StoreError == "" && s.State.Weights()["green"] == 10*percent
+				})
+				if got := p.at.View().State; got.Revision <= before.Revision || !got.Descends(before.Version) {
+					t.Errorf("%s: got %v of %v, want it to come from %v", p.opts.Instance, got.Version, got.Lineage, before.Version)
+				}
+			}
+			eventually(t, "the kills are lifted", func() bool {
 				_, err := again.Revive(t.Context(), "assistant", rollout.ReviveRequest{}, alice)
 				return err == nil
 			})
-			eventually(t, "the kill is lifted", func() bool {
-				return len(fleet[1].at.View().State.Kills) == 0 && len(again.at.View().State.Kills) == 0
-			})
-			// The first weights were on their way when the outage began: a frozen server may carry them out yet.
-			if got := kinds(t, look(t, server)); slices.Contains(got, "kill") != slices.Contains(got, "revive") ||
-				strings.Count(strings.Join(got, " "), "kill") != 1 {
-				t.Errorf("events: got %v, want one kill and its revival", got)
-			}
-			again.set(t, 20)
-			eventually(t, "all is well", func() bool { return fleet[1].green() == 20 && again.green() == 20 })
+			eventually(t, "everybody is served", func() bool { return fleet[0].serves() && fleet[1].serves() })
+			confirmed(t, fleet[0], fleet[1].set(t, 20), 2)
 		})
 	}
 }
 
-func TestRedisRestartedEmpty(t *testing.T) {
-	t.Parallel()
-	server := storetest.StartRedis(t)
-	fleet := []*proxy{join(t, server, "proxy-1"), join(t, server, "proxy-2")}
-	confirmed(t, fleet[0], fleet[0].set(t, 10), 2)
-	confirmed(t, fleet[0], fleet[1].kills(t, "green"), 2)
-	before := stored(t, look(t, server))
-
-	server.Do("FLUSHALL")
-	server.Restart()
-	eventually(t, "it is refilled", func() bool {
-		_, err := look(t, server).Load(t.Context(), "assistant")
-		return err == nil
-	})
-	after := stored(t, look(t, server))
-	if after.Parent != before.ID || after.Changed.Kind != rollout.KindRestored || encode(t, after.Kills) != encode(t, before.Kills) ||
-		!cmp.Equal(after.Weights(), before.Weights()) {
-		t.Errorf("got %s, want %s restored", encode(t, after), encode(t, before))
-	}
-	confirmed(t, fleet[0], rollout.Result{State: after}, 2)
+// restartsWithout restarts an instance that is killed: it refuses from the start, whether or not it reaches its store.
+func restartsWithout(t *testing.T, server *storetest.Redis, p *proxy) *proxy {
+	t.Helper()
+	p.close(t)
+	again := newProxy(t, nil, p.opts.Instance, assistant(99, 1), inRedis(at(server)), remembering(p))
+	again.wants(t, "restarted, before any store", 10, false)
+	again.mustStart(t)
+	again.wants(t, "restarted", 10, false)
+	return again
 }
 
-func TestRedisGoesBack(t *testing.T) {
+// Two masters for a while: each half of the fleet writes revision 10 on its own, then one of the two servers is gone.
+func TestRedisTwoHalves(t *testing.T) {
 	t.Parallel()
-	server := storetest.StartRedis(t)
-	fleet := []*proxy{join(t, server, "proxy-1"), join(t, server, "proxy-2")}
-	confirmed(t, fleet[0], fleet[0].set(t, 10), 2)
-	const key = "switchback:{default}:state:assistant"
-	old := server.Do("DUMP", key)
-	confirmed(t, fleet[0], fleet[0].set(t, 50), 2)
-	k := fleet[0].kills(t, "green").Event.Kills[0]
-	eventually(t, "both are killed", func() bool { return len(fleet[1].at.View().State.Kills) == 1 })
-
-	server.Do("RESTORE", key, 0, old, "REPLACE")
-	eventually(t, "what was lost is written again", func() bool {
-		got := stored(t, look(t, server))
-		return got.Weights()["green"] == 50*percent && len(got.Kills) == 1 && got.Kills[0].ID == k.ID
-	})
-	confirmed(t, fleet[0], rollout.Result{State: stored(t, look(t, server))}, 2)
-	for _, p := range fleet {
-		if p.green() != 50 {
-			t.Errorf("%s: got green at %d %%, want 50", p.opts.Instance, p.green())
-		}
+	one := storetest.StartRedis(t)
+	fleet := []*proxy{join(t, one, "proxy-1"), join(t, one, "proxy-2")}
+	for w := range splitter.Weight(8) {
+		fleet[0].set(t, 2+w)
 	}
+	other := storetest.StartRedis(t)
+	const key = "switchback:{default}:state:assistant"
+	copyKey(t, one, other, key)
+	far := []*proxy{join(t, other, "proxy-3"), join(t, other, "proxy-4")}
+	confirmed(t, fleet[0], fleet[0].set(t, 30), 2)
+	half := confirmed(t, far[0], far[0].set(t, 20), 2)
+	if half.Version.Revision != 10 {
+		t.Fatalf("got revision %d, want both halves to write 10", half.Version.Revision)
+	}
+	k := far[1].kills(t, "").Event.Kills[0]
+	confirmed(t, far[0], rollout.Result{State: stored(t, look(t, other))}, 2)
+
+	// What the far half has written is all that the other server has from now on.
+	copyKey(t, other, one, key)
+	for _, p := range slices.Concat(fleet, far) {
+		eventually(t, p.opts.Instance+" has the lower share and the kill", func() bool { return p.green() == 20 && !p.serves() })
+	}
+	confirmed(t, fleet[0], rollout.Result{State: stored(t, look(t, one))}, 2)
+	if got := stored(t, look(t, one)); len(got.Kills) != 1 || got.Kills[0].ID != k.ID || !got.Descends(half.Version) {
+		t.Errorf("got %s, want kill %s and %v in its lineage", encode(t, got), k.ID, half.Version)
+	}
+}
+
+// copyKey copies a key from one server to another.
+func copyKey(t testing.TB, from, to *storetest.Redis, key string) {
+	t.Helper()
+	to.Do("RESTORE", key, 0, from.Do("DUMP", key), "REPLACE")
 }
 
 func TestRedisSubscriptionIsCut(t *testing.T) {
