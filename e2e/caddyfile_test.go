@@ -12,6 +12,7 @@ import (
 type settings struct {
 	redis      string // host:port; "" for the embedded store
 	redisExtra string // further lines of `store redis`
+	servers    string // lines of `store redis` in place of a url
 	embedded   string // folder of the embedded store; default: its own
 	instance   string // default: one
 	options    string // further lines of the global option switchback
@@ -64,6 +65,9 @@ http://example.test {
 }
 
 func (s settings) store() string {
+	if s.servers != "" {
+		return fmt.Sprintf("store redis {\n%s\n}", s.servers)
+	}
 	if s.redis == "" {
 		return "store embedded " + s.embedded
 	}

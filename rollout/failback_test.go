@@ -1,6 +1,7 @@
 package rollout_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/switchback-proxy/switchback/health"
 	"github.com/switchback-proxy/switchback/rollout"
+	"github.com/switchback-proxy/switchback/store"
 	"github.com/switchback-proxy/switchback/store/embedded"
 )
 
@@ -40,6 +42,29 @@ func TestFailbackByMergedEvidence(t *testing.T) {
 			t.Errorf("event: got %s, %v, want the verdict in it", events[0].Evidence, err)
 		}
 	})
+}
+
+// What a frame of a newer release means is not known here: it counts for nothing.
+func TestFramesOfANewerReleaseDoNotCount(t *testing.T) {
+	for name, tt := range map[string]struct {
+		schema, want int
+	}{"this one's": {1, 2}, "before it was written": {0, 2}, "newer": {2, 1}} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, s *embedded.Store) {
+				p := start(t, s, "proxy-1", assistant(90, 10))
+				elapse(2 * time.Second)
+				other := store.MemberID{Name: "proxy-2", Boot: "b"}
+				frame := fmt.Sprintf(`{"schema": %d, "limits": %s, "evidence": {}}`, tt.schema, encode(t, health.DefaultLimits()))
+				if _, err := s.Exchange(t.Context(), "assistant", 1, other, []byte(frame)); err != nil {
+					t.Fatal(err)
+				}
+				elapse(1500 * time.Millisecond)
+				if got := p.status(t).JudgedInstances; got != tt.want {
+					t.Errorf("judged instances: got %d, want %d", got, tt.want)
+				}
+			})
+		})
+	}
 }
 
 func TestFailbackIsWrittenOnce(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/switchback-proxy/switchback/rollout"
 	"github.com/switchback-proxy/switchback/splitter"
+	"github.com/switchback-proxy/switchback/store"
 	"github.com/switchback-proxy/switchback/store/embedded"
 )
 
@@ -129,6 +130,7 @@ func TestImportRefused(t *testing.T) {
 			"of another split":    {"other", state, alice, rollout.ErrInvalid},
 			"of a forgotten one":  {"assistant", tombstone.State, alice, rollout.ErrInvalid},
 			"stable unknown here": {"assistant", foreign, alice, rollout.ErrRefused},
+			"of a newer release":  {"assistant", newer, alice, store.ErrNewerSchema},
 			"stale":               {"assistant", state, rollout.By{If: &splitter.Version{Revision: 99, ID: "x"}}, rollout.ErrStale},
 		} {
 			if _, err := p.Import(t.Context(), tt.split, rollout.ImportRequest{State: tt.state}, tt.by); !errors.Is(err, tt.want) {
