@@ -20,7 +20,7 @@ in-modules = for module in . $(NESTED); do (cd $$module && $(1)) || exit 1; done
 
 .PHONY: help
 help: ## List what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 # The root module's tests come last, so that the output ends with their summary.
 .PHONY: test
@@ -58,6 +58,11 @@ fuzz: ## Run each fuzz target for FUZZTIME (default 10s)
 .PHONY: bench
 bench: redis ## Measure every bar that is promised, in one table (under ten minutes)
 	@cd bench && $(GO) run . $(BENCH)
+
+# It takes the same flags: make test-faults BENCH=--quick.
+.PHONY: test-faults
+test-faults: redis ## Break a fleet's Redis in every way, with traffic on (under ten minutes)
+	@cd bench && $(GO) run . --only faults $(BENCH)
 
 .PHONY: sim
 sim: ## Run the simulations in full

@@ -99,3 +99,13 @@ func (c *child) close() error {
 	<-c.ended
 	return nil
 }
+
+// kill ends the process at once, with no time to put anything in order, and waits for it.
+func (c *child) kill() error {
+	defer c.stop()
+	if err := c.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return fmt.Errorf("kill a process: %w", err)
+	}
+	<-c.ended
+	return nil
+}

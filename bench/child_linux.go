@@ -25,3 +25,9 @@ func processorTime(pid int) (time.Duration, error) {
 	}
 	return time.Duration(t.Nano()), nil
 }
+
+// freeze stops a process where it stands: its connections stay open, and nobody answers on them.
+func (c *child) freeze() error { return c.cmd.Process.Signal(syscall.SIGSTOP) }
+
+// thaw lets a frozen process go on.
+func (c *child) thaw() error { return c.cmd.Process.Signal(syscall.SIGCONT) }

@@ -23,3 +23,12 @@ func isolate(cmd *exec.Cmd) {
 func processorTime(int) (time.Duration, error) {
 	return 0, errors.New("the processor time of another process can be measured on Linux only")
 }
+
+// errFreeze is why no process is frozen here.
+var errFreeze = errors.New("a process can be frozen on Linux only")
+
+// freeze needs Linux.
+func (*child) freeze() error { return errFreeze }
+
+// thaw needs Linux.
+func (*child) thaw() error { return errFreeze }

@@ -4,6 +4,11 @@
 //
 //	go run . [--quick] [--only overhead,cut] [--json]
 //
+// One measurement is only made when asked for by name, as it takes minutes of its own: --only faults. It breaks a fleet's
+// Redis in every way that there is, with visitors on five proxies all the time, and counts for each fault what it cost:
+// requests, kills, steps back to an older State, and for how long proxies served by what was no longer so. Real servers
+// under real Sentinels, and a real Cluster, are killed, frozen, emptied, parted and restored from old dumps.
+//
 // Everything runs on this machine's loopback, in processes of its own: proxies are this program again, which then is
 // Caddy with Switchback in it; agents and clients are in the measuring process, so that a proxy's processor time and
 // memory are the proxy's alone. All of it ends with this program, whatever ends it, and leaves nothing behind.

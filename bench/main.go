@@ -90,7 +90,7 @@ func parse(args []string, messages io.Writer) (options, error) {
 		return o, fmt.Errorf("argument %q: there are only flags", flags.Arg(0))
 	}
 	if *only == "" {
-		o.only = names()
+		o.only = usual()
 		return o, nil
 	}
 	o.only = strings.Split(*only, ",")

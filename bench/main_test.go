@@ -5,9 +5,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -26,7 +28,8 @@ func TestMain(m *testing.M) {
 
 // tiny shows that everything can be measured; its figures mean nothing, nor are they looked at.
 var tiny = scale{tries: 1, pairs: 1, blocks: 2, block: 80, changes: 6, polled: 2, streams: 20, rounds: 1, cut: 20, kills: 1,
-	healthy: 2 * time.Second, simulate: sim.Scale{Healthy: time.Minute, Runs: 1, Detections: 1}}
+	healthy: 2 * time.Second, members: 4, idle: time.Second, faults: []string{"pub/sub cut"}, span: 300 * time.Millisecond,
+	simulate: sim.Scale{Healthy: time.Minute, Runs: 1, Detections: 1}}
 
 func TestEverythingCanBeMeasured(t *testing.T) {
 	if runtime.GOOS != "linux" {
@@ -85,5 +88,22 @@ func TestInterrupted(t *testing.T) {
 	}
 	if code != exitFailed || len(rows) != 0 {
 		t.Errorf("interrupted before anything was measured: exit code %d and %d rows, want %d and none", code, len(rows), exitFailed)
+	}
+}
+
+func TestWhatIsMeasured(t *testing.T) {
+	tests := []struct {
+		args string
+		want bool // that faults are
+	}{
+		{"", false},
+		{"--quick", false},
+		{"--only faults", true},
+	}
+	for _, tt := range tests {
+		o, err := parse(strings.Fields(tt.args), io.Discard)
+		if got := slices.Contains(o.only, "faults"); err != nil || got != tt.want {
+			t.Errorf("parse(%q): faults are measured: %t, %v; want %t", tt.args, got, err, tt.want)
+		}
 	}
 }

@@ -12,24 +12,37 @@ type measurement struct {
 	name    string
 	what    string // in words, to show while it is measured
 	measure func(context.Context, *lab, scale) ([]row, error)
+	// apart is whether it is only measured when asked for by name.
+	apart bool
 }
 
 // measurements are all there are, in the order of the table.
 var measurements = []measurement{
-	{"decide", "deciding by a header's key", decide},
-	{"overhead", "processor time and allocations of the handler beside a plain reverse_proxy", overhead},
-	{"propagate", "changes at one proxy until another serves by them, over one Redis", propagate},
-	{"polled", "the same where the other hears no announcements", polled},
-	{"streams", "memory of open streams", streams},
-	{"cut", "a kill that cuts open streams", cut},
-	{"detect", "canaries that turn bad after a healthy time", detect},
-	{"sim", "the judge in virtual time", simulate},
+	{name: "decide", what: "deciding by a header's key", measure: decide},
+	{name: "overhead", what: "processor time and allocations of the handler beside a plain reverse_proxy", measure: overhead},
+	{name: "propagate", what: "changes at one proxy until another serves by them, over one Redis", measure: propagate},
+	{name: "polled", what: "the same where the other hears no announcements", measure: polled},
+	{name: "members", what: "changes until all of a large fleet decide by them", measure: members},
+	{name: "idle", what: "what a proxy without traffic costs Redis and its own machine", measure: idle},
+	{name: "streams", what: "memory of open streams", measure: streams},
+	{name: "cut", what: "a kill that cuts open streams", measure: cut},
+	{name: "detect", what: "canaries that turn bad after a healthy time", measure: detect},
+	{name: "sim", what: "the judge in virtual time", measure: simulate},
+	{name: "faults", what: "what befalls a fleet's Redis, in turn, with traffic on five proxies", measure: faults, apart: true},
 }
 
-func names() []string {
+// names returns what can be asked for.
+func names() []string { return namesOf(func(measurement) bool { return true }) }
+
+// usual returns what is measured unless something else is asked for.
+func usual() []string { return namesOf(func(m measurement) bool { return !m.apart }) }
+
+func namesOf(wanted func(measurement) bool) []string {
 	var all []string
 	for _, m := range measurements {
-		all = append(all, m.name)
+		if wanted(m) {
+			all = append(all, m.name)
+		}
 	}
 	return all
 }
@@ -47,13 +60,17 @@ type scale struct {
 	cut      int           // streams open at a kill
 	kills    int           // that cut them
 	healthy  time.Duration // before the canary turns bad
+	members  int           // changes for members
+	idle     time.Duration // for which nothing happens
+	faults   []string      // to try, by name; nil for all
+	span     time.Duration // for which a fault lasts that has no end of its own
 	simulate sim.Scale
 }
 
-// full is what the bars are stated for. It takes seven or eight minutes.
+// full is what the bars are stated for. It takes eight or nine minutes, and faults, apart, three.
 var full = scale{tries: 3, pairs: 3, blocks: 15, block: 1600, changes: 300, polled: 20, streams: 2000, rounds: 3, cut: 1000,
-	kills: 5, healthy: time.Minute, simulate: sim.Full}
+	kills: 5, healthy: time.Minute, members: 300, idle: 30 * time.Second, span: 6 * time.Second, simulate: sim.Full}
 
-// quick is for trying things out. It takes about a minute.
+// quick is for trying things out. It takes a minute and a half, and faults, apart, two.
 var quick = scale{tries: 1, pairs: 1, blocks: 15, block: 800, changes: 50, polled: 4, streams: 300, rounds: 1, cut: 300,
-	kills: 1, healthy: 5 * time.Second, simulate: sim.Quick}
+	kills: 1, healthy: 5 * time.Second, members: 50, idle: 5 * time.Second, span: 2 * time.Second, simulate: sim.Quick}

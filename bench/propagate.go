@@ -52,7 +52,7 @@ func propagate(ctx context.Context, l *lab, s scale) ([]row, error) {
 // change is made soon after the other process has looked: nearly all of the time until it looks again has to pass,
 // which is the worst case.
 func polled(ctx context.Context, l *lab, s scale) ([]row, error) {
-	var relay *deafRelay
+	var relay *relay
 	f, err := startFleet(ctx, l, func(address string) (_ string, err error) {
 		if relay, err = l.startDeafRelay(address); err != nil {
 			return "", err

@@ -36,9 +36,11 @@ type settings struct {
 // proxy is a running proxy: this program again, as a process of its own.
 type proxy struct {
 	*child
-	address string // host:port where it answers
-	admin   *http.Client
-	control *control.Client
+	settings settings
+	dir      string // its folder, where all of its data is
+	address  string // host:port where it answers
+	admin    *http.Client
+	control  *control.Client
 }
 
 // startProxy starts a proxy, which ends with the lab, and returns when it is ready.
@@ -46,7 +48,7 @@ func (l *lab) startProxy(ctx context.Context, s settings) (*proxy, error) {
 	for try := 1; ; try++ {
 		p, err := l.tryProxy(ctx, s)
 		if err == nil {
-			l.atEnd(p.close)
+			l.atEnd(func() error { return p.close() }) // which may be another process by then
 			return p, nil
 		}
 		if try == portTries || !strings.Contains(err.Error(), "address already in use") {
@@ -65,28 +67,37 @@ func (l *lab) tryProxy(ctx context.Context, s settings) (*proxy, error) {
 		return nil, err
 	}
 	socket := filepath.Join(dir, "admin.sock")
-	config := filepath.Join(dir, "Caddyfile")
-	if err := os.WriteFile(config, []byte(s.caddyfile(socket, address)), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, configName), []byte(s.caddyfile(socket, address)), 0o600); err != nil {
 		return nil, fmt.Errorf("write the Caddyfile: %w", err)
 	}
+	p := &proxy{settings: s, dir: dir, address: address, admin: clientOf(socket)}
+	p.control = control.NewClient("http://127.0.0.1", p.admin)
+	return p, p.start(ctx)
+}
+
+// configName is the file in a proxy's folder that configures it.
+const configName = "Caddyfile"
+
+// start starts the process and waits until it is ready. A proxy that was closed can be started again, with all that it
+// has on its disk.
+func (p *proxy) start(ctx context.Context) error {
 	self, err := os.Executable()
 	if err != nil {
-		return nil, fmt.Errorf("find this program: %w", err)
+		return fmt.Errorf("find this program: %w", err)
 	}
 	env := []string{asProxy + "=1"}
-	if s.procs > 0 {
-		env = append(env, fmt.Sprintf("GOMAXPROCS=%d", s.procs))
+	if p.settings.procs > 0 {
+		env = append(env, fmt.Sprintf("GOMAXPROCS=%d", p.settings.procs))
 	}
-	c, err := startChild(ctx, dir, env, self, "run", "--adapter", "caddyfile", "--config", config)
+	p.admin.CloseIdleConnections()
+	p.child, err = startChild(ctx, p.dir, env, self, "run", "--adapter", "caddyfile", "--config", filepath.Join(p.dir, configName))
 	if err != nil {
-		return nil, err
+		return err
 	}
-	p := &proxy{child: c, address: address, admin: clientOf(socket)}
-	p.control = control.NewClient("http://127.0.0.1", p.admin)
-	if err := c.await(ctx, startLimit, func() (bool, error) { return p.ready(ctx, s.app != "") }); err != nil {
-		return nil, errors.Join(err, c.close())
+	if err := p.await(ctx, startLimit, func() (bool, error) { return p.ready(ctx, p.settings.app != "") }); err != nil {
+		return errors.Join(err, p.close())
 	}
-	return p, nil
+	return nil
 }
 
 // clientOf returns a client of the admin endpoint on a unix socket, whatever host a URL names.

@@ -4,43 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/redis/go-redis/v9"
-	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
 // startRedis starts a redis-server with a client of it; both end with the lab.
 func (l *lab) startRedis(ctx context.Context) (*redis.Client, error) {
-	dir, err := l.folder("redis")
+	s, err := l.startServer(ctx)
 	if err != nil {
 		return nil, err
 	}
-	address, err := freePort()
-	if err != nil {
-		return nil, err
-	}
-	number, err := port(address)
-	if err != nil {
-		return nil, err
-	}
-	server, err := startChild(ctx, dir, nil, "redis-server", "--port", strconv.Itoa(number), "--bind", "127.0.0.1",
-		"--dir", dir, "--save", "")
-	if err != nil {
-		return nil, err
-	}
-	l.atEnd(server.close)
-	if err := server.await(ctx, startLimit, func() (bool, error) { return accepts(ctx, address), nil }); err != nil {
-		return nil, fmt.Errorf("start redis-server: %w", err)
-	}
-	client := redis.NewClient(&redis.Options{
-		Addr:                     address,
-		ContextTimeoutEnabled:    true,
-		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
-	})
-	l.atEnd(client.Close)
-	return client, client.Ping(ctx).Err()
+	return s.client, nil
 }
 
 // echo measures Redis itself: from publishing a message to receiving it, both here.

@@ -5,64 +5,123 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
 
-// deafRelay is a path to a Redis on which announcements are lost, and silently, which is the worst way: once a
-// connection asks to subscribe, nothing that the server says on it comes through any more. Other connections are whole.
-type deafRelay struct {
+// relay is a path to a server that can be spoilt. One that is deaf loses announcements, and silently, which is the worst
+// way: once a connection asks to subscribe, nothing that the server says on it comes through any more, while other
+// connections are whole. One that is turned leads to another server from then on.
+type relay struct {
 	listener net.Listener
-	target   string
 	copying  sync.WaitGroup
-	lost     atomic.Int64 // bytes that did not come through
+	deaf     atomic.Bool
+	asked    atomic.Int64        // pieces that clients sent: commands, one at a time, as nothing is pipelined
+	lost     atomic.Int64        // bytes that did not come through
+	reword   func([]byte) []byte // changes what servers say; nil: nothing
 
-	mu    sync.Mutex // protects following fields
-	ends  []net.Conn
-	ended bool
+	mu     sync.Mutex // protects following fields
+	target string
+	ends   []net.Conn
+	ended  bool
 }
 
-// startDeafRelay starts a relay, which ends with the lab.
-func (l *lab) startDeafRelay(target string) (*deafRelay, error) {
+// newRelay opens a relay that does not work yet: nobody is linked before run.
+func newRelay(target string) (*relay, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("start a relay: %w", err)
 	}
-	r := &deafRelay{listener: listener, target: target}
+	return &relay{listener: listener, target: target}, nil
+}
+
+// run begins to relay, until the lab is closed.
+func (r *relay) run(l *lab) {
 	r.copying.Go(r.accept)
 	l.atEnd(r.close)
+}
+
+// startRelay starts a relay, which ends with the lab.
+func (l *lab) startRelay(target string) (*relay, error) {
+	r, err := newRelay(target)
+	if err != nil {
+		return nil, err
+	}
+	r.run(l)
+	return r, nil
+}
+
+// startDeafRelay starts a relay that is deaf from the beginning.
+func (l *lab) startDeafRelay(target string) (*relay, error) {
+	r, err := l.startRelay(target)
+	if err != nil {
+		return nil, err
+	}
+	r.deaf.Store(true)
 	return r, nil
 }
 
 // address returns where the relay listens.
-func (r *deafRelay) address() string { return r.listener.Addr().String() }
+func (r *relay) address() string { return r.listener.Addr().String() }
+
+// turn ends all connections and leads new ones to another server.
+func (r *relay) turn(target string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.target = target
+	return r.hangUp()
+}
+
+// hangUp ends all connections. Caller must hold r.mu.
+func (r *relay) hangUp() error {
+	var err error
+	for _, end := range r.ends {
+		if closing := end.Close(); !errors.Is(closing, net.ErrClosed) {
+			err = errors.Join(err, closing)
+		}
+	}
+	r.ends = nil
+	return err
+}
 
 // accept links connections until the listener is closed.
-func (r *deafRelay) accept() {
+func (r *relay) accept() {
 	for {
 		client, err := r.listener.Accept()
 		if err != nil {
 			return
 		}
-		server, err := net.Dial("tcp", r.target)
-		if err != nil || !r.adopt(client, server) {
+		if !r.link(client) {
 			client.Close()
-			continue
 		}
-		var subscribes atomic.Bool
-		r.copying.Go(func() { pass(server, client, r.listen(&subscribes)) })
-		r.copying.Go(func() { pass(client, server, r.lose(&subscribes)) })
 	}
 }
 
-// adopt remembers connections that are to be closed with the relay; false if it is closed already.
-func (r *deafRelay) adopt(ends ...net.Conn) bool {
+// link connects a client with the server; false if that cannot be done.
+func (r *relay) link(client net.Conn) bool {
+	r.mu.Lock()
+	target := r.target
+	r.mu.Unlock()
+	server, err := net.Dial("tcp", target)
+	if err != nil {
+		return false
+	}
+	if !r.adopt(target, client, server) {
+		server.Close()
+		return false
+	}
+	var subscribes atomic.Bool
+	r.copying.Go(func() { r.pass(server, client, r.listen(&subscribes)) })
+	r.copying.Go(func() { r.pass(client, server, r.say(&subscribes)) })
+	return true
+}
+
+// adopt remembers connections that are to be closed with the relay; false if it is closed, or was turned meanwhile.
+func (r *relay) adopt(target string, ends ...net.Conn) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.ended {
-		for _, end := range ends {
-			end.Close()
-		}
+	if r.ended || r.target != target {
 		return false
 	}
 	r.ends = append(r.ends, ends...)
@@ -70,8 +129,11 @@ func (r *deafRelay) adopt(ends ...net.Conn) bool {
 }
 
 // listen notices the command that subscribes, in whichever case a client writes it.
-func (r *deafRelay) listen(subscribes *atomic.Bool) func([]byte) []byte {
+func (r *relay) listen(subscribes *atomic.Bool) func([]byte) []byte {
 	return func(p []byte) []byte {
+		if len(p) > 0 {
+			r.asked.Add(1)
+		}
 		if bytes.Contains(bytes.ToLower(p), []byte("\r\nsubscribe\r\n")) {
 			subscribes.Store(true)
 		}
@@ -79,21 +141,23 @@ func (r *deafRelay) listen(subscribes *atomic.Bool) func([]byte) []byte {
 	}
 }
 
-// lose drops what a connection that subscribes would hear.
-func (r *deafRelay) lose(subscribes *atomic.Bool) func([]byte) []byte {
+// say rewords what the server says, and drops it on a connection that subscribes while the relay is deaf.
+func (r *relay) say(subscribes *atomic.Bool) func([]byte) []byte {
 	return func(p []byte) []byte {
-		if !subscribes.Load() {
-			return p
+		if r.deaf.Load() && subscribes.Load() {
+			r.lost.Add(int64(len(p)))
+			return nil
 		}
-		r.lost.Add(int64(len(p)))
-		return nil
+		if r.reword != nil {
+			return r.reword(p)
+		}
+		return p
 	}
 }
 
 // pass copies what filter leaves from one end to the other until either is closed, and then closes both.
-func pass(to, from net.Conn, filter func([]byte) []byte) {
-	defer from.Close()
-	defer to.Close()
+func (r *relay) pass(to, from net.Conn, filter func([]byte) []byte) {
+	defer r.forget(to, from)
 	buffer := make([]byte, 32<<10)
 	for {
 		n, err := from.Read(buffer)
@@ -108,16 +172,22 @@ func pass(to, from net.Conn, filter func([]byte) []byte) {
 	}
 }
 
+// forget closes connections, unless somebody else has.
+func (r *relay) forget(ends ...net.Conn) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, end := range ends {
+		end.Close()
+	}
+	r.ends = slices.DeleteFunc(r.ends, func(o net.Conn) bool { return slices.Contains(ends, o) })
+}
+
 // close ends everything and waits for it.
-func (r *deafRelay) close() error {
+func (r *relay) close() error {
 	err := r.listener.Close()
 	r.mu.Lock()
 	r.ended = true
-	for _, end := range r.ends {
-		if closing := end.Close(); !errors.Is(closing, net.ErrClosed) {
-			err = errors.Join(err, closing)
-		}
-	}
+	err = errors.Join(err, r.hangUp())
 	r.mu.Unlock()
 	r.copying.Wait()
 	return err

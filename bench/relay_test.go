@@ -56,7 +56,7 @@ func TestDeafRelay(t *testing.T) {
 	}
 }
 
-func dial(t *testing.T, r *deafRelay) net.Conn {
+func dial(t *testing.T, r *relay) net.Conn {
 	t.Helper()
 	conn, err := net.Dial("tcp", r.address())
 	if err != nil {
@@ -80,4 +80,72 @@ func hear(t *testing.T, conn net.Conn) string {
 		t.Fatal(err)
 	}
 	return line
+}
+
+// TestRelayTurned leads clients from one server to another: those that are connected are hung up on.
+func TestRelayTurned(t *testing.T) {
+	l := newLab(t.TempDir())
+	relay, err := l.startRelay(greeter(t, "first"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := dial(t, relay)
+	if got := hear(t, before); got != "first\n" {
+		t.Errorf("before: got %q, want %q", got, "first\n")
+	}
+	if err := relay.turn(greeter(t, "second")); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := before.Read(make([]byte, 1)); err == nil {
+		t.Errorf("the old connection gave %d bytes, want it closed", n)
+	}
+	if got := hear(t, dial(t, relay)); got != "second\n" {
+		t.Errorf("after: got %q, want %q", got, "second\n")
+	}
+	if err := l.close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestRoad reads of a server's address through a road, on which the relay's own stands for it.
+func TestRoad(t *testing.T) {
+	l := newLab(t.TempDir())
+	target := greeter(t, "hello")
+	r, err := l.newRoad([]string{target}, []string{greeter(t, "the master is "+target)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := net.Dial("tcp", r.sentinels[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if got, want := hear(t, conn), "the master is "+r.relays[target].address()+"\n"; got != want {
+		t.Errorf("a Sentinel's answer: got %q, want %q", got, want)
+	}
+	if err := l.close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// greeter is a server that says one line to each client; it returns its address.
+func greeter(t *testing.T, line string) string {
+	t.Helper()
+	server, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { server.Close() })
+	go func() {
+		for {
+			conn, err := server.Accept()
+			if err != nil {
+				return
+			}
+			if _, err := io.WriteString(conn, line+"\n"); err != nil {
+				return
+			}
+		}
+	}()
+	return server.Addr().String()
 }

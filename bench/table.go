@@ -22,6 +22,8 @@ type row struct {
 	OK bool `json:"ok"`
 	// Figures are the numbers behind the words, for programs; each name ends in its unit.
 	Figures map[string]float64 `json:"figures,omitempty"`
+	// Notes say what went wrong, for people.
+	Notes []string `json:"notes,omitempty"`
 }
 
 // printTable prints the rows as aligned text.
@@ -41,6 +43,18 @@ func printTable(w io.Writer, rows []row) error {
 	}
 	if err := t.Flush(); err != nil {
 		return fmt.Errorf("print the table: %w", err)
+	}
+	return printNotes(w, rows)
+}
+
+// printNotes prints what went wrong, row by row.
+func printNotes(w io.Writer, rows []row) error {
+	for _, r := range rows {
+		for _, note := range r.Notes {
+			if _, err := fmt.Fprintf(w, "%s: %s\n", r.What, note); err != nil {
+				return fmt.Errorf("print the notes: %w", err)
+			}
+		}
 	}
 	return nil
 }
