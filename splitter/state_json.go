@@ -48,7 +48,10 @@ func (s *State) UnmarshalJSON(data []byte) error {
 	}
 	*s = State(plain)
 	s.unknown = unknown
-	return nil
+	if len(s.Policy) == 0 {
+		return nil
+	}
+	return remarshal(s.Policy, &s.Policy) // raw JSON in its one form, as unknown fields have it
 }
 
 // killDocument is a Kill with its level as text, which hides the enumeration: a text from a newer release must not

@@ -44,11 +44,11 @@ func decodeKeeping(data []byte, known any, names map[string]bool) (unknownFields
 			unknown[name] = value
 		}
 	}
+	if len(unknown) == 0 {
+		return nil, json.Unmarshal(data, known) // no name can be taken for another
+	}
 	if err := remarshal(mine, known); err != nil {
 		return nil, err
-	}
-	if len(unknown) == 0 {
-		return nil, nil
 	}
 	// Writing brings raw JSON into one form (spaces, escapes). Doing it here already makes what was read and what is
 	// written equal to the byte.
