@@ -36,7 +36,7 @@ type appState struct {
 	controller *rollout.Controller
 	events     *caddyevents.App
 	ctx        caddy.Context
-	ring       *atomic.Pointer[[][]byte] // keys that sign cookies; nil until known
+	ring       *atomic.Pointer[keyring] // nil until the secrets are known
 }
 
 // shared is what the generations of a configuration have in common.
@@ -65,7 +65,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err := a.prepare(ctx); err != nil {
 		return fmt.Errorf("switchback: %w", err)
 	}
-	a.ctx, a.log, a.ring = ctx, ctx.Logger(), new(atomic.Pointer[[][]byte])
+	a.ctx, a.log, a.ring = ctx, ctx.Logger(), new(atomic.Pointer[keyring])
 	events, err := ctx.App("events")
 	if err != nil {
 		return fmt.Errorf("switchback: %w", err)

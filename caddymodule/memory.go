@@ -25,24 +25,30 @@ func (a *App) memory() rollout.Memory {
 	}
 }
 
-// fleetMemory is that of a proxy on Redis. When it has none yet, the proxy may have come from the embedded store in its
-// default folder: kills that are on there go with it.
+// fleetMemory is that of a proxy on Redis. The proxy may have come from the embedded store in its default folder, for
+// the first time or again: kills that are on there go with it.
 type fleetMemory struct {
 	rollout.Snapshots
 	before embeddedMemory
 }
 
-// Recall reads the split's snapshot, or what was killed before there was one.
+// Recall reads the split's snapshot, and what is killed in the embedded store. After the first move these kills wait as
+// queued ones do: the fleet may have lifted them since.
 func (m fleetMemory) Recall(split string) (rollout.Snapshot, error) {
 	snap, err := m.Snapshots.Recall(split)
-	if !errors.Is(err, fs.ErrNotExist) {
+	isFirst := errors.Is(err, fs.ErrNotExist)
+	if err != nil && !isFirst {
 		return snap, err
 	}
-	before, err := m.before.Recall(split)
-	if err != nil || before.State == nil {
-		return rollout.Snapshot{}, err
+	before, moved := m.before.Recall(split)
+	switch {
+	case moved != nil || before.State == nil:
+		return snap, err // a folder that cannot be read is none that the proxy comes from
+	case isFirst:
+		return rollout.Snapshot{Carried: before.State.Kills}, nil
 	}
-	return rollout.Snapshot{Queued: before.State.Kills}, nil
+	snap.Queued = append(snap.Queued, before.State.Kills...)
+	return snap, nil
 }
 
 // embeddedMemory reads the embedded store's files, without its lock.

@@ -136,14 +136,20 @@ func isCacheable(header http.Header) bool {
 	return explicit || control == "" && (header.Get("Last-Modified") != "" || header.Get("ETag") != "")
 }
 
+// keyring is what signs cookies: secrets, and the keys that were derived from them.
+type keyring struct {
+	secrets []string
+	keys    [][]byte
+}
+
 // keyring returns the keys that sign cookies, the present one first; none until the fleet's secret is known.
 func (a *App) keyring() [][]byte {
-	if ring := a.ring.Load(); ring != nil {
-		return *ring
-	}
 	secrets := a.Secrets
 	if len(secrets) == 0 {
-		secrets = slices.DeleteFunc([]string{a.controller.Secret()}, func(s string) bool { return s == "" })
+		secrets = a.controller.Secrets()
+	}
+	if ring := a.ring.Load(); ring != nil && slices.Equal(ring.secrets, secrets) {
+		return ring.keys
 	}
 	var ring [][]byte
 	for _, secret := range secrets {
@@ -155,7 +161,7 @@ func (a *App) keyring() [][]byte {
 		ring = append(ring, key)
 	}
 	if len(ring) > 0 {
-		a.ring.Store(&ring)
+		a.ring.Store(&keyring{secrets, ring})
 	}
 	return ring
 }

@@ -63,7 +63,7 @@ func (p *proxy) request(header ...string) *http.Request {
 // hasSecret waits until cookies can be signed.
 func (p *proxy) hasSecret() {
 	p.t.Helper()
-	eventually(p.t, "the fleet's secret", func() bool { return p.controller().Secret() != "" })
+	eventually(p.t, "the fleet's secret", func() bool { return len(p.controller().Secrets()) > 0 })
 }
 
 func TestStickyCookie(t *testing.T) {

@@ -72,23 +72,30 @@ func snapshotOf(p *proxy) string {
 	return string(doc)
 }
 
-// TestKillGoesAlongToRedis moves a killed split from the embedded store to Redis, by a reload and by a restart.
+// TestKillGoesAlongToRedis moves a killed split from the embedded store to Redis: for the first time, by a reload and by a
+// restart, and back again, as in an incident.
 func TestKillGoesAlongToRedis(t *testing.T) {
-	for _, way := range []string{"reload", "restart"} {
+	for _, way := range []string{"reload", "restart", "back again"} {
 		t.Run(way, func(t *testing.T) {
 			t.Parallel()
 			f := startFleet(t, settings{share: "10%"})
-			s := settings{blue: f.blue, green: f.green, share: "10%", instance: "three"}
-			p := startProxy(t, s.caddyfile())
+			embedded := settings{blue: f.blue, green: f.green, share: "10%", instance: "three"}
+			redis := embedded
+			redis.redis = f.redis.Addr()
+			first := embedded
+			if way == "back again" {
+				first = redis
+			}
+			p := startProxy(t, first.caddyfile())
+			p.mustReload(embedded.caddyfile())
 			p.mustSplit(0, "kill", "assistant", "--reason", "leaks prompts")
-			s.redis = f.redis.Addr()
-			if way == "reload" {
-				p.mustReload(s.caddyfile())
-			} else {
+			if way == "restart" {
 				p.stop()
-				p.write(s.caddyfile())
+				p.write(redis.caddyfile())
 				p.start()
 				p.awaitUp()
+			} else {
+				p.mustReload(redis.caddyfile())
 			}
 			if got := p.get("u", "/"); got.status != 503 {
 				t.Errorf("after the %s: got %+v, want it refused", way, got)

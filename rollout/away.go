@@ -3,6 +3,7 @@ package rollout
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -27,6 +28,7 @@ func (c *Controller) storeAnswers(p store.Pulse) {
 	case err != nil && was == nil:
 		c.log.Error("the store can be read and refuses to be written to; what must be written waits", zap.Error(err))
 	case err == nil && was != nil:
+		c.secretLost = true // a store that was away may have lost it, and been given another
 		c.log.Info("the store answers again")
 	}
 }
@@ -86,19 +88,33 @@ func (c *Controller) storeError() string {
 	return c.lastError.Error()
 }
 
-// learnSecret asks for the fleet's secret until it is known.
-func (c *Controller) learnSecret(ctx context.Context) {
-	if c.secret.Load() != nil {
+// learnSecret asks for the fleet's secret until it is known. A store that has lost it gets it again; if another instance
+// was faster with another one, that is the present one, and what was signed with the one before still counts here.
+func (c *Controller) learnSecret(ctx context.Context, p store.Pulse) {
+	known := c.Secrets()
+	if !p.HasSecret {
+		c.secretLost = true
+	}
+	if len(known) > 0 && !c.secretLost {
 		return
+	}
+	proposed := newID() + newID() + newID() + newID()
+	if len(known) > 0 {
+		proposed = known[0]
 	}
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	secret, err := c.openStore().Secret(ctx, newID()+newID()+newID()+newID())
+	secret, err := c.openStore().Secret(ctx, proposed)
 	if err != nil {
-		c.log.Warn("the fleet's secret is not known yet; no cookies are signed", zap.Error(err))
+		if !c.secretLess {
+			c.log.Warn("the fleet's secret is not in the store; while it is not known, no cookies are signed", zap.Error(err))
+		}
+		c.secretLess = true
 		return
 	}
-	c.secret.Store(&secret)
+	c.secretLost, c.secretLess = false, false
+	secrets := append([]string{secret}, slices.DeleteFunc(slices.Clone(known), func(s string) bool { return s == secret })...)
+	c.secrets.Store(&secrets)
 }
 
 // Ready reports whether requests are placed as the fleet wants: every split has a State that this instance can

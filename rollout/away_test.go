@@ -1,6 +1,7 @@
 package rollout_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -111,6 +112,52 @@ func TestStatus(t *testing.T) {
 		}
 		if diff := cmp.Diff(wantNotes, st.Notes); diff != "" {
 			t.Errorf("notes: got %q (-want +got):\n%s", st.Notes, diff)
+		}
+	})
+}
+
+// A store that lost the fleet's secret gets it again; where another one was faster, both count.
+func TestLostSecretIsGivenBack(t *testing.T) {
+	for name, other := range map[string]string{"nobody was faster": "", "another was faster": "made up by another"} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, s *embedded.Store) {
+				p := start(t, s, "proxy-1", assistant(99, 1))
+				elapse(time.Second)
+				before := p.Secrets()
+				empty := newStore(t)
+				want := before
+				if other != "" {
+					if _, err := empty.Secret(t.Context(), other); err != nil {
+						t.Fatal(err)
+					}
+					want = append([]string{other}, before...)
+				}
+				p.link.set(away)
+				elapse(2 * time.Second)
+				p.link.replace(empty)
+				p.link.set(none)
+				elapse(2 * time.Second)
+				if got := p.Secrets(); !cmp.Equal(got, want) {
+					t.Errorf("secrets: got %q, want %q", got, want)
+				}
+				if got, err := empty.Secret(t.Context(), "too late"); err != nil || got != want[0] {
+					t.Errorf("the store's: got %q, %v, want %q", got, err, want[0])
+				}
+			})
+		})
+	}
+}
+
+// To lift kills needs the store, for one that waits as well: nothing is sent, and that is what is said.
+func TestReviveWithoutTheStore(t *testing.T) {
+	bubble(t, func(t *testing.T, s *embedded.Store) {
+		p := start(t, s, "proxy-1", assistant(99, 1))
+		elapse(time.Second)
+		p.link.set(away)
+		p.kills(t, "")
+		_, err := p.Revive(t.Context(), "assistant", rollout.ReviveRequest{}, alice)
+		if !errors.Is(err, rollout.ErrUnavailable) || errors.Is(err, rollout.ErrUnconfirmed) || !strings.Contains(err.Error(), "nothing was lifted") {
+			t.Errorf("got %v, want ErrUnavailable alone", err)
 		}
 	})
 }

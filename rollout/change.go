@@ -46,7 +46,7 @@ func next(prev *splitter.State, kind string, by By, seed Seed) *splitter.State {
 	n.Version = splitter.Version{Revision: prev.Revision + 1, ID: seed.ID}
 	n.Parent = prev.ID
 	n.Lineage = splitter.Heritage(prev)
-	n.Placed = n.Version
+	n.Placed = []splitter.Version{n.Version}
 	if keepsPlaces(kind) {
 		n.Placed = prev.LastPlaced()
 	}
@@ -87,7 +87,8 @@ func Reopen(tombstone *splitter.State, def Definition, by By, seed Seed) (Change
 		return Changed{}, err
 	}
 	n.Revision, n.Epoch, n.Parent = tombstone.Revision+1, tombstone.Epoch+1, tombstone.ID
-	n.Lineage, n.Placed, n.Revived = splitter.Heritage(tombstone), n.Version, tombstone.Revived
+	n.Lineage, n.Placed = splitter.Heritage(tombstone), []splitter.Version{n.Version}
+	n.Kills, n.Revived, n.Began = slices.Clone(tombstone.Kills), slices.Clone(tombstone.Revived), tombstone.Began
 	return tell(nil, n)
 }
 
@@ -114,7 +115,7 @@ func created(def Definition, by By, seed Seed) (*splitter.State, error) {
 		Policy:   policy,
 		Changed:  splitter.Change{Kind: KindCreated, Actor: by.Actor, Via: by.Via, At: seed.Now, Reason: by.Reason},
 	}
-	n.Progress, n.Placed = progressOf(n, seed.Now), n.Version
+	n.Progress, n.Placed, n.Began = progressOf(n, seed.Now), []splitter.Version{n.Version}, seed.Now
 	return n, nil
 }
 

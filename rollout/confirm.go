@@ -57,9 +57,28 @@ func (c *Controller) Confirm(ctx context.Context, split string, v splitter.Versi
 // alone does not count: it may be of a history that knows nothing of v.
 func (s *Split) chain(v splitter.Version) func(splitter.Version) bool {
 	state := s.storedState()
-	return func(has splitter.Version) bool {
-		return has == v || state != nil && has.Revision > v.Revision && state.Descends(has) && state.Descends(v)
+	if state == nil || !state.Descends(v) {
+		return func(has splitter.Version) bool { return has == v }
 	}
+	later := since(state, v)
+	return func(has splitter.Version) bool {
+		return has == v || has == state.Version || slices.Contains(later, has)
+	}
+}
+
+// since returns the versions between v and a State that comes from it; none if histories were brought together on the
+// way, as then not all of them come from v.
+func since(state *splitter.State, v splitter.Version) []splitter.Version {
+	var later []splitter.Version
+	for i, o := range state.Lineage {
+		if i > 0 && o.Revision == state.Lineage[i-1].Revision && o.Revision >= v.Revision {
+			return nil
+		}
+		if o.Revision > v.Revision {
+			later = append(later, o)
+		}
+	}
+	return later
 }
 
 // whoApplied sorts the members that run the split into those that have applied a change and those that have not. Several
@@ -87,10 +106,14 @@ func hasNamesake(members []store.Member, m store.Member) bool {
 	return slices.ContainsFunc(members, func(o store.Member) bool { return o.Name == m.Name && o.Boot != m.Boot })
 }
 
-// isReplaced reports whether a silent member has a living namesake that started after it: the same proxy, restarted
-// without a goodbye.
+// clocksDiffer is by how much the clocks of a member and the store may differ without our taking a restart for two that
+// lived side by side.
+const clocksDiffer = 2 * time.Second
+
+// isReplaced reports whether a silent member has a living namesake that started when it had fallen silent: the same
+// proxy, restarted without a goodbye. One that was heard beside its namesake is a twin, and may still serve.
 func isReplaced(p store.Pulse, m store.Member) bool {
 	return !isAlive(p, m) && slices.ContainsFunc(p.Members, func(o store.Member) bool {
-		return o.Name == m.Name && o.Boot != m.Boot && o.Started.After(m.Started) && isAlive(p, o)
+		return o.Name == m.Name && o.Boot != m.Boot && m.Seen.Before(o.Started.Add(clocksDiffer)) && isAlive(p, o)
 	})
 }

@@ -80,7 +80,10 @@ type Result struct {
 	Event store.Event
 	// Queued is true for a kill that holds here but is not in the store yet; it is written when the store is back.
 	Queued bool
-	// Untold names the members that were alive when the store was last heard and could not be told of a queued kill.
+	// Announced is true for a queued kill that the other instances were told of all the same.
+	Announced bool
+	// Untold names the members that were alive when the store was last heard and could not be told of a queued kill;
+	// those that have this instance's own name with their boots.
 	Untold []string
 	// Took is how long this instance and the store needed, before anybody is waited for.
 	Took time.Duration

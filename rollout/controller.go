@@ -80,10 +80,14 @@ type Controller struct {
 	log     *zap.Logger
 	poke    chan struct{} // asks for a pulse at once
 	events  chan *splitter.State
-	secret  atomic.Pointer[string]
+	secrets atomic.Pointer[[]string]
 	skew    atomic.Int64 // store's clock minus ours, in nanoseconds
 	contact atomic.Int64 // when the store last answered, in ns since started; 0 = never
 	called  atomic.Pointer[rollCall]
+
+	// Used by the pulse alone.
+	secretLost bool // the store has not, or may not have, the secret that we know
+	secretLess bool // it was logged that the store does not tell one
 
 	// life is held while starting, closing, attaching and detaching. It protects the following fields.
 	life    sync.Mutex
@@ -242,12 +246,13 @@ func (c *Controller) Poke() {
 	}
 }
 
-// Secret returns the fleet's generated secret; empty until the store has told it.
-func (c *Controller) Secret() string {
-	if s := c.secret.Load(); s != nil {
+// Secrets returns the fleet's generated secret, and behind it those that it had before, as far as this process knows;
+// none until the store has told it.
+func (c *Controller) Secrets() []string {
+	if s := c.secrets.Load(); s != nil {
 		return *s
 	}
-	return ""
+	return nil
 }
 
 // openStore returns the store; nil while not started.

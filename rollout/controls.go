@@ -59,7 +59,7 @@ func (c *Controller) Revive(ctx context.Context, split string, r ReviveRequest, 
 		return Result{}, err
 	}
 	if err := c.settleKills(ctx, s); err != nil {
-		return Result{}, unavailable(err)
+		return Result{}, fmt.Errorf("%w, nothing was lifted: a kill that waits for the store must be written first: %v", ErrUnavailable, err)
 	}
 	return c.change(ctx, split, by, func(prev *splitter.State, _ Definition, seed Seed) (Changed, error) {
 		return Revive(prev, r, by, seed)
@@ -104,14 +104,15 @@ func (c *Controller) queued(ctx context.Context, s *Split, k splitter.Kill, caus
 	}
 	note += fmt.Sprintf("; the store did not take it: %v", cause)
 	var untold []string
-	if err := c.announce(ctx, store.Notice{Split: s.name, Kill: &k}); err != nil {
+	announced := c.announce(ctx, store.Notice{Split: s.name, Kill: &k}) == nil
+	if announced {
+		note += "; it was announced to the other instances"
+	} else {
 		note += "; nor could it be announced to the other instances"
 		untold = c.others()
-	} else {
-		note += "; it was announced to the other instances"
 	}
 	state := s.State()
-	return Result{State: state, Event: eventOfKill(k, state), Queued: true, Untold: untold, Note: note}
+	return Result{State: state, Event: eventOfKill(k, state), Queued: true, Announced: announced, Untold: untold, Note: note}
 }
 
 // eventOfKill is what can be said of a kill whose own change is not at hand.

@@ -12,19 +12,15 @@ import (
 )
 
 // keepLost keeps of the State before what the one now in the store knows nothing of, because the store has lost it: it
-// came back from an older dump, or a failover dropped writes that it had acknowledged. Kills wait to be written again.
-// The State waits to be reconciled if it is sure that it was lost, and not only outdated: if the store is back at one
-// that ours came from, or at none later than ours, or has had another change at the same revision.
+// came back empty or from an older dump, or a failover dropped writes that it had acknowledged. Kills wait to be written
+// again. The State waits to be reconciled if it is sure that it was lost, and not only outdated: if the store is back at
+// one that ours came from, or at none later than ours, or has had another change at the same revision.
 //
-// What was only found on this machine's disk may have been outdated before: it counts only against a State that it came
-// from. Caller must hold s.mu.
+// What was only found on this machine's disk counts against a State of the same history, or of one that began later, as
+// then the store was empty in between. Caller must hold s.mu.
 func (s *Split) keepLost(before, now *splitter.State) {
-	s.lost = slices.DeleteFunc(slices.Clone(s.lost), func(l *splitter.State) bool { return now.Descends(l.Version) })
-	if now.Descends(before.Version) {
-		return
-	}
-	wentBack := before.Descends(now.Version)
-	if !s.confirmed && !wentBack {
+	s.lost = slices.DeleteFunc(slices.Clone(s.lost), func(l lostState) bool { return now.Descends(l.state.Version) })
+	if now.Descends(before.Version) || !s.confirmed && !splitter.Related(before, now) && !now.Began.After(before.Changed.At) {
 		return
 	}
 	if kills := unwritten(before.Kills, now); len(kills) > 0 {
@@ -32,34 +28,32 @@ func (s *Split) keepLost(before, now *splitter.State) {
 			zap.Uint64("revision", now.Revision))
 		s.queue = slices.Concat(s.queue, unwritten(kills, &splitter.State{Kills: s.queue}))
 	}
-	if wentBack || now.Revision <= before.Revision || now.Overtook(before.Version) {
+	if now.Revision <= before.Revision || now.Overtook(before.Version) || before.Overtook(now.Version) {
 		s.log.Error("the store has lost a state; the two histories are brought together", zap.Uint64("lost", before.Revision),
 			zap.String("lost_id", before.ID), zap.Uint64("revision", now.Revision), zap.String("id", now.ID))
-		s.lost = append(s.lost, before)
+		s.lost = append(s.lost, lostState{before, !s.confirmed})
 	}
 }
 
 // withLost lays what the store has lost over its State, until that is written. It is shown as the latest of them, so that
 // no revision goes back. Caller must hold s.mu.
 func (s *Split) withLost(state *splitter.State) *splitter.State {
-	merged := state
+	merged, shown := state, state
 	for _, lost := range s.lost {
-		ch, ok, err := Reconcile(lost, merged, By{Actor: selfActor}, Seed{Now: state.Changed.At, ID: state.ID})
+		ch, ok, err := reconcile(lost, merged, By{Actor: selfActor}, Seed{Now: state.Changed.At, ID: state.ID})
 		if err != nil {
 			s.log.Error("a state that the store has lost cannot be brought together with its own", zap.Error(err))
 		}
-		if err == nil && ok {
-			merged = ch.State
+		if err != nil || !ok {
+			continue
+		}
+		merged = ch.State
+		if isNewer(lost.state, shown) {
+			shown = lost.state
 		}
 	}
 	if merged == state {
 		return state
-	}
-	shown := state
-	for _, lost := range s.lost {
-		if isNewer(lost, shown) {
-			shown = lost
-		}
 	}
 	merged.Version, merged.Parent, merged.Changed = shown.Version, shown.Parent, shown.Changed
 	merged.Lineage, merged.Placed = shown.Lineage, shown.Placed
@@ -76,7 +70,7 @@ func (c *Controller) settleHistory(ctx context.Context, s *Split) error {
 			return nil
 		}
 		done, err := c.trySwap(ctx, s, func(prev *splitter.State) (Changed, bool, error) {
-			return Reconcile(waiting[0], prev, By{Actor: selfActor, Via: "store"}, c.seed())
+			return reconcile(waiting[0], prev, By{Actor: selfActor, Via: "store"}, c.seed())
 		})
 		if err != nil {
 			return err
@@ -89,10 +83,10 @@ func (c *Controller) settleHistory(ctx context.Context, s *Split) error {
 }
 
 // drop forgets a State that the store's now comes from.
-func (s *Split) drop(lost *splitter.State) {
+func (s *Split) drop(lost lostState) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.lost = slices.DeleteFunc(slices.Clone(s.lost), func(l *splitter.State) bool { return l == lost })
+	s.lost = slices.DeleteFunc(slices.Clone(s.lost), func(l lostState) bool { return l == lost })
 	s.refresh()
 }
 

@@ -201,6 +201,53 @@ func TestLostWritesHoldMeanwhile(t *testing.T) {
 	})
 }
 
+// What only a disk knows of is brought together with a store that lost it and went on otherwise: the kill counts, and so
+// do weights that were set in knowledge of the others.
+func TestDiskKnowsWhatAForkLost(t *testing.T) {
+	bubble(t, func(t *testing.T, s *embedded.Store) {
+		p := start(t, s, "proxy-1", assistant(99, 1))
+		elapse(time.Second)
+		p.set(t, 10)
+		older := copyOf(t, s)
+		k := p.kills(t, "green").Event.Kills[0]
+		elapse(time.Second)
+		p.close(t)
+		other := start(t, older, "proxy-2", assistant(99, 1))
+		elapse(2 * time.Second)
+		other.set(t, 20)
+		again := start(t, older, "proxy-1", assistant(99, 1), remembering(p))
+		elapse(3 * time.Second)
+		got := stored(t, older)
+		if got.Weights()["green"] != 20*percent || len(got.Kills) != 1 || got.Kills[0].ID != k.ID {
+			t.Errorf("got %v with %v, want green at 20%% and kill %s", got.Weights(), got.Kills, k.ID)
+		}
+		again.wants(t, "in the end", 20, true)
+	})
+}
+
+// A process that dies between finding that the store has lost a State and writing it again still knows it.
+func TestCrashWhileReconciling(t *testing.T) {
+	bubble(t, func(t *testing.T, s *embedded.Store) {
+		p := start(t, s, "proxy-1", assistant(50, 50))
+		elapse(time.Second)
+		older := copyOf(t, s)
+		p.set(t, 0)
+		k := p.kills(t, "green").Event.Kills[0]
+		elapse(time.Second)
+		p.link.replace(older)
+		p.link.set(readable)
+		elapse(3 * time.Second)
+		p.close(t)
+		again := start(t, older, "proxy-1", assistant(50, 50), remembering(p))
+		elapse(3 * time.Second)
+		got := stored(t, older)
+		if got.Weights()["green"] != 0 || len(got.Kills) != 1 || got.Kills[0].ID != k.ID || got.Revision != 4 {
+			t.Errorf("got revision %d, %v with %v, want 4, green at 0 and kill %s", got.Revision, got.Weights(), got.Kills, k.ID)
+		}
+		again.wants(t, "in the end", 0, true)
+	})
+}
+
 // Two halves of a fleet that both wrote the same revision, each on a store of its own.
 func TestTwoHalves(t *testing.T) {
 	bubble(t, func(t *testing.T, s *embedded.Store) {
@@ -212,12 +259,18 @@ func TestTwoHalves(t *testing.T) {
 		elapse(time.Second)
 		other := copyOf(t, s)
 		replace(fleet[2:], other)
+		for _, p := range fleet[2:] {
+			p.link.set(muted) // it would hear the other half's
+		}
 		if one, two := fleet[0].set(t, 30).State, fleet[2].set(t, 20).State; one.Revision != 10 || two.Revision != 10 {
 			t.Fatalf("revisions: got %d and %d, want both 10", one.Revision, two.Revision)
 		}
 		k := fleet[3].kills(t, "").Event.Kills[0]
 		elapse(time.Second)
 		replace(fleet, s)
+		for _, p := range fleet[2:] {
+			p.link.set(none)
+		}
 		elapse(3 * time.Second)
 		got := stored(t, s)
 		if got.Weights()["green"] != 20*percent || len(got.Kills) != 1 || got.Kills[0].ID != k.ID || got.Revision <= 11 {

@@ -19,9 +19,8 @@ import (
 // kill of the split, or lifts it, within a second. It is an inbox and never state: that it is empty means nothing.
 
 const (
-	orderedVia    = "inbox"
-	orderedActor  = "break-glass"
-	orderedPrefix = "inbox-"
+	orderedVia   = "inbox"
+	orderedActor = "break-glass"
 	// maxOrderReason bounds, in characters, how much of an order becomes a reason.
 	maxOrderReason = 500
 )
@@ -61,9 +60,15 @@ func (s *Split) isStanding(order string) bool {
 // so that instances which find it at once make the same kill of it.
 func orderedKill(split, order string, p store.Pulse) splitter.Kill {
 	v := p.Versions[split]
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%s\x00%d\x00%s", split, order, v.Revision, v.ID))
-	return splitter.Kill{ID: orderedPrefix + hex.EncodeToString(sum[:8]), Reason: orderReason(order), Actor: orderedActor,
+	at := sha256.Sum256(fmt.Appendf(nil, "%s %d %s", split, v.Revision, v.ID))
+	return splitter.Kill{ID: orderID(order) + hex.EncodeToString(at[:6]), Reason: orderReason(order), Actor: orderedActor,
 		Via: orderedVia, At: p.Now}
+}
+
+// orderID is how the ids of all kills by an order begin.
+func orderID(order string) string {
+	sum := sha256.Sum256([]byte(order))
+	return "inbox-" + hex.EncodeToString(sum[:6]) + "-"
 }
 
 // orderReason makes a reason of what a person typed: one line, nothing that drives a terminal.
@@ -89,7 +94,7 @@ func (c *Controller) writeOrdered(ctx context.Context, s *Split, k splitter.Kill
 	if err := c.reload(ctx, s); err != nil {
 		return err
 	}
-	if s.dropOrdered(k) {
+	if s.dropOrdered(k, order) {
 		return nil
 	}
 	_, _, err = c.writeKill(ctx, s, k, "")
@@ -97,10 +102,10 @@ func (c *Controller) writeOrdered(ctx context.Context, s *Split, k splitter.Kill
 }
 
 // dropOrdered drops a waiting kill if the State shows that its order was carried out under another id.
-func (s *Split) dropOrdered(k splitter.Kill) bool {
+func (s *Split) dropOrdered(k splitter.Kill, order string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.stored == nil || !carriedOut(s.stored, k) {
+	if s.stored == nil || !carriedOut(s.stored, order, k.At) {
 		return false
 	}
 	s.queue = slices.DeleteFunc(slices.Clone(s.queue), func(q splitter.Kill) bool { return q.ID == k.ID })
@@ -108,19 +113,13 @@ func (s *Split) dropOrdered(k splitter.Kill) bool {
 	return true
 }
 
-// carriedOut reports whether a State has a kill by the same order as k, or one by an order was lifted since.
-func carriedOut(state *splitter.State, k splitter.Kill) bool {
-	for _, o := range state.Kills {
-		if o.Via == orderedVia && o.Reason == k.Reason {
-			return true
-		}
-	}
-	for _, r := range state.Revived {
-		if strings.HasPrefix(r.ID, orderedPrefix) && !r.At.Before(k.At.Add(-time.Second)) {
-			return true
-		}
-	}
-	return false
+// carriedOut reports whether a State has a kill by an order, or one that was lifted since the order was found.
+func carriedOut(state *splitter.State, order string, found time.Time) bool {
+	id := orderID(order)
+	return slices.ContainsFunc(state.Kills, func(k splitter.Kill) bool { return strings.HasPrefix(k.ID, id) }) ||
+		slices.ContainsFunc(state.Revived, func(r splitter.Revival) bool {
+			return strings.HasPrefix(r.ID, id) && !r.At.Before(found.Add(-time.Second))
+		})
 }
 
 // obeyRevival lifts the kills of the whole split.

@@ -84,7 +84,8 @@ func (m *machine) take(t *rapid.T, c rollout.Changed, begins bool) {
 		t.Fatalf("history: got %v of parent %q after %v", next.Version, next.Parent, prev.Version)
 	}
 	keeps := next.Changed.Kind == rollout.KindKill || next.Changed.Kind == rollout.KindRevive
-	if !next.Descends(prev.Version) || keeps && next.Placed != prev.Placed || !keeps && next.Placed != next.Version {
+	if !next.Descends(prev.Version) || keeps && !slices.Equal(next.Placed, prev.Placed) ||
+		!keeps && !slices.Equal(next.Placed, []splitter.Version{next.Version}) {
 		t.Fatalf("lineage: got %v, placed %v by %s after %v, placed %v", next.Lineage, next.Placed, next.Changed.Kind,
 			prev.Version, prev.Placed)
 	}

@@ -68,7 +68,11 @@ func (c *Controller) others() []string {
 	}
 	var names []string
 	for _, m := range call.members {
-		if m.MemberID != c.id && call.now.Sub(m.Seen) < store.SilentAfter {
+		switch {
+		case m.MemberID == c.id || call.now.Sub(m.Seen) >= store.SilentAfter:
+		case m.Name == c.id.Name:
+			names = append(names, m.MemberID.String())
+		default:
 			names = append(names, m.Name)
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/switchback-proxy/switchback/rollout"
 	"github.com/switchback-proxy/switchback/splitter"
@@ -18,7 +20,7 @@ import (
 func TestTwinsAreFlagged(t *testing.T) {
 	bubble(t, func(t *testing.T, s *embedded.Store) {
 		one, two := start(t, s, "proxy-1", assistant(99, 1)), start(t, s, "proxy-1", assistant(99, 1))
-		elapse(11 * time.Second)
+		elapse(21 * time.Second)
 		for _, p := range []*proxy{one, two} {
 			if notes := strings.Join(p.status(t).Notes, "\n"); !strings.Contains(notes, `another living proxy is called "proxy-1"`) {
 				t.Errorf("notes: got %q, want the twin named", notes)
@@ -34,6 +36,64 @@ func TestTwinsAreFlagged(t *testing.T) {
 			t.Errorf("notes: got %q, want no twin any more", notes)
 		}
 	})
+}
+
+// Looking at the fleet often makes no twin come and go.
+func TestTwinsStayFlagged(t *testing.T) {
+	bubble(t, func(t *testing.T, s *embedded.Store) {
+		core, logs := observer.New(zap.ErrorLevel)
+		one := start(t, s, "proxy-1", assistant(99, 1), func(o *rollout.Options) { o.Log = zap.New(core) })
+		start(t, s, "proxy-1", assistant(99, 1))
+		elapse(21 * time.Second)
+		for range 100 {
+			if _, _, err := one.Instances(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			elapse(100 * time.Millisecond)
+			if notes := strings.Join(one.status(t).Notes, "\n"); !strings.Contains(notes, "another living proxy") {
+				t.Fatalf("notes: got %q, want the twin named", notes)
+			}
+		}
+		if got := logs.FilterMessageSnippet("this one's name").Len(); got != 1 {
+			t.Errorf("logged: got %d lines, want 1: %v", got, logs.All())
+		}
+	})
+}
+
+// A silent member whose namesake started while it was heard is a twin that is cut off, and may still serve. One whose
+// namesake started later was restarted.
+func TestTwinThatIsCutOffIsMissed(t *testing.T) {
+	for name, tt := range map[string]struct {
+		after   time.Duration // from the silent one's last beat until its namesake starts; negative: before
+		missing int
+	}{
+		"lived side by side": {-3 * time.Second, 1},
+		"restarted":          {3 * time.Second, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, s *embedded.Store) {
+				p := start(t, s, "proxy-1", assistant(99, 1))
+				beat := func(boot string, started time.Time) {
+					_, err := s.Pulse(t.Context(), store.Beat{MemberID: store.MemberID{Name: "proxy-2", Boot: boot}, Started: started,
+						Applied: map[string]splitter.Version{"assistant": p.Split("assistant").State().Version}})
+					if err != nil {
+						t.Fatal(err)
+					}
+				}
+				elapse(time.Minute)
+				beat("silent", time.Now().Add(-time.Minute))
+				started := time.Now().Add(tt.after)
+				elapse(10 * time.Second)
+				r := p.set(t, 10)
+				beat("living", started)
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				if conf, err := p.Confirm(ctx, "assistant", r.State.Version); err != nil || len(conf.Missing) != tt.missing {
+					t.Errorf("got %+v, %v, want %d to miss", conf, err, tt.missing)
+				}
+			})
+		})
+	}
 }
 
 func TestForgetInstance(t *testing.T) {

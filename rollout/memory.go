@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -31,6 +32,10 @@ type Snapshot struct {
 	State *splitter.State `json:"state,omitempty"`
 	// Queued are kills that no store has confirmed: they are replayed over any State that does not list them as lifted.
 	Queued []splitter.Kill `json:"queued,omitempty"`
+	// Carried are kills that are in force in the store that this proxy used before. They are not saved as such.
+	Carried []splitter.Kill `json:"-"`
+	// Lost are States that the store has lost and that are not written again yet.
+	Lost []*splitter.State `json:"lost,omitempty"`
 	// Failback is a failback that no store has confirmed; nil if there is none.
 	Failback *LocalFailback `json:"failback,omitempty"`
 	// SavedAt is by this machine's clock.
@@ -68,18 +73,23 @@ func (m Snapshots) Recall(split string) (Snapshot, error) {
 
 // check says what is wrong with a snapshot that was read.
 func (s Snapshot) check(split string) error {
-	for _, k := range s.Queued {
+	for _, k := range slices.Concat(s.Queued, s.Carried) {
 		if err := checkKill(k); err != nil {
 			return err
 		}
 	}
-	if s.State == nil {
-		return nil
+	for _, state := range append(s.Lost, s.State) {
+		switch {
+		case state == nil:
+		case state.Split != split:
+			return fmt.Errorf("it holds the state of %q", state.Split)
+		default:
+			if err := state.Validate(); err != nil {
+				return err
+			}
+		}
 	}
-	if s.State.Split != split {
-		return fmt.Errorf("it holds the state of %q", s.State.Split)
-	}
-	return s.State.Validate()
+	return nil
 }
 
 // Save writes a split's file; the folder is made when it is first needed.
@@ -107,11 +117,35 @@ func (c *Controller) recall(s *Split) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.stored, s.queue = snap.State, c.replayable(s.name, snap.Queued)
+	s.stored = snap.State
+	for _, k := range slices.Concat(snap.Carried, c.replayable(s.name, snap.Queued)) {
+		if !hasKill(&splitter.State{Kills: s.queue}, k.ID) {
+			s.queue = append(s.queue, k)
+		}
+	}
+	for _, state := range snap.Lost {
+		s.lost = append(s.lost, lostState{state, true})
+	}
 	if f := snap.Failback; f != nil {
 		s.overlay = &localFailback{verdict{f.Verdict, f.Epoch}, Seed{Now: f.At, ID: newID(), Salt: newID()}}
 	}
 	s.refresh()
+}
+
+// bury lets the tombstone of a split that this instance does not run take the place of what it remembers of it: should
+// the store lose the tombstone, nobody shall bring the split back from here.
+func (c *Controller) bury(state *splitter.State) {
+	if state == nil || state.Forgotten.IsZero() {
+		return
+	}
+	c.loops.Go(func() {
+		if _, err := c.opts.Memory.Recall(state.Split); errors.Is(err, fs.ErrNotExist) {
+			return
+		}
+		if err := c.opts.Memory.Save(state.Split, Snapshot{State: state, SavedAt: time.Now()}); err != nil {
+			c.log.Warn("the snapshot of a forgotten split cannot be replaced", zap.String("split", state.Split), zap.Error(err))
+		}
+	})
 }
 
 // replayable leaves out kills that have waited for so long that nobody remembers any more whether they were lifted.
@@ -173,6 +207,9 @@ func (c *Controller) remember(s *Split) error {
 	defer s.saving.Unlock()
 	s.mu.Lock()
 	snap := Snapshot{State: s.stored, Queued: s.queue, Failback: s.overlay.document(), SavedAt: time.Now()}
+	for _, lost := range s.lost {
+		snap.Lost = append(snap.Lost, lost.state)
+	}
 	s.mu.Unlock()
 	return c.opts.Memory.Save(s.name, snap)
 }

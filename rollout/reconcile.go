@@ -14,54 +14,88 @@ import (
 // State comes from ours. The result is at the greater revision + 1 and descends from both.
 //
 // Kills of both hold, but for those that either lists as lifted. Everything else is taken whole from one of the two: from
-// the one that was made in knowledge of what the other says, if there is one; otherwise, as nobody has decided between
-// them, from the one that gives its canary the lower share.
+// the one that was made in knowledge of what the other says, if there is one; from the one that somebody decided on, if
+// the other is a file's first weights; otherwise from the one that gives its canary the lower share.
 func Reconcile(ours, theirs *splitter.State, by By, seed Seed) (Changed, bool, error) {
+	return reconcile(lostState{state: ours}, theirs, by, seed)
+}
+
+// lostState is a State that the store had and has lost.
+type lostState struct {
+	state *splitter.State
+	// fromDisk says that this process has only found it on this machine's disk. It may have been outdated before it was
+	// lost: where neither knew of the other, and they are about different trials, what the store has counts.
+	fromDisk bool
+}
+
+func reconcile(lost lostState, theirs *splitter.State, by By, seed Seed) (Changed, bool, error) {
+	ours := lost.state
 	if theirs.Descends(ours.Version) {
 		return Changed{}, false, nil
 	}
-	base, other, forked := choose(ours, theirs)
+	base, why := lost.choose(theirs)
 	n := base.Clone()
 	n.Version = splitter.Version{Revision: max(ours.Revision, theirs.Revision) + 1, ID: seed.ID}
-	n.Parent = theirs.ID
+	n.Parent, n.Began = theirs.ID, theirs.Began
 	n.Lineage, n.Placed = splitter.Heritage(ours, theirs), base.LastPlaced()
 	n.Kills, n.Revived = mergeKills(ours, theirs)
-	if forked {
-		n.Placed = n.Version
-		n.Epoch = mergeEpochs(base, other)
-		n.Cooldown = laterCooldown(base.Cooldown, other.Cooldown)
+	if why != knew {
+		n.Epoch = mergeEpochs(ours, theirs)
+		n.Cooldown = laterCooldown(ours.Cooldown, theirs.Cooldown)
 	}
-	by.Reason = fmt.Sprintf("the store had lost revision %d (%s); %s", ours.Revision, ours.ID, reconciledBy(base, ours, forked))
+	if why == cautious || why == stored {
+		n.Placed = splitter.Sorted(slices.Concat(ours.LastPlaced(), theirs.LastPlaced()))
+	}
+	by.Reason = fmt.Sprintf("the store had lost revision %d (%s); the weights of revision %d hold, %s", ours.Revision, ours.ID,
+		base.Revision, why)
 	n.Changed = splitter.Change{Kind: KindReconcile, Actor: by.Actor, Via: by.Via, At: seed.Now, Reason: by.Reason}
 	ch, err := tell(theirs, n)
 	ch.Event.Kills = newKills(theirs, n)
 	return ch, err == nil, err
 }
 
-// reconciledBy says in words whose weights were taken.
-func reconciledBy(base, ours *splitter.State, forked bool) string {
+// choice is why one of two States holds in all but kills; it ends a sentence for people.
+type choice string
+
+const (
+	knew     choice = "set in knowledge of the others"
+	decided  choice = "as the others are a file's first"
+	stored   choice = "as the others were found on a disk only"
+	cautious choice = "the lower canary share of two that did not know of each other"
+)
+
+// choose returns which of two States holds in all but kills.
+func (l lostState) choose(theirs *splitter.State) (*splitter.State, choice) {
+	ours := l.state
 	switch {
-	case forked:
-		return fmt.Sprintf("of two that did not know of each other, the lower canary share holds: revision %d's", base.Revision)
-	case base == ours:
-		return "it holds again"
+	case theirs.Knows(ours):
+		return theirs, knew
+	case ours.Knows(theirs):
+		return ours, knew
+	case isDecided(ours) && !isDecided(theirs):
+		return ours, decided
+	case isDecided(theirs) && !isDecided(ours):
+		return theirs, decided
+	case l.fromDisk && !isOneTrial(ours, theirs):
+		return theirs, stored
+	case compareCaution(ours, theirs) < 0:
+		return ours, firstIfUndecided(ours)
 	default:
-		return "the present weights were set later"
+		return theirs, firstIfUndecided(theirs)
 	}
 }
 
-// choose returns which of two States holds in all but kills, and whether neither was made in knowledge of the other.
-func choose(ours, theirs *splitter.State) (base, other *splitter.State, forked bool) {
-	switch {
-	case theirs.Descends(ours.LastPlaced()):
-		return theirs, ours, false
-	case ours.Descends(theirs.LastPlaced()):
-		return ours, theirs, false
-	case compareCaution(ours, theirs) < 0:
-		return ours, theirs, true
-	default:
-		return theirs, ours, true
+// isDecided reports whether anybody has changed what a file's first weights made of the split.
+func isDecided(s *splitter.State) bool {
+	return slices.ContainsFunc(s.LastPlaced(), func(v splitter.Version) bool { return v.Revision > 1 })
+}
+
+// firstIfUndecided keeps two files' first weights, brought together, from counting as decided on.
+func firstIfUndecided(base *splitter.State) choice {
+	if isDecided(base) {
+		return cautious
 	}
+	return decided
 }
 
 // compareCaution orders States of a forked history by which is to hold: one in use before a tombstone, the lower canary
@@ -84,10 +118,15 @@ func compareCaution(a, b *splitter.State) int {
 
 // mergeEpochs returns the epoch after a fork: a new one, unless both histories are about the same trial.
 func mergeEpochs(a, b *splitter.State) uint64 {
-	if a.Epoch == b.Epoch && a.Salt == b.Salt && a.Stable == b.Stable && a.Canary == b.Canary && maps.Equal(a.Declared, b.Declared) {
+	if isOneTrial(a, b) {
 		return a.Epoch
 	}
 	return max(a.Epoch, b.Epoch) + 1
+}
+
+// isOneTrial reports whether two States are about the same trial of the same canary.
+func isOneTrial(a, b *splitter.State) bool {
+	return a.Epoch == b.Epoch && a.Salt == b.Salt && a.Stable == b.Stable && a.Canary == b.Canary && maps.Equal(a.Declared, b.Declared)
 }
 
 // laterCooldown returns the cooldown that lasts longer.

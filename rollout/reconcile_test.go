@@ -140,7 +140,7 @@ func TestReconcileAnyFork(t *testing.T) {
 				}
 			}
 		}
-		onlyOurs, onlyTheirs := theirs.Placed == past.Placed, ours.Placed == past.Placed
+		onlyOurs, onlyTheirs := slices.Equal(theirs.Placed, past.Placed), slices.Equal(ours.Placed, past.Placed)
 		if onlyOurs && !cmp.Equal(one.Ranges, ours.Ranges) || onlyTheirs && !cmp.Equal(one.Ranges, theirs.Ranges) {
 			t.Fatalf("what one of them changed is lost: %v of %v and %v", one.Ranges, ours.Ranges, theirs.Ranges)
 		}

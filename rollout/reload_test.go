@@ -235,14 +235,15 @@ func TestSecret(t *testing.T) {
 		p.link.set(away)
 		p.mustStart(t)
 		elapse(2 * time.Second)
-		if got := p.Secret(); got != "" {
+		if got := p.Secrets(); len(got) > 0 {
 			t.Errorf("without the store: got %q, want none", got)
 		}
 		p.link.set(none)
 		other := start(t, s, "proxy-2", assistant(99, 1))
 		elapse(2 * time.Second)
-		if len(p.Secret()) != 64 || p.Secret() != other.Secret() {
-			t.Errorf("got %q and %q, want one secret of 256 bits", p.Secret(), other.Secret())
+		one, two := p.Secrets(), other.Secrets()
+		if len(one) != 1 || len(one[0]) != 64 || !cmp.Equal(one, two) {
+			t.Errorf("got %q and %q, want one secret of 256 bits", one, two)
 		}
 	})
 }

@@ -22,6 +22,7 @@ type Split struct {
 
 	name      string
 	log       *zap.Logger
+	complaint string        // what was logged last of what keeps failing; used by the pulse alone
 	failbacks atomic.Uint64 // failbacks that this instance saw since it started
 	refused   atomic.Uint64 // requests that a kill refused since it started
 
@@ -37,7 +38,7 @@ type Split struct {
 	absentSince time.Time                  // since when the store is found to have no State; zero while it has one
 	queue       []splitter.Kill            // kills that hold here and are not in the store yet; replaced, never modified
 	order       standingOrder              // what the break-glass inbox asked for last
-	lost        []*splitter.State          // what the store had and has lost, to be brought together with what it has; replaced, never modified
+	lost        []lostState                // what the store had and has lost, to be brought together with what it has; replaced, never modified
 	overlay     *localFailback             // a failback that holds here and is not in the store yet
 	stale       bool                       // the store was away for so long that on_stale takes the canary's share
 	redeclare   bool                       // a file came into force since its declared versions were last compared with the State's
@@ -56,6 +57,18 @@ func newSplit(name string, flights *health.Flights, log *zap.Logger) *Split {
 		windows: map[string]*health.Window{},
 		totals:  map[string]*health.Totals{},
 	}
+}
+
+// complain logs what keeps failing, once until it changes. Only the pulse may call it.
+func (s *Split) complain(what string, err error) {
+	text := ""
+	if err != nil {
+		text = err.Error()
+	}
+	if text != "" && text != s.complaint {
+		s.log.Warn(what, zap.Error(err))
+	}
+	s.complaint = text
 }
 
 // State returns what this instance decides by: nil while it boots blind.

@@ -135,7 +135,11 @@ func (s *Split) pendingNotes() []string {
 	case n > 1:
 		notes = append(notes, fmt.Sprintf("%d kills hold here and are not in the store yet", n))
 	}
-	if len(s.lost) > 0 {
+	switch {
+	case len(s.lost) == 0:
+	case s.stored.Schema > splitter.Schema:
+		notes = append(notes, "the store has lost a state that it had: it holds here, and only a newer release can write it again")
+	default:
 		notes = append(notes, "the store has lost a state that it had: it holds here, and is written again")
 	}
 	if s.overlay != nil {

@@ -55,6 +55,7 @@ func (c *Controller) heard(n store.Notice) {
 	}
 	s := c.lookup(n.Split)
 	if s == nil {
+		c.bury(n.State)
 		return
 	}
 	if n.Kill != nil {
@@ -81,10 +82,13 @@ func (c *Controller) pulse(ctx context.Context) {
 		return
 	}
 	c.storeAnswers(p)
-	c.learnSecret(ctx)
+	if p.Members != nil {
+		c.noteRoll(p)
+	}
+	c.learnSecret(ctx, p)
 	for _, s := range splits {
-		if err := c.catchUp(ctx, s, p); err != nil && ctx.Err() == nil {
-			s.log.Warn("cannot catch up with the store", zap.Error(err))
+		if err := c.catchUp(ctx, s, p); ctx.Err() == nil {
+			s.complain("cannot catch up with the store", err)
 		}
 	}
 }
@@ -107,9 +111,6 @@ func (c *Controller) beat(ctx context.Context, splits []*Split, list bool) (stor
 	}
 	p, err := st.Pulse(ctx, store.Beat{MemberID: c.id, Release: c.opts.Release, Started: c.started, Applied: applied,
 		ListMembers: list})
-	if err == nil && list {
-		c.noteRoll(p)
-	}
 	return p, err
 }
 
@@ -128,6 +129,9 @@ func (c *Controller) catchUp(ctx context.Context, s *Split, p store.Pulse) error
 
 // read takes the store's State if it is not the one that we know. If the store has none, it gets one.
 func (c *Controller) read(ctx context.Context, s *Split, p store.Pulse) error {
+	if wrong, ok := p.Corrupt[s.name]; ok {
+		return fmt.Errorf("%w: %s", store.ErrCorrupt, wrong)
+	}
 	v, exists := p.Versions[s.name]
 	if !exists {
 		return c.fillStore(ctx, s, p)
@@ -189,7 +193,7 @@ func (c *Controller) apply(s *Split, state *splitter.State) {
 	s.mu.Lock()
 	taken, isFirst := isNewer(state, s.stored), !s.confirmed
 	if taken {
-		c.take(s, state)
+		c.take(s, state, true)
 	}
 	s.mu.Unlock()
 	if taken {
@@ -205,7 +209,7 @@ func (c *Controller) adoptHistory(s *Split, seen, state *splitter.State) {
 	s.mu.Lock()
 	taken := s.stored == seen && seen.Version != state.Version
 	if taken {
-		c.take(s, state)
+		c.take(s, state, false)
 	}
 	s.mu.Unlock()
 	if taken {
@@ -216,14 +220,14 @@ func (c *Controller) adoptHistory(s *Split, seen, state *splitter.State) {
 
 // take publishes the store's State, and tells of it if it is news. What the store has lost of the one before is kept, to
 // be written again. Caller must hold s.mu, so that events keep the States' order.
-func (c *Controller) take(s *Split, state *splitter.State) {
+func (c *Controller) take(s *Split, state *splitter.State, isNews bool) {
 	before := s.stored
 	if before != nil {
 		s.keepLost(before, state)
 	}
 	s.stored, s.confirmed, s.absentSince = state, true, time.Time{}
 	s.refresh()
-	if before == nil || !isNewer(state, before) {
+	if before == nil || !isNews {
 		return
 	}
 	if n := state.Cooldown.Failbacks - before.Cooldown.Failbacks; n > 0 {
@@ -275,8 +279,23 @@ func (c *Controller) swap(ctx context.Context, s *Split, prev splitter.Version, 
 	if err := c.write(ctx, prev, ch); err != nil {
 		return err
 	}
-	c.apply(s, ch.State)
+	c.applyWritten(s, ch.State)
 	return nil
+}
+
+// applyWritten applies a State that this process has written, unless we know one that comes from it. It counts although
+// we may have heard another of its revision, or a later one, meanwhile: they are of another history, and the store says
+// which counts.
+func (c *Controller) applyWritten(s *Split, state *splitter.State) {
+	s.mu.Lock()
+	taken := s.stored == nil || !s.stored.Descends(state.Version)
+	if taken {
+		c.take(s, state, true)
+	}
+	s.mu.Unlock()
+	if taken {
+		c.applied(s, state)
+	}
 }
 
 // write writes a change.

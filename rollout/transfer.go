@@ -36,8 +36,9 @@ func Import(prev *splitter.State, r ImportRequest, by By, seed Seed) (Changed, e
 		return Changed{}, fmt.Errorf("%w: the state of %q is that of a forgotten split", ErrInvalid, r.State.Split)
 	}
 	n := r.State.Clone()
-	n.Parent, n.Lineage = "", nil
+	n.Parent, n.Lineage, n.Began = "", nil, seed.Now
 	if prev != nil {
+		n.Began = prev.Began
 		n.Revision, n.Epoch = max(n.Revision, prev.Revision), max(n.Epoch, prev.Epoch)
 		n.Kills, n.Revived = mergeKills(r.State, prev)
 		n.Cooldown = laterCooldown(n.Cooldown, prev.Cooldown)
@@ -46,7 +47,7 @@ func Import(prev *splitter.State, r ImportRequest, by By, seed Seed) (Changed, e
 	n.Revision++
 	n.Epoch++
 	n.ID = seed.ID
-	n.Placed = n.Version
+	n.Placed = []splitter.Version{n.Version}
 	n.Changed = splitter.Change{Kind: KindImport, Actor: by.Actor, Via: by.Via, At: seed.Now, Reason: by.Reason}
 	return tell(prev, n)
 }
@@ -167,7 +168,7 @@ func (c *Controller) changeStored(ctx context.Context, split string, by By,
 			return Result{}, unavailable(err)
 		}
 		if s := c.lookup(split); s != nil {
-			c.apply(s, ch.State)
+			c.applyWritten(s, ch.State)
 		}
 		return Result{State: ch.State, Event: ch.Event, Took: time.Since(start)}, nil
 	}

@@ -66,6 +66,36 @@ func TestForget(t *testing.T) {
 	})
 }
 
+// A tombstone takes the place of what a machine remembers, so that it outlives the store's own.
+func TestTombstoneOnDisk(t *testing.T) {
+	bubble(t, func(t *testing.T, s *embedded.Store) {
+		p := start(t, s, "proxy-1", assistant(99, 1))
+		at, err := p.Attach(second(), "first")
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.mustStart(t)
+		elapse(time.Second)
+		p.set(t, 40)
+		elapse(time.Second)
+		p.Detach(p.at)
+		elapse(2 * time.Second)
+		if _, err := p.Forget(t.Context(), "assistant", alice); err != nil {
+			t.Fatal(err)
+		}
+		elapse(time.Second)
+		empty := newStore(t)
+		p.link.replace(empty)
+		if p.at, err = p.Attach(assistant(95, 5), "second"); err != nil {
+			t.Fatal(err)
+		}
+		p.mustStart(t)
+		elapse(8 * time.Second)
+		p.wants(t, "named again, with an empty store", 5, true)
+		p.Detach(at)
+	})
+}
+
 func TestExportImport(t *testing.T) {
 	bubble(t, func(t *testing.T, s *embedded.Store) {
 		p := start(t, s, "proxy-1", assistant(99, 1))

@@ -49,10 +49,10 @@ func drawState(t *rapid.T) *splitter.State {
 		v := drawVersion(t, 1, revision-1)
 		s.Lineage, revision = append(s.Lineage, v), v.Revision
 	}
-	if rapid.Bool().Draw(t, "is placed") {
-		s.Placed = drawVersion(t, 1, s.Revision-1)
+	for range rapid.IntRange(0, 2).Draw(t, "placed by") {
+		s.Placed = append(s.Placed, drawVersion(t, 1, s.Revision-1))
 	}
-	s.Forgotten = drawTime(t)
+	s.Began, s.Forgotten = drawTime(t), drawTime(t)
 	return s
 }
 

@@ -22,6 +22,11 @@ func (s *State) Overtook(v Version) bool {
 	return !s.Descends(v) && (isRival(s.Version) || slices.ContainsFunc(s.remembered(), isRival))
 }
 
+// Related reports whether two States are known to have an ancestor in common, or one to come from the other.
+func Related(a, b *State) bool {
+	return slices.ContainsFunc(Heritage(a), b.Descends)
+}
+
 // remembered returns the part of the lineage that is complete. Where two histories had a change each at one revision,
 // the lineage may have been cut off between them: of the lowest revision in a full one, it does not show all.
 func (s *State) remembered() []Version {
@@ -33,14 +38,19 @@ func (s *State) remembered() []Version {
 	return s.Lineage[:cut]
 }
 
-// LastPlaced returns the version that last changed anything but kills, or may have: [State.Placed], unless a release
+// LastPlaced returns the versions that last changed anything but kills, or may have: [State.Placed], unless a release
 // wrote the State that does not know the field and carried it along through a change of whatever kind. Then it is the
 // State's own version, as it is where the field is missing.
-func (s *State) LastPlaced() Version {
-	if s.Placed.IsZero() || s.isUntraced() {
-		return s.Version
+func (s *State) LastPlaced() []Version {
+	if len(s.Placed) == 0 || s.isUntraced() {
+		return []Version{s.Version}
 	}
 	return s.Placed
+}
+
+// Knows reports whether the State was made in knowledge of all that another one says, but for kills.
+func (s *State) Knows(other *State) bool {
+	return !slices.ContainsFunc(other.LastPlaced(), func(v Version) bool { return !s.Descends(v) })
 }
 
 // Heritage returns the lineage of a State that is made from all of these: their own versions and what they descend from,
@@ -54,11 +64,16 @@ func Heritage(parents ...*State) []Version {
 			all = append(all, Version{Revision: p.Revision - 1, ID: p.Parent})
 		}
 	}
-	slices.SortFunc(all, func(a, b Version) int {
+	all = Sorted(all)
+	return slices.Clip(all[:min(len(all), maxLineage)])
+}
+
+// Sorted sorts versions by falling revision, then by id, each once; it uses the slice that it is given.
+func Sorted(versions []Version) []Version {
+	slices.SortFunc(versions, func(a, b Version) int {
 		return cmp.Or(cmp.Compare(b.Revision, a.Revision), cmp.Compare(a.ID, b.ID))
 	})
-	all = slices.Compact(all)
-	return slices.Clip(all[:min(len(all), maxLineage)])
+	return slices.Compact(versions)
 }
 
 // isUntraced reports whether the State was written by a release that does not know lineages: it kept the lineage of

@@ -170,26 +170,58 @@ func TestCutOffBetweenTwoHistories(t *testing.T) {
 	}
 }
 
+func vs(versions ...splitter.Version) []splitter.Version { return versions }
+
+func TestKnows(t *testing.T) {
+	past := line(root(v("a", 1)), "a", 3)
+	past.Placed = vs(v("a", 2))
+	killed, placed := made(v("k", 4), past), made(v("p", 4), past)
+	killed.Placed, placed.Placed = past.Placed, vs(placed.Version)
+	rival := made(v("r", 4), past)
+	rival.Placed = vs(rival.Version)
+	both := made(v("b", 5), placed, rival)
+	both.Placed = vs(placed.Version, rival.Version)
+	tests := []struct {
+		name     string
+		s, other *splitter.State
+		want     bool
+	}{
+		{"itself", past, past, true},
+		{"what it comes from", placed, past, true},
+		{"what has only killed since", placed, killed, true},
+		{"what has placed since", killed, placed, false},
+		{"a rival", placed, rival, false},
+		{"one side of two brought together", both, rival, true},
+		{"both sides, in another merge of them", made(v("c", 5), rival, placed), both, true},
+		{"both sides, by one of them", rival, both, false},
+	}
+	for _, tt := range tests {
+		if got := tt.s.Knows(tt.other); got != tt.want {
+			t.Errorf("%s: got %v, want %v", tt.name, got, tt.want)
+		}
+	}
+}
+
 func TestLastPlaced(t *testing.T) {
 	placed := line(root(v("a", 1)), "a", 3)
-	placed.Placed = v("a", 2)
+	placed.Placed = vs(v("a", 2))
 	merged := made(v("m", 60), line(root(v("b", 1)), "b", 5), line(root(v("a", 1)), "a", 59))
-	merged.Placed = v("a", 58)
+	merged.Placed = vs(v("b", 3), v("a", 58))
 	tests := []struct {
 		name string
 		in   *splitter.State
-		want splitter.Version
+		want []splitter.Version
 	}{
-		{"known", placed, v("a", 2)},
-		{"still known after a kill", made(v("a", 4), placed), v("a", 2)},
-		{"field missing", line(root(v("a", 1)), "a", 3), v("a", 3)},
-		{"field missing in a first State", root(v("a", 1)), v("a", 1)},
-		{"carried along", byFirst(v("o", 4), placed), v("o", 4)},
-		{"carried along twice", byFirst(v("o", 5), byFirst(v("o", 4), placed)), v("o", 5)},
-		{"the parent is an old one of two", merged, v("a", 58)},
+		{"known", placed, vs(v("a", 2))},
+		{"still known after a kill", made(v("a", 4), placed), vs(v("a", 2))},
+		{"field missing", line(root(v("a", 1)), "a", 3), vs(v("a", 3))},
+		{"field missing in a first State", root(v("a", 1)), vs(v("a", 1))},
+		{"carried along", byFirst(v("o", 4), placed), vs(v("o", 4))},
+		{"carried along twice", byFirst(v("o", 5), byFirst(v("o", 4), placed)), vs(v("o", 5))},
+		{"the parent is an old one of two", merged, vs(v("b", 3), v("a", 58))},
 	}
 	for _, tt := range tests {
-		if got := tt.in.LastPlaced(); got != tt.want {
+		if got := tt.in.LastPlaced(); !slices.Equal(got, tt.want) {
 			t.Errorf("%s: got %v, want %v", tt.name, got, tt.want)
 		}
 	}
@@ -199,7 +231,7 @@ func TestLastPlaced(t *testing.T) {
 func TestTwoReleasesInTurn(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := root(v("a", 1))
-		s.Placed = s.Version
+		s.Placed = vs(s.Version)
 		past, placed, isSure := []splitter.Version{s.Version}, s.Version, true
 		for range rapid.IntRange(1, 2*depth).Draw(t, "changes") {
 			isFirst, isKill := rapid.Bool().Draw(t, "first release"), rapid.Bool().Draw(t, "kill")
@@ -212,12 +244,12 @@ func TestTwoReleasesInTurn(t *testing.T) {
 			case !isKill:
 				placed, isSure = s.Version, true
 				if !isFirst {
-					s.Placed = s.Version
+					s.Placed = vs(s.Version)
 				}
 			case isFirst:
 				isSure = false
 			}
-			if got := s.LastPlaced(); got.Revision < placed.Revision || isSure && got != placed {
+			if got := s.LastPlaced()[0]; got.Revision < placed.Revision || isSure && got != placed {
 				t.Fatalf("%v was last placed by: got %v, want %v (sure: %v)", s.Version, got, placed, isSure)
 			}
 			if !s.Descends(prev.Version) {

@@ -37,8 +37,12 @@ type State struct {
 	// Lineage lists the newest versions that this State descends from, at most 32, by falling revision: those of both
 	// histories where two were brought together.
 	Lineage []Version `json:"lineage,omitempty"`
-	// Placed is the version that last changed anything but kills: whom the split places where, and how it is judged.
-	Placed Version `json:"placed,omitzero"`
+	// Placed lists the versions that last changed anything but kills: whom the split places where, and how it is judged.
+	// It is one, or after a fork those of which none knew of the others.
+	Placed []Version `json:"placed,omitempty"`
+	// Began is when the split's history in this store began, with its first State. A beginning that is later than a State
+	// that somebody remembers tells that the store was empty in between.
+	Began time.Time `json:"began,omitzero"`
 	// Forgotten is when the split was given up, and zero while it is in use. What is left is a tombstone: nobody decides
 	// by it, and it keeps older States of the split from coming back.
 	Forgotten time.Time `json:"forgotten,omitzero"`
@@ -166,6 +170,7 @@ func (s *State) Clone() *State {
 	c := *s
 	c.Ranges = slices.Clone(s.Ranges)
 	c.Lineage = slices.Clone(s.Lineage)
+	c.Placed = slices.Clone(s.Placed)
 	c.Declared = maps.Clone(s.Declared)
 	c.Kills = slices.Clone(s.Kills)
 	for i := range c.Kills {

@@ -45,7 +45,8 @@ func failedBack() *splitter.State {
 func merged() *splitter.State {
 	s := failedBack()
 	s.Lineage = []splitter.Version{{Revision: 16, ID: "c16"}, {Revision: 16, ID: "d16"}, {Revision: 12, ID: "c12"}}
-	s.Placed = splitter.Version{Revision: 12, ID: "c12"}
+	s.Placed = []splitter.Version{{Revision: 16, ID: "d16"}, {Revision: 12, ID: "c12"}}
+	s.Began = time.Date(2026, 4, 1, 12, 0, 0, 0, time.UTC)
 	s.Forgotten = time.Date(2026, 5, 2, 12, 0, 0, 0, time.UTC)
 	return s
 }
@@ -231,7 +232,7 @@ func FuzzDecode(f *testing.F) {
 		f.Add(readFile(f, "testdata/"+file))
 	}
 	f.Add(marshal(f, trial()))
-	for _, seed := range []string{`null`, `{"lineage":[null],"placed":null,"forgotten":null}`, `{"placed":{"revision":0}}`, `{}`, `{"kills":[null],"progress":null}`, `{"Schema":1,"schema":2}`, `{"a":"<\u2028"}`} {
+	for _, seed := range []string{`null`, `{"lineage":[null],"placed":null,"forgotten":null}`, `{"placed":[{"revision":0}]}`, `{}`, `{"kills":[null],"progress":null}`, `{"Schema":1,"schema":2}`, `{"a":"<\u2028"}`} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {

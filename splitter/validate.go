@@ -86,15 +86,14 @@ func (s *State) validateLineage() error {
 }
 
 func (s *State) validatePlaced() error {
-	v := s.Placed
-	switch {
-	case v.IsZero() || v == s.Version:
-		return nil
-	case !v.isWhole():
-		return fmt.Errorf("placed by version %d %q: %s", v.Revision, v.ID, versionRule)
-	case v.Revision >= s.Revision:
-		return fmt.Errorf("placed by version %d %q: it is neither this one, %d %q, nor before it",
-			v.Revision, v.ID, s.Revision, s.ID)
+	for _, v := range s.Placed {
+		switch {
+		case !v.isWhole():
+			return fmt.Errorf("placed by version %d %q: %s", v.Revision, v.ID, versionRule)
+		case v != s.Version && v.Revision >= s.Revision:
+			return fmt.Errorf("placed by version %d %q: it is neither this one, %d %q, nor before it",
+				v.Revision, v.ID, s.Revision, s.ID)
+		}
 	}
 	return nil
 }

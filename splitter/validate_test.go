@@ -33,7 +33,7 @@ func ninth() *splitter.State {
 	s.Version = splitter.Version{Revision: 9, ID: "c9"}
 	s.Parent = "c8"
 	s.Lineage = []splitter.Version{{Revision: 8, ID: "c8"}, {Revision: 7, ID: "c7"}, {Revision: 5, ID: "c5"}}
-	s.Placed = splitter.Version{Revision: 7, ID: "c7"}
+	s.Placed = []splitter.Version{{Revision: 7, ID: "c7"}}
 	return s
 }
 
@@ -44,8 +44,8 @@ func TestValidateAccepts(t *testing.T) {
 	}{
 		{"all set", func(*splitter.State) {}},
 		{"tombstone", func(s *splitter.State) { s.Forgotten = s.Kills[0].At }},
-		{"written by a release without lineages", func(s *splitter.State) { s.Lineage, s.Placed = nil, splitter.Version{} }},
-		{"placed by itself", func(s *splitter.State) { s.Placed = s.Version }},
+		{"written by a release without lineages", func(s *splitter.State) { s.Lineage, s.Placed = nil, nil }},
+		{"placed by itself", func(s *splitter.State) { s.Placed = []splitter.Version{s.Version} }},
 		{"two histories", func(s *splitter.State) { s.Lineage[1].Revision = s.Lineage[0].Revision }},
 		{"longer than this release writes", func(s *splitter.State) {
 			for range 100 {
@@ -81,11 +81,11 @@ func TestValidate(t *testing.T) {
 		{"descends from a later one", func(s *splitter.State) { s.Lineage[0].Revision = 10 }, `version 10 "c8" of lineage entry 0`},
 		{"lineage rises", func(s *splitter.State) { s.Lineage[2].Revision = 8 },
 			`version 8 "c5" of lineage entry 2: it follows revision 7, and a lineage falls`},
-		{"placed by no revision", func(s *splitter.State) { s.Placed.Revision = 0 }, `placed by version 0 "c7": revisions count`},
-		{"placed by no change", func(s *splitter.State) { s.Placed.ID = "" }, `placed by version 7 "": revisions count from 1`},
-		{"placed by a rival", func(s *splitter.State) { s.Placed.Revision = 9 },
+		{"placed by no revision", func(s *splitter.State) { s.Placed[0].Revision = 0 }, `placed by version 0 "c7": revisions count`},
+		{"placed by no change", func(s *splitter.State) { s.Placed[0].ID = "" }, `placed by version 7 "": revisions count from 1`},
+		{"placed by a rival", func(s *splitter.State) { s.Placed[0].Revision = 9 },
 			`placed by version 9 "c7": it is neither this one, 9 "c9", nor before it`},
-		{"placed later", func(s *splitter.State) { s.Placed.Revision = 10 }, `placed by version 10 "c7"`},
+		{"placed later", func(s *splitter.State) { s.Placed[0].Revision = 10 }, `placed by version 10 "c7"`},
 		{"salt", func(s *splitter.State) { s.Salt = "" }, "salt is empty"},
 		{"no stable", func(s *splitter.State) { s.Stable = "" }, `stable ""`},
 		{"bad canary", func(s *splitter.State) { s.Canary = "green!" }, `canary "green!"`},

@@ -140,9 +140,14 @@ type Pulse struct {
 	Now time.Time
 	// Versions holds the stored version of each split named in Beat.Applied; a split without a State is absent.
 	Versions map[string]splitter.Version
+	// Corrupt says of each asked split whose version cannot be read what is wrong with it; it is absent from Versions, and
+	// not because it had no State.
+	Corrupt map[string]string
 	// Orders holds the break-glass inbox of each split named in Beat.Applied that has something in it, cut off after
 	// MaxOrder bytes.
 	Orders map[string]string
+	// HasSecret says whether the store has the fleet's secret.
+	HasSecret bool
 	// Refused is what the store said when it refused to note the beat, though it could be read; empty if it noted it.
 	Refused string
 	// Members lists the fleet, sorted by name and boot, the caller included unless it was refused; nil if not asked for.
