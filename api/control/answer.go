@@ -88,7 +88,10 @@ type Change struct {
 	Event Event `json:"event"`
 	// Queued is true for a kill that holds on the answering instance and is written as soon as the store is back.
 	Queued bool `json:"queued"`
-	// Untold names the members that were alive when the store was last heard and could not be told of a queued kill.
+	// Announced is true for a queued kill that the other instances were told of all the same: those that heard it hold it.
+	Announced bool `json:"announced,omitempty"`
+	// Untold names the members that were alive when the store was last heard and could not be told of a queued kill;
+	// those that have the answering instance's own name with their boots (proxy-1/b2).
 	Untold []string `json:"untold,omitempty"`
 	// Note is a sentence for people.
 	Note string `json:"note,omitempty"`
@@ -161,7 +164,7 @@ func (s *Status) fromState(state *splitter.State) {
 // changeOf returns what a change did as the API says it.
 func changeOf(split string, r rollout.Result) Change {
 	c := Change{
-		Split: split, Event: r.Event, Queued: r.Queued, Untold: r.Untold, Note: r.Note,
+		Split: split, Event: r.Event, Queued: r.Queued, Announced: r.Announced, Untold: r.Untold, Note: r.Note,
 		Weights: map[string]splitter.Weight{},
 	}
 	if r.State != nil {

@@ -42,6 +42,8 @@ type Laggard struct {
 	Unseen *health.Duration `json:"unseen"`
 	// Silent is true after five missed heartbeats. A silent member may still serve as before.
 	Silent bool `json:"silent"`
+	// Duplicate is true if another living member has the same name.
+	Duplicate bool `json:"duplicate"`
 }
 
 // confirm adds to a change, which took some time itself, who has applied it. The change is made whatever becomes of
@@ -95,7 +97,7 @@ func (h *handler) addLaggards(ctx context.Context, answer *Change) {
 		return
 	}
 	for _, name := range answer.Confirmation.Missing {
-		answer.Confirmation.Laggards = append(answer.Confirmation.Laggards, laggardOf(name, members, now))
+		answer.Confirmation.Laggards = append(answer.Confirmation.Laggards, laggardOf(name, answer.Split, members, now))
 	}
 }
 
@@ -106,15 +108,17 @@ func (h *handler) members(ctx context.Context) ([]store.Member, time.Time, error
 	return h.Fleet.Instances(ctx)
 }
 
-// laggardOf tells of a missing member what the list says. Of several runs under one name it is the one heard of last.
-func laggardOf(name string, members []store.Member, now time.Time) Laggard {
+// laggardOf tells of a missing member what the list says. Of several runs of the split under one name it is the one
+// heard of last.
+func laggardOf(name, split string, members []store.Member, now time.Time) Laggard {
 	l := Laggard{Name: name}
 	for _, m := range members {
-		if name != m.Name && name != m.MemberID.String() {
+		_, runs := m.Applied[split]
+		if !runs || name != m.Name && name != m.MemberID.String() {
 			continue
 		}
 		if unseen := unseenFor(m, now); l.Unseen == nil || unseen < *l.Unseen {
-			l.Unseen, l.Silent = &unseen, isSilent(m, now)
+			l.Unseen, l.Silent, l.Duplicate = &unseen, isSilent(m, now), isTwin(m, members, now)
 		}
 	}
 	return l

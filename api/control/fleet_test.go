@@ -35,6 +35,7 @@ type fleet struct {
 	trouble  bool  // status shows everything that can be wrong
 	killed   bool  // status shows a trial whose canary is killed, and that nobody has judged
 	same     bool  // changes find everything as they want it
+	told     bool  // a queued kill was announced
 	untold   []string
 	warning  string // what is wrong with the store
 }
@@ -146,7 +147,7 @@ func (f *fleet) changed(split, kind string, what any, by rollout.By, kills ...sp
 	}
 	next := f.state.Clone()
 	next.Version = splitter.Version{Revision: f.state.Revision + 1, ID: "beef"}
-	r := rollout.Result{State: next, Queued: f.queued, Untold: f.untold, Event: store.Event{
+	r := rollout.Result{State: next, Queued: f.queued, Announced: f.told, Untold: f.untold, Event: store.Event{
 		ID: next.ID, Split: split, Revision: next.Revision, Epoch: next.Epoch, Kills: kills,
 		To:     next.Weights(),
 		Change: splitter.Change{Kind: kind, Actor: by.Actor, Via: by.Via, At: noon, Reason: by.Reason},
@@ -155,7 +156,12 @@ func (f *fleet) changed(split, kind string, what any, by rollout.By, kills ...sp
 		r.Event.From = map[string]splitter.Weight{"blue": 99_000, "green": 1_000}
 	}
 	if f.queued {
-		r.Note = "the store is away: the kill is queued"
+		r.Note = "the kill holds on this instance and is queued on its disk; the store did not take it: "
+		if f.told {
+			r.Note += "OOM command not allowed; it was announced to the other instances"
+		} else {
+			r.Note += "connection refused; nor could it be announced to the other instances"
+		}
 	}
 	return r, nil
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/switchback-proxy/switchback/api/control"
 	"github.com/switchback-proxy/switchback/rollout"
 	"github.com/switchback-proxy/switchback/splitter"
+	"github.com/switchback-proxy/switchback/store"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -83,7 +84,10 @@ func TestAnswers(t *testing.T) {
 		{name: "cooldown", method: "PATCH", path: "/splits/v1/assistant/weights", body: `{"weights":{"green":"10%"}}`,
 			prepare: func(f *fleet) { f.err = fmt.Errorf("%w until 12:15, after 1 failback", rollout.ErrCooldown) }},
 		{name: "unavailable", method: "PATCH", path: "/splits/v1/assistant/weights", body: `{"weights":{"green":"10%"}}`,
-			prepare: func(f *fleet) { f.err = fmt.Errorf("%w: connection refused", rollout.ErrUnavailable) }},
+			prepare: func(f *fleet) {
+				f.err = fmt.Errorf("%w, nothing was changed: %w", rollout.ErrUnavailable,
+					store.Unavailable(errors.New("redis:6379: dial tcp 10.0.0.2:6379: connect: connection refused")))
+			}},
 		{name: "sum", method: "PATCH", path: "/splits/v1/assistant/weights", body: `{"weights":{"blue":"80%"}}`,
 			prepare: func(f *fleet) {
 				f.err = fmt.Errorf("%w: weights add up to 90%%, they must add up to 100%%", rollout.ErrInvalid)
@@ -114,21 +118,37 @@ func TestAnswers(t *testing.T) {
 		}},
 		{name: "lost", method: "PATCH", path: "/splits/v1/assistant/weights", body: `{"weights":{"green":"10%"}}`,
 			prepare: func(f *fleet) {
-				f.err = fmt.Errorf("%w: %w: read tcp: i/o timeout", rollout.ErrUnavailable, rollout.ErrUnconfirmed)
+				f.err = fmt.Errorf("%w: it did not confirm the change; look at the status before you repeat it: %w: %w",
+					rollout.ErrUnavailable, rollout.ErrUnconfirmed, store.Unavailable(errors.New("redis:6379: read tcp: i/o timeout")))
 			}},
 		{name: "untold", method: "POST", path: "/splits/v1/assistant/kill?wait=2s", body: `{"variant":"green"}`,
-			prepare: func(f *fleet) { f.queued, f.untold = true, []string{"proxy-2", "proxy-3"} }},
+			prepare: func(f *fleet) { f.queued, f.untold = true, []string{"proxy-1/b9", "proxy-2", "proxy-3"} }},
+		{name: "announced", method: "POST", path: "/splits/v1/assistant/kill?wait=2s", body: `{"variant":"green"}`,
+			prepare: func(f *fleet) { f.queued, f.told = true, true }},
 		{name: "laggards", method: "POST", path: "/splits/v1/assistant/revive?wait=1ms", body: `{}`,
 			prepare: func(f *fleet) {
 				f.members = append(f.members, member("proxy-3", "b3", 40*time.Second), member("proxy-3", "b4", 2*time.Second))
 				f.missing = []string{"gone", "proxy-2", "proxy-3/b3"}
 			}},
+		{name: "silent", method: "POST", path: "/splits/v1/assistant/revive?wait=1ms", body: `{}`,
+			prepare: func(f *fleet) {
+				f.members = append(f.members, member("proxy-3", "b3", 40*time.Second))
+				f.missing = []string{"proxy-3"}
+			}},
 		{name: "twins", method: "GET", path: "/splits/v1/-/instances", prepare: func(f *fleet) {
 			f.members = append(f.members, member("proxy-2", "b3", time.Second), member("proxy-3", "b4", time.Minute))
 			f.members = append(f.members, member("proxy-4", "b5", time.Hour), member("proxy-4", "b6", 0))
 			f.members[5].Started = noon.Add(-time.Minute)
+			f.members = append(f.members, member("proxy-5", "b7", time.Minute), member("proxy-5", "b8", 0))
+			f.members[7].Started = noon.Add(-time.Hour)
 		}},
 		{name: "forget", method: "POST", path: "/splits/v1/leftover/forget?wait=2s", body: `{"reason":"not needed any more"}`},
+		{name: "forgotten", method: "POST", path: "/splits/v1/leftover/forget?wait=2s", body: `{}`, prepare: func(f *fleet) {
+			f.err = fmt.Errorf(`%w: "leftover" was forgotten on 2026-11-21`, rollout.ErrUnknownSplit)
+		}},
+		{name: "unknown_stored", method: "POST", path: "/splits/v1/assistant/forget", body: `{}`, prepare: func(f *fleet) {
+			f.err = fmt.Errorf(`%w: the store has no state of "nobody"; it has some of ["assistant" "leftover"]`, rollout.ErrUnknownSplit)
+		}},
 		{name: "forget_used", method: "POST", path: "/splits/v1/assistant/forget?wait=2s", body: `{}`, prepare: func(f *fleet) {
 			f.err = fmt.Errorf(`%w: "assistant" is configured by proxy-1, proxy-2`, rollout.ErrRefused)
 		}},

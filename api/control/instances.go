@@ -10,6 +10,10 @@ import (
 	"github.com/switchback-proxy/switchback/store"
 )
 
+// clocksDiffer is how far an instance's clock may be behind the store's: a run begins by the one and is last seen by the
+// other.
+const clocksDiffer = 2 * time.Second
+
 // Instances is the answer of GET -/instances.
 type Instances struct {
 	// Now is the store's clock.
@@ -30,11 +34,11 @@ type Instance struct {
 	Unseen health.Duration `json:"unseen"`
 	// Silent is true after five missed heartbeats. A silent instance may still serve.
 	Silent bool `json:"silent"`
-	// Duplicate is true if it lives and another living member has the same name: one of the two is configured wrong, or
-	// has ended a moment ago without a goodbye.
+	// Duplicate is true if another living member has the same name, and it is not replaced by that one: one of the two is
+	// configured wrong, or has ended a moment ago without a goodbye.
 	Duplicate bool `json:"duplicate"`
-	// Replaced is true if it is silent and a living member of the same name began later: the same proxy, restarted
-	// without a goodbye. Nobody waits for it.
+	// Replaced is true if it is silent and a living member of the same name began after its last heartbeat: the same
+	// proxy, restarted without a goodbye. Nobody waits for it.
 	Replaced bool `json:"replaced"`
 	// Applied is what the instance decides by, per split.
 	Applied map[string]splitter.Version `json:"applied"`
@@ -108,17 +112,19 @@ func unseenFor(m store.Member, now time.Time) health.Duration {
 // isSilent reports whether a member has missed so many heartbeats that it counts as silent.
 func isSilent(m store.Member, now time.Time) bool { return now.Sub(m.Seen) >= store.SilentAfter }
 
-// isTwin reports whether a member and another of the same name live at once.
+// isTwin reports whether another living member has a member's name and is not its next run. A silent one counts: it may
+// still serve.
 func isTwin(m store.Member, members []store.Member, now time.Time) bool {
-	return !isSilent(m, now) && slices.ContainsFunc(members, func(o store.Member) bool {
+	return !isReplaced(m, members, now) && slices.ContainsFunc(members, func(o store.Member) bool {
 		return o.Name == m.Name && o.Boot != m.Boot && !isSilent(o, now)
 	})
 }
 
-// isReplaced reports whether a member is silent and a living namesake began after it.
+// isReplaced reports whether a member is silent and a living namesake is its next run. Two that ever lived side by side
+// are two proxies: the silent one may still serve.
 func isReplaced(m store.Member, members []store.Member, now time.Time) bool {
 	return isSilent(m, now) && slices.ContainsFunc(members, func(o store.Member) bool {
-		return o.Name == m.Name && o.Started.After(m.Started) && !isSilent(o, now)
+		return o.Name == m.Name && !isSilent(o, now) && m.Seen.Before(o.Started.Add(clocksDiffer))
 	})
 }
 

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os/user"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -125,58 +124,6 @@ func (s *session) printChange(c control.Change) {
 	}
 }
 
-// laggard says in words how an instance is that has not applied a change.
-func laggard(l control.Laggard) string {
-	switch {
-	case l.Unseen == nil:
-		return "has left the list meanwhile"
-	case l.Silent:
-		return "unseen for " + spoken(time.Duration(*l.Unseen)) + ", may still serve as before"
-	default:
-		return "alive, seen " + spoken(time.Duration(*l.Unseen)) + " ago, has not applied it yet"
-	}
-}
-
-// confirmed returns errUnconfirmed, with what is missing, unless every instance has applied the change or nobody
-// asked. The address is that of the proxy that answered.
-func confirmed(c control.Change, wait time.Duration, address string) error {
-	switch {
-	case c.Queued:
-		return queued(c, address)
-	case wait <= 0:
-		return nil
-	case c.Confirmation == nil:
-		return errUnconfirmed
-	case !c.Confirmation.Complete():
-		return hintSilent(c.Confirmation.Laggards, fmt.Errorf("%w: missing %s (they may still serve as before)", errUnconfirmed,
-			strings.Join(c.Confirmation.Missing, ", ")))
-	}
-	return nil
-}
-
-// queued says of a kill that is not in the store yet where it holds, as far as that is known.
-func queued(c control.Change, address string) error {
-	if len(c.Untold) == 0 {
-		err := fmt.Errorf("%w: the store does not have it yet; it holds on the proxy at %s, and whether on others is not known",
-			errUnconfirmed, address)
-		return hintedError{err, "run the same command on every other proxy (--address)"}
-	}
-	err := fmt.Errorf("%w: the store does not have it yet; it holds on the proxy at %s, and these could not be told: %s",
-		errUnconfirmed, address, strings.Join(c.Untold, ", "))
-	return hintedError{err, "run the same command on each of them (--address)"}
-}
-
-// hintSilent adds to an error what to do about instances that have fallen silent.
-func hintSilent(laggards []control.Laggard, err error) error {
-	for _, l := range laggards {
-		if l.Silent {
-			name, _, _ := strings.Cut(l.Name, "/")
-			return hintedError{err, "is " + name + " gone for good? Then `split forget --instance " + name + "`, and nobody waits for it any more"}
-		}
-	}
-	return err
-}
-
 func weightCommand(h host) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "weight <split> <variant>=<percent>...",
@@ -222,8 +169,8 @@ func killCommand(h host) *cobra.Command {
 		Long: `Turns a split or one variant off, for everybody, until revived.
 
 A kill holds even if the store is away: on the proxy that is asked at once, and
-on all others when the store is back. To kill at once everywhere meanwhile, ask
-each proxy.`,
+on all others when they can be told, at the latest when the store is back. To
+kill at once everywhere meanwhile, ask each proxy.`,
 		Example: h.examples(`split kill assistant green --reason "leaks prompts"`,
 			`split kill assistant --level cut`),
 		Args: cobra.MaximumNArgs(2),

@@ -24,7 +24,7 @@ the named ones, or all, those included that no proxy runs. The document is for
 	cmd.RunE = h.run(func(ctx context.Context, s *session, args []string) error {
 		document, raw, err := s.export(ctx, args)
 		if err != nil {
-			return hintStored(err)
+			return saysItAll(err)
 		}
 		if *output == "-" {
 			_, err := s.out.Write(raw)

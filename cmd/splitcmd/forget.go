@@ -40,7 +40,7 @@ nothing is logged, and --reason, --actor, --if and --wait have no bearing on it.
 	})
 	forgetSplit := h.changes(cmd, func(ctx context.Context, s *session, args []string, by control.Claim, o []control.Option) (control.Change, error) {
 		answer, err := s.client.Forget(ctx, args[0], control.ForgetRequest{Claim: by}, o...)
-		return answer, hintStored(err)
+		return answer, saysItAll(err)
 	})
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		switch {
@@ -72,10 +72,11 @@ func (s *session) forgetInstance(ctx context.Context, name string) error {
 	return nil
 }
 
-// hintStored adds to the error of a call that may name any split of the store where to find its name.
-func hintStored(err error) error {
+// saysItAll takes the hint from the error of a call about any split of the store, if there is no such split: the error
+// names those that the store has, which `split list` does not, or says that this one was forgotten.
+func saysItAll(err error) error {
 	if p, ok := errors.AsType[*control.Problem](err); ok && p.Kind() == "unknown-split" {
-		return hintedError{err, "`split export` shows every split that the store has"}
+		return hintedError{err, ""}
 	}
 	return err
 }

@@ -67,18 +67,23 @@ func stateOf(i control.Instance) cell {
 // adviceOn says what to do about what is wrong with instances, once for each name.
 func adviceOn(instances []control.Instance) []string {
 	var advice []string
-	add := func(format, name string) {
-		if text := fmt.Sprintf(format, name); !slices.Contains(advice, text) {
+	add := func(text string) {
+		if !slices.Contains(advice, text) {
 			advice = append(advice, text)
 		}
 	}
 	for _, i := range instances {
-		if i.Duplicate {
-			add("several proxies call themselves %s: give each a name of its own (instance NAME in its file)", i.Name)
-		}
-		if i.Silent && !i.Replaced {
-			add("if %[1]s is gone for good: `split forget --instance %[1]s`", i.Name)
+		switch {
+		case i.Duplicate:
+			add(nameApart(i.Name))
+		case i.Silent && !i.Replaced:
+			add(fmt.Sprintf("if %[1]s is gone for good: `split forget --instance %[1]s`", i.Name))
 		}
 	}
 	return advice
+}
+
+// nameApart says what to do about a name that several proxies have.
+func nameApart(name string) string {
+	return "several proxies call themselves " + name + ": give each its own name (instance NAME)"
 }
