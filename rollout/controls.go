@@ -59,7 +59,8 @@ func (c *Controller) Revive(ctx context.Context, split string, r ReviveRequest, 
 		return Result{}, err
 	}
 	if err := c.settleKills(ctx, s); err != nil {
-		return Result{}, fmt.Errorf("%w, nothing was lifted: a kill that waits for the store must be written first: %v", ErrUnavailable, err)
+		return Result{}, fmt.Errorf("%w, nothing was lifted: a kill that waits for the store must be written first: %s",
+			ErrUnavailable, err.Error()) // which may say that its own write is not confirmed
 	}
 	return c.change(ctx, split, by, func(prev *splitter.State, _ Definition, seed Seed) (Changed, error) {
 		return Revive(prev, r, by, seed)

@@ -18,6 +18,10 @@ var errClosed = errors.New("it was closed")
 // off must work from every release in the fleet.
 const kindKill = "kill"
 
+// maxNumber is the greatest revision and epoch: up to here, whoever reads JSON or a number in Lua as floating point (IEEE
+// 754, 53 bits) reads each as it was written.
+const maxNumber = 1 << 53
+
 // Unavailable wraps what kept a store from answering, so that both ErrUnavailable and the cause can be asked for.
 func Unavailable(cause error) error { return fmt.Errorf("%w: %w", ErrUnavailable, cause) }
 
@@ -31,7 +35,7 @@ func Conflict(split string, want, have splitter.Version) error {
 }
 
 // CheckSwap refuses what no store may write, before it is asked: a State that could not be read back, one that does
-// not come after prev, and one of a newer schema. Every Store calls it first.
+// not come after prev, one with a revision or epoch above 2^53, and one of a newer schema. Every Store calls it first.
 func CheckSwap(prev splitter.Version, next *splitter.State, ev Event) error {
 	if err := checkName(next.Split); err != nil {
 		return err
@@ -43,7 +47,19 @@ func CheckSwap(prev splitter.Version, next *splitter.State, ev Event) error {
 		return fmt.Errorf("state of %q must not be written: its revision %d must be greater than the previous %d",
 			next.Split, next.Revision, prev.Revision)
 	}
+	if err := errors.Join(checkNumber("revision", next.Revision), checkNumber("epoch", next.Epoch)); err != nil {
+		return fmt.Errorf("state of %q must not be written: %w", next.Split, err)
+	}
 	return CheckSchema(next.Split, next.Schema, ev)
+}
+
+// checkNumber refuses a revision or an epoch that not everybody could read.
+func checkNumber(name string, n uint64) error {
+	if n <= maxNumber {
+		return nil
+	}
+	return fmt.Errorf("its %s %d must be at most %d (2^53): greater numbers are not read exactly by everybody", name, n,
+		uint64(maxNumber))
 }
 
 // CheckSchema returns ErrNewerSchema if ev may not touch a State of that schema. A kill may touch any.

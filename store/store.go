@@ -22,9 +22,9 @@ var (
 	// only, access denied). What it wraps says which. A write may or may not have happened: retry with the same
 	// change id, which is a success if it did.
 	ErrUnavailable = errors.New("the store is unavailable")
-	// ErrNotWritten means, together with ErrUnavailable, that the store was reached and refused the write: it is out of
-	// memory, read-only, or denies access. Nothing was written, unlike where only the answer was lost.
-	ErrNotWritten = errors.New("it refused the write")
+	// ErrNotWritten means, together with ErrUnavailable, that nothing was written, unlike where only the answer was lost:
+	// the store could not be connected to, or refused the write, as it is out of memory, read-only, or denies access.
+	ErrNotWritten = errors.New("nothing was written")
 	// ErrOrderGone means that the break-glass order that a change carries out is not in the inbox any more: another
 	// instance has carried it out, or somebody has replaced it. Nothing was written.
 	ErrOrderGone = errors.New("the break-glass order is no longer in the inbox")

@@ -19,7 +19,7 @@ func (s *Store) Pulse(ctx context.Context, beat store.Beat) (store.Pulse, error)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.note(beat, now)
-	pulse := store.Pulse{Now: now, Versions: s.versions(beat)}
+	pulse := store.Pulse{Now: now, Versions: s.versions(beat), HasSecret: s.secret != ""}
 	if beat.ListMembers {
 		pulse.Members = slices.SortedFunc(maps.Values(s.members), store.CompareMembers)
 	}

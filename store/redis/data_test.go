@@ -59,8 +59,7 @@ func TestCorruptData(t *testing.T) {
 	t.Parallel()
 	server := storetest.StartRedis(t)
 	s := open(t, at(server))
-	const state, events, members = "switchback:{default}:state:assistant", "switchback:{default}:events:assistant",
-		"switchback:{default}:members"
+	const state, events = "switchback:{default}:state:assistant", "switchback:{default}:events:assistant"
 	load := func() error { _, err := s.Load(t.Context(), "assistant"); return err }
 	for name, tt := range map[string]struct {
 		key   string
@@ -71,26 +70,14 @@ func TestCorruptData(t *testing.T) {
 		"no document":      {state, []any{"HDEL", state, "doc"}, load},
 		"invalid document": {state, []any{"HSET", state, "doc", `{}`}, load},
 		"another revision": {state, []any{"HSET", state, "revision", 9}, load},
-		"revision no number": {state, []any{"HSET", state, "revision", "x"}, func() error {
-			_, err := s.Pulse(t.Context(), store.Beat{MemberID: store.MemberID{Name: "a", Boot: "1"},
-				Applied: map[string]splitter.Version{"assistant": {}}})
-			return err
-		}},
 		"event": {events, []any{"XADD", events, "*", "event", "{"}, func() error {
 			_, err := s.Events(t.Context(), "assistant", 10)
-			return err
-		}},
-		"member": {members, []any{"HSET", members, "a/1", "{"}, func() error {
-			_, err := s.Pulse(t.Context(), store.Beat{MemberID: store.MemberID{Name: "b", Boot: "1"}, ListMembers: true})
 			return err
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server.Do("FLUSHALL")
 			begin(t, s, "assistant")
-			if _, err := s.Pulse(t.Context(), store.Beat{MemberID: store.MemberID{Name: "a", Boot: "1"}}); err != nil {
-				t.Fatal(err)
-			}
 			server.Do(tt.spoil...)
 			err := tt.call()
 			if !errors.Is(err, store.ErrCorrupt) || !errors.Is(err, store.ErrUnavailable) ||

@@ -20,5 +20,9 @@
 // has been silent for long and a look at the server's settings every few minutes. What people may rely on is the State's
 // hash; the channel only makes it faster, as a subscriber may miss messages. Time is the server's.
 //
+// A key that holds what it should not, or what only a newer release understands, is told of and costs no more than what it
+// stands for: one split, one order, one member. A change whose answer is lost is tried again, and in a Cluster the client
+// library does so too; the store follows each try, so that it claims neither success nor failure that it does not know of.
+//
 // For a single proxy, store/embedded needs no server.
 package redis

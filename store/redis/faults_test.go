@@ -5,13 +5,11 @@ package redis_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"testing"
 	"time"
 
 	"github.com/switchback-proxy/switchback/splitter"
 	"github.com/switchback-proxy/switchback/store"
-	"github.com/switchback-proxy/switchback/store/redis"
 	"github.com/switchback-proxy/switchback/store/storetest"
 )
 
@@ -133,51 +131,4 @@ func wantNewChange(t *testing.T, s store.Store) {
 		}
 		return s.Swap(ctx, prev, next, ev)
 	})
-}
-
-// A change whose answer is lost is written or not, and the store does not claim to know. Made again it is a success, and
-// was made once.
-func TestLostAnswer(t *testing.T) {
-	t.Parallel()
-	server := storetest.StartRedis(t)
-	path := newRelay(t, server.Addr())
-	s := open(t, redis.Config{Addresses: []string{path.addr()}})
-	state := begin(t, s, "assistant")
-	server.Order("default", "assistant", "stop it")
-	next, ev := storetest.Next(state, "kill-1")
-	ev.Order = "stop it"
-
-	path.mute.Store(true)
-	err := s.Swap(t.Context(), state.Version, next, ev)
-	if !errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrNotWritten) {
-		t.Errorf("Swap: got %v, want ErrUnavailable without ErrNotWritten", err)
-	}
-	path.mute.Store(false)
-	eventually(t, func(ctx context.Context) error { return s.Swap(ctx, state.Version, next, ev) })
-	if events, err := s.Events(t.Context(), "assistant", 10); err != nil || len(events) != 2 {
-		t.Errorf("Events: got %v, %v, want two", events, err)
-	}
-}
-
-// A server that is busy or loading may have carried out an earlier try: only refusals say that nothing was written.
-func TestRefusals(t *testing.T) {
-	for _, tt := range []struct {
-		reply string
-		want  bool
-	}{
-		{"OOM command not allowed when used memory > 'maxmemory'. script: x, on @user_script:1.", true},
-		{"ERR Error running script (call to f_x): @user_script:1: @user_script: 1: -OOM command not allowed", true},
-		{"READONLY You can't write against a read only replica.", true},
-		{"NOAUTH Authentication required.", true},
-		{"LOADING Redis is loading the dataset in memory", false},
-		{"BUSY Redis is busy running a script.", false},
-		{"TRYAGAIN Multiple keys request during rehashing of slot", false},
-		{"ERR OOM is not how it begins", false},
-	} {
-		t.Run(fmt.Sprintf("%.12s", tt.reply), func(t *testing.T) {
-			if got := redis.Refuses(tt.reply); got != tt.want {
-				t.Errorf("%q: got %t, want %t", tt.reply, got, tt.want)
-			}
-		})
-	}
 }

@@ -5,7 +5,6 @@ package redis_test
 import (
 	"errors"
 	"fmt"
-	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -14,7 +13,6 @@ import (
 
 	"github.com/switchback-proxy/switchback/splitter"
 	"github.com/switchback-proxy/switchback/store"
-	"github.com/switchback-proxy/switchback/store/redis"
 	"github.com/switchback-proxy/switchback/store/storetest"
 )
 
@@ -33,12 +31,7 @@ func TestInbox(t *testing.T) {
 func TestOddInbox(t *testing.T) {
 	t.Parallel()
 	server := storetest.StartRedis(t)
-	var text lockedBuffer
-	s, err := redis.Open(at(server), slog.New(slog.NewTextHandler(&text, nil)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
+	s, log := openLogged(t, at(server))
 	state := begin(t, s, "list")
 	server.Do("RPUSH", "switchback:{default}:kill:list", "stop it")
 	server.Order("default", "empty", "")
@@ -51,9 +44,8 @@ func TestOddInbox(t *testing.T) {
 		}
 	}
 	for split, why := range map[string]string{"list": "WRONGTYPE", "empty": "empty string"} {
-		if got := strings.Count(text.String(), "split="+split+" "); got != 1 || !strings.Contains(text.String(), why) {
-			t.Errorf("log: got %d lines about %s, want one with %s: %s", got, split, why, text.String())
-		}
+		wantLines(t, log, "split="+split+" ", 1)
+		wantLines(t, log, why, 1)
 	}
 	next, ev := storetest.Next(state, "ordered")
 	ev.Order = "stop it"

@@ -52,46 +52,38 @@ func decodeBeat(data string) (store.Beat, error) {
 		number, id, _ := strings.Cut(text, " ")
 		revision, err := strconv.ParseUint(number, 10, 64)
 		if err != nil {
-			return store.Beat{}, fmt.Errorf("applied %q of split %q: must be a revision and an id", text, split)
+			return store.Beat{}, fmt.Errorf("applied %.80q of split %.80q: must be a revision and an id", text, split)
 		}
 		beat.Applied[split] = splitter.Version{Revision: revision, ID: id}
 	}
 	return beat, nil
 }
 
-// parseMembers reads name/boot, clock and beat of each member.
-func (k keys) parseMembers(reply any) ([]store.Member, error) {
+// parseMembers reads name/boot, clock and beat of each member. It also returns what is wrong with the beats that cannot be
+// read, by name/boot: of those members nothing is known but that they live.
+func parseMembers(reply any) ([]store.Member, map[string]string, error) {
 	flat, err := stringsOf(reply)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if len(flat)%3 != 0 {
-		return nil, unexpected(reply)
+		return nil, nil, unexpected(reply)
 	}
-	members := make([]store.Member, 0, len(flat)/3)
+	members, odd := make([]store.Member, 0, len(flat)/3), map[string]string{}
 	for i := 0; i < len(flat); i += 3 {
-		m, err := parseMember(flat[i], flat[i+1], flat[i+2])
+		seen, err := parseMicros(flat[i+1])
 		if err != nil {
-			return nil, corrupt(k.members(), fmt.Errorf("member %q: %w", flat[i], err))
+			return nil, nil, err
 		}
-		members = append(members, m)
+		beat, err := decodeBeat(flat[i+2])
+		if err != nil {
+			beat, odd[flat[i]] = store.Beat{}, err.Error()
+		}
+		beat.MemberID = parseMemberID(flat[i]) // it is who its key says
+		members = append(members, store.Member{Beat: beat, Seen: seen})
 	}
 	slices.SortFunc(members, store.CompareMembers)
-	return members, nil
-}
-
-// parseMember reads one member. It is who its key says.
-func parseMember(id, clock, doc string) (store.Member, error) {
-	beat, err := decodeBeat(doc)
-	if err != nil {
-		return store.Member{}, err
-	}
-	beat.MemberID = parseMemberID(id)
-	seen, err := parseMicros(clock)
-	if err != nil {
-		return store.Member{}, err
-	}
-	return store.Member{Beat: beat, Seen: seen}, nil
+	return members, odd, nil
 }
 
 // Leave is one script.

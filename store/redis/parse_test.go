@@ -2,6 +2,7 @@ package redis
 
 import (
 	"encoding/json"
+	"fmt"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -55,6 +56,19 @@ func FuzzDecodeBeat(f *testing.F) {
 		got, err := decodeBeat(string(again))
 		if diff := cmp.Diff(beat, got); err != nil || diff != "" {
 			t.Errorf("decodeBeat(%s): got %+v, %v, want %+v", again, got, err, beat)
+		}
+	})
+}
+
+// FuzzParseVersion: what is in a State's fields is read as it stands or refused.
+func FuzzParseVersion(f *testing.F) {
+	f.Add("1", "id")
+	f.Add("007", "id")
+	f.Add("18446744073709551616", "")
+	f.Fuzz(func(t *testing.T, revision, id string) {
+		got, err := parseVersion(revision, id)
+		if err == nil && (fmt.Sprint(got.Revision) != revision || got.ID != id || id == "") {
+			t.Errorf("parseVersion(%q, %q): got %+v", revision, id, got)
 		}
 	})
 }

@@ -36,15 +36,15 @@ func (s *Store) Pulse(ctx context.Context, beat store.Beat) (store.Pulse, error)
 	if !beat.ListMembers {
 		parsed.Members = nil
 	}
-	s.oddities.tell(s.logger, parsed.odd)
+	s.tell(parsed)
 	s.inspectIfDue()
 	return parsed.Pulse, nil
 }
 
 // pulseKeys returns what the script touches.
 func (s *Store) pulseKeys(splits []string) []string {
-	names := make([]string, 0, 2+2*len(splits))
-	names = append(names, s.keys.members(), s.keys.seen())
+	names := make([]string, 0, 3+2*len(splits))
+	names = append(names, s.keys.members(), s.keys.seen(), s.keys.secret())
 	for _, split := range splits {
 		names = append(names, s.keys.state(split))
 	}
@@ -57,70 +57,90 @@ func (s *Store) pulseKeys(splits []string) []string {
 // pulse is the script's reply.
 type pulse struct {
 	store.Pulse
-	odd map[string]string // why an inbox cannot be read, by split
+	oddInboxes map[string]string // why an inbox cannot be read, by split
+	oddMembers map[string]string // why a beat cannot be read, by name/boot
 }
 
-// parsePulse reads the script's reply: clock, versions, orders, odd inboxes, refusal, members.
+// parsePulse reads the script's reply: clock, versions, states that cannot be read, orders, inboxes that cannot be read,
+// whether there is a secret, refusal, members.
 func (k keys) parsePulse(reply any, splits []string) (pulse, error) {
 	parts, ok := reply.([]any)
-	if !ok || len(parts) != 6 {
+	if !ok || len(parts) != 8 {
 		return pulse{}, unexpected(reply)
 	}
 	clock, isText := parts[0].(string)
-	refused, isTextToo := parts[4].(string)
-	if !isText || !isTextToo {
+	hasSecret, isNumber := parts[5].(int64)
+	refused, isTextToo := parts[6].(string)
+	if !isText || !isNumber || !isTextToo {
 		return pulse{}, unexpected(reply)
 	}
-	now, errNow := parseMicros(clock)
-	versions, errVersions := k.parseVersions(parts[1], splits)
-	orders, errOrders := parsePlaced(parts[2], splits)
-	odd, errOdd := parsePlaced(parts[3], splits)
-	members, errMembers := k.parseMembers(parts[5])
-	if err := errors.Join(errNow, errVersions, errOrders, errOdd, errMembers); err != nil {
+	p := pulse{Pulse: store.Pulse{HasSecret: hasSecret == 1, Refused: refused}}
+	var errs [5]error
+	p.Now, errs[0] = parseMicros(clock)
+	p.Versions, p.Corrupt, errs[1] = k.parseVersions(parts[1], parts[2], splits)
+	p.Orders, errs[2] = parsePlaced(parts[3], splits)
+	p.oddInboxes, errs[3] = parsePlaced(parts[4], splits)
+	p.Members, p.oddMembers, errs[4] = parseMembers(parts[7])
+	if err := errors.Join(errs[:]...); err != nil {
 		return pulse{}, err
 	}
-	return pulse{store.Pulse{Now: now, Versions: versions, Orders: orders, Refused: refused, Members: members}, odd}, nil
+	return p, nil
 }
 
-// parseVersions reads revision and id of each split; both are empty for one without a State.
-func (k keys) parseVersions(reply any, splits []string) (map[string]splitter.Version, error) {
+// parseVersions reads revision and id of each split; both are empty for one without a State. The splits of which the
+// script or this function finds that their State cannot be read are returned apart, with the reason.
+func (k keys) parseVersions(reply, unread any, splits []string) (map[string]splitter.Version, map[string]string, error) {
 	flat, err := stringsOf(reply)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if len(flat) != 2*len(splits) {
-		return nil, unexpected(reply)
+		return nil, nil, unexpected(reply)
+	}
+	corrupt, err := parsePlaced(unread, splits)
+	if err != nil {
+		return nil, nil, err
 	}
 	versions := make(map[string]splitter.Version, len(splits))
 	for i, split := range splits {
-		text, id := flat[2*i], flat[2*i+1]
-		if text == "" && id == "" {
+		if _, isKnown := corrupt[split]; isKnown || flat[2*i] == "" && flat[2*i+1] == "" {
 			continue
 		}
-		revision, err := strconv.ParseUint(text, 10, 64)
-		if err != nil {
-			return nil, corrupt(k.state(split), fmt.Errorf("field revision: %w", err))
+		if versions[split], err = parseVersion(flat[2*i], flat[2*i+1]); err != nil {
+			delete(versions, split)
+			corrupt[split] = err.Error()
 		}
-		versions[split] = splitter.Version{Revision: revision, ID: id}
 	}
-	return versions, nil
+	for split, why := range corrupt {
+		corrupt[split] = "key " + k.state(split) + ": " + why
+	}
+	return versions, corrupt, nil
 }
 
-// parsePlaced reads {place of a split, text, …}, places counted from 1; nil if there is nothing.
+// parseVersion reads a State's fields revision and id.
+func parseVersion(text, id string) (splitter.Version, error) {
+	revision, err := strconv.ParseUint(text, 10, 64)
+	if err != nil || strconv.FormatUint(revision, 10) != text {
+		return splitter.Version{}, fmt.Errorf("field revision %.40q: must be a whole number", text)
+	}
+	if id == "" {
+		return splitter.Version{}, errors.New("field id is missing")
+	}
+	return splitter.Version{Revision: revision, ID: id}, nil
+}
+
+// parsePlaced reads {place of a split, text, …}, places counted from 1.
 func parsePlaced(reply any, splits []string) (map[string]string, error) {
 	flat, ok := reply.([]any)
 	if !ok || len(flat)%2 != 0 {
 		return nil, unexpected(reply)
 	}
-	var texts map[string]string
+	texts := make(map[string]string, len(flat)/2)
 	for i := 0; i < len(flat); i += 2 {
 		place, isNumber := flat[i].(int64)
 		text, isText := flat[i+1].(string)
 		if !isNumber || !isText || place < 1 || place > int64(len(splits)) {
 			return nil, unexpected(reply)
-		}
-		if texts == nil {
-			texts = map[string]string{}
 		}
 		texts[splits[place-1]] = text
 	}

@@ -17,6 +17,7 @@ type relay struct {
 	target   string
 	copying  sync.WaitGroup
 	mute     atomic.Bool // answers are swallowed, on all connections
+	loss     atomic.Pointer[loss]
 
 	mu    sync.Mutex // protects following fields
 	links []*link
@@ -26,6 +27,15 @@ type relay struct {
 type link struct {
 	client, server net.Conn
 	swallows       atomic.Bool
+}
+
+// loss is one answer that does not arrive. It is held back until end is called; then its connection breaks. Meanwhile new
+// connections pass nothing.
+type loss struct {
+	begin sync.Once
+	held  chan struct{} // closed once there is an answer to lose
+	over  chan struct{}
+	end   func()
 }
 
 // newRelay starts a relay, which ends with the test.
@@ -51,6 +61,9 @@ func (r *relay) accept() {
 		if err != nil {
 			return
 		}
+		if loss := r.loss.Load(); loss != nil {
+			loss.waitIfHeld()
+		}
 		server, err := net.Dial("tcp", r.target)
 		if err != nil {
 			_ = client.Close()
@@ -61,17 +74,17 @@ func (r *relay) accept() {
 		r.links = append(r.links, l)
 		r.mu.Unlock()
 		r.copying.Go(func() { l.pass(server, client, nil) })
-		r.copying.Go(func() { l.pass(client, server, &r.mute) })
+		r.copying.Go(func() { l.pass(client, server, r.losesAnswer) })
 	}
 }
 
-// pass copies from one end to the other until either is closed. What comes while mute holds is swallowed; mute may be nil.
-func (l *link) pass(to, from net.Conn, mute *atomic.Bool) {
+// pass copies from one end to the other until either is closed, but for what loses says is lost; loses may be nil.
+func (l *link) pass(to, from net.Conn, loses func(*link) bool) {
 	defer l.close()
 	buffer := make([]byte, 4096)
 	for {
 		n, err := from.Read(buffer)
-		if n > 0 && !l.swallows.Load() && (mute == nil || !mute.Load()) {
+		if n > 0 && !l.swallows.Load() && (loses == nil || !loses(l)) {
 			if _, err := to.Write(buffer[:n]); err != nil {
 				return
 			}
@@ -79,6 +92,43 @@ func (l *link) pass(to, from net.Conn, mute *atomic.Bool) {
 		if err != nil {
 			return
 		}
+	}
+}
+
+// losesAnswer reports whether an answer is lost.
+func (r *relay) losesAnswer(l *link) bool {
+	if loss := r.loss.Load(); loss != nil && loss.take() {
+		<-loss.over
+		l.close()
+		return true
+	}
+	return r.mute.Load()
+}
+
+// loseAnswer makes the next answer be lost.
+func (r *relay) loseAnswer(t *testing.T) *loss {
+	l := &loss{held: make(chan struct{}), over: make(chan struct{})}
+	l.end = sync.OnceFunc(func() { close(l.over) })
+	t.Cleanup(l.end)
+	r.loss.Store(l)
+	return l
+}
+
+// take reports whether an answer is the one to lose.
+func (l *loss) take() (first bool) {
+	l.begin.Do(func() {
+		first = true
+		close(l.held)
+	})
+	return first
+}
+
+// waitIfHeld waits, while the answer is held back, for the end of that.
+func (l *loss) waitIfHeld() {
+	select {
+	case <-l.held:
+		<-l.over
+	default:
 	}
 }
 

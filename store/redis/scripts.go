@@ -27,18 +27,12 @@ var (
 	secretScript   = goredis.NewScript(secretSource)
 )
 
-// run runs a script within the call's deadline.
+// run runs a script that may run twice.
 func (s *Store) run(ctx context.Context, script *goredis.Script, keys []string, args ...any) (*goredis.Cmd, error) {
-	ctx, cancel, err := s.bound(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer cancel()
-	reply := script.Run(ctx, s.client, keys, args...)
-	if err := reply.Err(); err != nil {
-		return nil, s.unavailable(err)
-	}
-	return reply, nil
+	return ask(ctx, s, func(ctx context.Context) (*goredis.Cmd, error) {
+		reply := script.Run(ctx, s.client, keys, args...)
+		return reply, reply.Err()
+	})
 }
 
 // pairs takes a flat reply {a, b, a, b, …} of strings apart.

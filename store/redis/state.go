@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"strconv"
 
@@ -21,15 +20,10 @@ const keptEvents = 1000
 // Load reads the State's hash. One whose document cannot be read, or does not agree with its revision and id, is
 // ErrCorrupt.
 func (s *Store) Load(ctx context.Context, split string) (*splitter.State, error) {
-	ctx, cancel, err := s.bound(ctx)
+	key := s.keys.state(split)
+	hash, err := ask(ctx, s, func(ctx context.Context) (map[string]string, error) { return s.client.HGetAll(ctx, key).Result() })
 	if err != nil {
 		return nil, err
-	}
-	defer cancel()
-	key := s.keys.state(split)
-	hash, err := s.client.HGetAll(ctx, key).Result()
-	if err != nil {
-		return nil, s.unavailable(err)
 	}
 	if len(hash) == 0 {
 		return nil, fmt.Errorf("%w: %q", store.ErrNotFound, split)
@@ -61,87 +55,11 @@ func decode(split string, hash map[string]string) (*splitter.State, error) {
 	return state, nil
 }
 
-// Swap is one script.
-func (s *Store) Swap(ctx context.Context, prev splitter.Version, next *splitter.State, ev store.Event) error {
-	if err := store.CheckSwap(prev, next, ev); err != nil {
-		return err
-	}
-	args, err := s.swapArgs(prev, next, ev)
-	if err != nil {
-		return err
-	}
-	names := []string{s.keys.state(next.Split), s.keys.events(next.Split), s.keys.inbox(next.Split), s.keys.splits()}
-	reply, err := s.run(ctx, swapScript, names, args...)
-	if err != nil {
-		return err
-	}
-	verdict, err := reply.StringSlice()
-	if err != nil || len(verdict) != 5 {
-		return s.unavailable(fmt.Errorf("unexpected reply to swap: %v", reply.Val()))
-	}
-	if untold := verdict[4]; untold != "" {
-		s.logger.Warn("a change was written and could not be announced; the fleet learns of it by polling", "error", untold)
-	}
-	return swapped(prev, next.Split, verdict, ev)
-}
-
-// swapArgs encodes what the script takes.
-func (s *Store) swapArgs(prev splitter.Version, next *splitter.State, ev store.Event) ([]any, error) {
-	doc, err := json.Marshal(next)
-	if err != nil {
-		return nil, fmt.Errorf("encoding the state of %q: %w", next.Split, err)
-	}
-	event, err := json.Marshal(ev)
-	if err != nil {
-		return nil, fmt.Errorf("encoding event %s: %w", ev.ID, err)
-	}
-	notice, err := json.Marshal(store.Notice{Split: next.Split, State: next})
-	if err != nil {
-		return nil, fmt.Errorf("encoding the notice of %q: %w", next.Split, err)
-	}
-	schema := splitter.Schema
-	if store.MayTouch(math.MaxInt32, ev) {
-		schema = math.MaxInt32
-	}
-	forgotten := 0
-	if !next.Forgotten.IsZero() {
-		forgotten = 1
-	}
-	return []any{prev.Revision, prev.ID, next.Revision, next.ID, schema, next.Schema, doc, event, keptEvents,
-		s.keys.changes(), notice, next.Split, ev.Order, store.MaxOrder, forgotten}, nil
-}
-
-// swapped translates the script's verdict: its name and the stored revision, id and schema.
-func swapped(prev splitter.Version, split string, verdict []string, ev store.Event) error {
-	switch verdict[0] {
-	case "written", "already":
-		return nil
-	case "gone":
-		return fmt.Errorf("%w: of %q", store.ErrOrderGone, split)
-	case "newer":
-		schema, err := strconv.Atoi(verdict[3])
-		if err != nil {
-			return fmt.Errorf("schema %q: %w", verdict[3], err)
-		}
-		return store.CheckSchema(split, schema, ev)
-	}
-	revision, err := strconv.ParseUint(verdict[1], 10, 64)
-	if err != nil {
-		return fmt.Errorf("revision %q: %w", verdict[1], err)
-	}
-	return store.Conflict(split, prev, splitter.Version{Revision: revision, ID: verdict[2]})
-}
-
 // List reads the set of splits.
 func (s *Store) List(ctx context.Context) ([]string, error) {
-	ctx, cancel, err := s.bound(ctx)
+	names, err := ask(ctx, s, func(ctx context.Context) ([]string, error) { return s.client.SMembers(ctx, s.keys.splits()).Result() })
 	if err != nil {
 		return nil, err
-	}
-	defer cancel()
-	names, err := s.client.SMembers(ctx, s.keys.splits()).Result()
-	if err != nil {
-		return nil, s.unavailable(err)
 	}
 	slices.Sort(names)
 	return names, nil
@@ -152,15 +70,12 @@ func (s *Store) Events(ctx context.Context, split string, limit int) ([]store.Ev
 	if limit <= 0 {
 		return nil, nil
 	}
-	ctx, cancel, err := s.bound(ctx)
+	key := s.keys.events(split)
+	entries, err := ask(ctx, s, func(ctx context.Context) ([]goredis.XMessage, error) {
+		return s.client.XRevRangeN(ctx, key, "+", "-", int64(limit)).Result()
+	})
 	if err != nil {
 		return nil, err
-	}
-	defer cancel()
-	key := s.keys.events(split)
-	entries, err := s.client.XRevRangeN(ctx, key, "+", "-", int64(limit)).Result()
-	if err != nil {
-		return nil, s.unavailable(err)
 	}
 	events := make([]store.Event, len(entries))
 	for i, entry := range entries {

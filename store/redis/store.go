@@ -32,8 +32,10 @@ type Store struct {
 	end     context.CancelFunc
 	quiet   time.Duration // how long a subscription may be silent before it is asked whether it lives
 
-	inspector inspector
-	oddities  oddities
+	inspector  inspector
+	oddInboxes oddities
+	oddStates  oddities
+	oddMembers oddities
 }
 
 var _ store.Store = (*Store)(nil)
@@ -53,9 +55,11 @@ func Open(cfg Config, logger *slog.Logger) (*Store, error) {
 		logger = slog.New(slog.DiscardHandler)
 	}
 	quietClient(logger)
+	client := goredis.NewUniversalClient(options)
+	followTries(client)
 	life, end := context.WithCancel(context.Background())
 	return &Store{
-		client:  goredis.NewUniversalClient(options),
+		client:  client,
 		keys:    keys{fleet: cfg.Fleet},
 		address: cfg.address(),
 		logger:  logger.With("store", "redis", "address", cfg.address()),
@@ -88,7 +92,7 @@ func (c Config) options() (*goredis.UniversalOptions, error) {
 		ReadTimeout:           ioTimeout,
 		WriteTimeout:          ioTimeout,
 		PoolTimeout:           ioTimeout,
-		MaxRetries:            1,
+		MaxRetries:            -1, // what is tried again must be known: see Store.Swap
 		DialerRetries:         1,
 		PoolSize:              poolSize,
 		PipelinePoolSize:      -1, // one pipeline in five minutes needs no connections of its own
@@ -126,4 +130,24 @@ func (s *Store) bound(ctx context.Context) (context.Context, context.CancelFunc,
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	return ctx, cancel, nil
+}
+
+// ask makes a call within the call's deadline, and again if it got no answer: its connection may have died while it lay
+// idle. It is for what may be done twice.
+func ask[T any](ctx context.Context, s *Store, call func(context.Context) (T, error)) (T, error) {
+	ctx, cancel, err := s.bound(ctx)
+	if err != nil {
+		var none T
+		return none, err
+	}
+	defer cancel()
+	answer, err := call(ctx)
+	var reply goredis.Error
+	if err != nil && !errors.As(err, &reply) && ctx.Err() == nil {
+		answer, err = call(ctx)
+	}
+	if err != nil {
+		return answer, s.unavailable(err)
+	}
+	return answer, nil
 }

@@ -22,15 +22,10 @@ func (s *Store) Announce(ctx context.Context, n store.Notice) error {
 	if err != nil {
 		return fmt.Errorf("encoding the notice of %q: %w", n.Split, err)
 	}
-	ctx, cancel, err := s.bound(ctx)
-	if err != nil {
-		return err
-	}
-	defer cancel()
-	if err := s.client.Publish(ctx, s.keys.changes(), payload).Err(); err != nil {
-		return s.unavailable(err)
-	}
-	return nil
+	_, err = ask(ctx, s, func(ctx context.Context) (int64, error) {
+		return s.client.Publish(ctx, s.keys.changes(), payload).Result()
+	})
+	return err
 }
 
 // Watch subscribes, and again whenever the subscription breaks, until ctx is done or the store is closed.

@@ -61,6 +61,13 @@ var secretTests = map[string]func(*testing.T, store.Store){
 			t.Errorf("Secret: got %q, %v, want ErrNoSecret", secret, err)
 		}
 	},
+	"a pulse tells whether there is one": func(t *testing.T, s store.Store) {
+		equal(t, "before", pulse(t, s, beatOf("a", "1", nil)).HasSecret, false)
+		if _, err := s.Secret(t.Context(), "first"); err != nil {
+			t.Fatalf("Secret: %v", err)
+		}
+		equal(t, "after", pulse(t, s, beatOf("a", "1", nil)).HasSecret, true)
+	},
 	"eight at once agree": func(t *testing.T, s store.Store) {
 		var got [8]string
 		var all sync.WaitGroup

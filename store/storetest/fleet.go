@@ -40,6 +40,7 @@ var fleetTests = map[string]func(*testing.T, store.Store){
 		p := pulse(t, s, beatOf("a", "1", map[string]splitter.Version{"assistant": {}}))
 		equal(t, "refused", p.Refused, "")
 		equal(t, "orders", len(p.Orders), 0)
+		equal(t, "corrupt", len(p.Corrupt), 0)
 	},
 	"leaving": func(t *testing.T, s store.Store) {
 		pulse(t, s, beatOf("a", "1", nil))

@@ -3,6 +3,7 @@ package storetest
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 
@@ -45,11 +46,22 @@ var swapTests = map[string]func(*testing.T, store.Store){
 	"revisions may jump": func(t *testing.T, s store.Store) {
 		first := begin(t, s, "assistant")
 		next, ev := Next(first, "far")
-		next.Revision, ev.Revision = 1<<63, 1<<63
+		next.Revision, ev.Revision = 1<<53-1, 1<<53-1
 		mustSwap(t, s, first.Version, next, ev)
-		equal(t, "version", mustLoad(t, s, "assistant").Version, splitter.Version{Revision: 1 << 63, ID: "far"})
-		after, ev := Next(next, "after")
+		equal(t, "version", mustLoad(t, s, "assistant").Version, splitter.Version{Revision: 1<<53 - 1, ID: "far"})
+		after, ev := Next(next, "after") // at 2^53, which is the last
 		mustSwap(t, s, next.Version, after, ev)
+		beyond, ev := Next(after, "beyond")
+		tooGreat(t, s, after.Version, beyond, ev, "9007199254740993")
+	},
+	"epochs have an end": func(t *testing.T, s store.Store) {
+		first := begin(t, s, "assistant")
+		next, ev := Next(first, "last")
+		next.Epoch = 1 << 53
+		mustSwap(t, s, first.Version, next, ev)
+		beyond, ev := Next(next, "beyond")
+		beyond.Epoch++
+		tooGreat(t, s, next.Version, beyond, ev, "9007199254740993")
 	},
 	"an order that is in no inbox is gone": func(t *testing.T, s store.Store) {
 		first := begin(t, s, "assistant")
@@ -86,6 +98,15 @@ func refused(t *testing.T, s store.Store, prev splitter.Version, next *splitter.
 	t.Helper()
 	if err := s.Swap(t.Context(), prev, next, ev); !errors.Is(err, want) {
 		t.Errorf("Swap(%v → %v): got %v, want %v", prev, next.Version, err, want)
+	}
+}
+
+// tooGreat swaps to a State with too great a number and wants it to be refused for that, which is nobody's outage.
+func tooGreat(t *testing.T, s store.Store, prev splitter.Version, next *splitter.State, ev store.Event, number string) {
+	t.Helper()
+	err := s.Swap(t.Context(), prev, next, ev)
+	if err == nil || errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), number) {
+		t.Errorf("Swap(%v → %v): got %v, want an error with %s", prev, next.Version, err, number)
 	}
 }
 

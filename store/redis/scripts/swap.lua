@@ -9,6 +9,10 @@ local revision, id, schema = stored[1] or '0', stored[2] or '', stored[3] or '0'
 if revision == ARGV[3] and id == ARGV[4] then
   return {'already', revision, id, schema, ''}
 end
+local isBare = not stored[1] and redis.call('EXISTS', KEYS[1]) == 1
+if isBare or string.find(revision, '%D') or not tonumber(schema) then
+  return {'corrupt', stored[1] or '', id, schema, ''}
+end
 if ARGV[13] ~= '' and redis.pcall('GETRANGE', KEYS[3], 0, ARGV[14] - 1) ~= ARGV[13] then
   return {'gone', revision, id, schema, ''}
 end
