@@ -61,7 +61,8 @@ bench: redis ## Measure every bar that is promised, in one table (under ten minu
 
 # It takes the same flags: make test-faults BENCH=--quick.
 .PHONY: test-faults
-test-faults: redis ## Break a fleet's Redis in every way, with traffic on (under ten minutes)
+test-faults: redis ## Break a fleet's Redis in every way: 1,000 random schedules, then with traffic on (under ten minutes)
+	SWITCHBACK_SCHEDULES_HUNDREDS=10 $(GO) test -race -count=1 -run TestSchedules -v ./rollout | grep -v '^=== '
 	@cd bench && $(GO) run . --only faults $(BENCH)
 
 .PHONY: sim

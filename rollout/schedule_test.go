@@ -6,8 +6,10 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -19,17 +21,28 @@ import (
 	"github.com/switchback-proxy/switchback/store/storetest"
 )
 
-// lanes is how many schedules happen at once: they are mostly waiting. With rapid's default of 100 checks in each, 1,000
-// happen in all, and 100 with -short.
-func lanes() int {
-	if testing.Short() {
-		return 5
+// schedulesVar is the environment variable that says how many hundreds of schedules happen: `make test-faults` has ten.
+const schedulesVar = "SWITCHBACK_SCHEDULES_HUNDREDS"
+
+// lanes is how many schedules happen at once, as they are mostly waiting. Each lane has rapid's default of 100.
+func lanes(t *testing.T) int {
+	t.Helper()
+	text, isSet := os.LookupEnv(schedulesVar)
+	switch {
+	case testing.Short():
+		return 1
+	case !isSet:
+		return 3
 	}
-	return 10
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		t.Fatalf("%s %q: must be a number from 1", schedulesVar, text)
+	}
+	return n
 }
 
-// TestSchedules lets faults of all kinds befall fleets of which people ask changes, kills and revivals, in 1,000 random
-// schedules. No kill that was answered or applied is lost, none that was lifted comes back, no instance goes back in
+// TestSchedules lets faults of all kinds befall fleets of which people ask changes, kills and revivals, in hundreds of
+// random schedules. No kill that was answered or applied is lost, none that was lifted comes back, no instance goes back in
 // revision, and the last weights that were set hold in the end.
 func TestSchedules(t *testing.T) {
 	server, other := onServer(storetest.StartRedis(t)), onServer(storetest.StartRedis(t))
@@ -42,7 +55,7 @@ func TestSchedules(t *testing.T) {
 	})
 	g := &rehearsal{server: server, other: other, disks: t.TempDir()}
 	var together sync.WaitGroup
-	for i := range lanes() {
+	for i := range lanes(t) {
 		together.Go(func() {
 			t.Run(fmt.Sprint(i+1), func(t *testing.T) {
 				rapid.Check(t, func(rt *rapid.T) { g.play(t, rt) })
