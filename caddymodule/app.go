@@ -120,7 +120,7 @@ func (a *App) newShared() (*shared, error) {
 		Instance:        a.Instance,
 		Release:         release(),
 		Open:            a.opener(),
-		Memory:          a.memory(),
+		Memory:          carrying{a.memory(), controllers.newest()},
 		StableWhenStale: a.OnStale == onStaleStable,
 		MaxStale:        time.Duration(a.MaxStale),
 		BootWait:        time.Duration(a.BootWait),

@@ -9,9 +9,34 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/switchback-proxy/switchback/rollout"
+	"github.com/switchback-proxy/switchback/splitter"
 	"github.com/switchback-proxy/switchback/store"
 	"github.com/switchback-proxy/switchback/store/embedded"
 )
+
+// carrying is the memory of a controller that takes another one's place in a running process: a reload has changed the
+// store, the fleet or the name. Kills that hold here go on to hold.
+type carrying struct {
+	rollout.Memory
+	before *rollout.Controller // nil if there was none
+}
+
+// Recall reads what is remembered, and adds what is killed now.
+func (m carrying) Recall(split string) (rollout.Snapshot, error) {
+	snap, err := m.Memory.Recall(split)
+	if m.before == nil || err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return snap, err
+	}
+	running := m.before.Split(split)
+	if running == nil {
+		return snap, err
+	}
+	if state := running.State(); state != nil && len(state.Kills) > 0 {
+		snap.Carried = append(snap.Carried, state.Kills...)
+		err = nil
+	}
+	return snap, err
+}
 
 // memory returns where this machine remembers States: the embedded store's own files, or snapshots beside Redis.
 func (a *App) memory() rollout.Memory {
@@ -21,7 +46,7 @@ func (a *App) memory() rollout.Memory {
 	home := filepath.Join(caddy.AppDataDir(), defaultDir)
 	return fleetMemory{
 		Snapshots: rollout.Snapshots{Dir: store.DirAt(filepath.Join(home, "snapshots", a.Fleet, a.Instance))},
-		before:    embeddedMemory{filepath.Join(home, a.Fleet)},
+		before:    []embeddedMemory{{filepath.Join(home, a.Fleet)}, {filepath.Join(home, defaultFleet)}},
 	}
 }
 
@@ -29,7 +54,7 @@ func (a *App) memory() rollout.Memory {
 // the first time or again: kills that are on there go with it.
 type fleetMemory struct {
 	rollout.Snapshots
-	before embeddedMemory
+	before []embeddedMemory // folders of the embedded store: of this fleet, and of one that had no name yet
 }
 
 // Recall reads the split's snapshot, and what is killed in the embedded store. After the first move these kills wait as
@@ -40,15 +65,26 @@ func (m fleetMemory) Recall(split string) (rollout.Snapshot, error) {
 	if err != nil && !isFirst {
 		return snap, err
 	}
-	before, moved := m.before.Recall(split)
+	kills := m.killedBefore(split)
 	switch {
-	case moved != nil || before.State == nil:
-		return snap, err // a folder that cannot be read is none that the proxy comes from
+	case len(kills) == 0:
+		return snap, err
 	case isFirst:
-		return rollout.Snapshot{Carried: before.State.Kills}, nil
+		return rollout.Snapshot{Carried: kills}, nil
 	}
-	snap.Queued = append(snap.Queued, before.State.Kills...)
+	snap.Queued = append(snap.Queued, kills...)
 	return snap, nil
+}
+
+// killedBefore returns what is killed in the embedded store. A folder that cannot be read is none that the proxy comes
+// from.
+func (m fleetMemory) killedBefore(split string) []splitter.Kill {
+	for _, folder := range m.before {
+		if snap, err := folder.Recall(split); err == nil && snap.State != nil {
+			return snap.State.Kills
+		}
+	}
+	return nil
 }
 
 // embeddedMemory reads the embedded store's files, without its lock.

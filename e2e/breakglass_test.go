@@ -72,35 +72,55 @@ func snapshotOf(p *proxy) string {
 	return string(doc)
 }
 
-// TestKillGoesAlongToRedis moves a killed split from the embedded store to Redis: for the first time, by a reload and by a
-// restart, and back again, as in an incident.
-func TestKillGoesAlongToRedis(t *testing.T) {
-	for _, way := range []string{"reload", "restart", "back again"} {
-		t.Run(way, func(t *testing.T) {
+// TestKillGoesAlong has a killed proxy go to another store or fleet.
+func TestKillGoesAlong(t *testing.T) {
+	for name, tt := range map[string]struct {
+		visits []string // stores before the kill
+		to     string
+		fleet  string // of the last one, if it is another
+		stops  bool   // it is restarted, not reloaded
+	}{
+		"embedded to Redis":                      {[]string{"embedded"}, "redis", "", false},
+		"embedded to Redis, restarted":           {[]string{"embedded"}, "redis", "", true},
+		"embedded to Redis and back and again":   {[]string{"redis", "embedded"}, "redis", "", false},
+		"embedded without a fleet's name to one": {[]string{"nameless"}, "redis", "", false},
+		"the same, restarted":                    {[]string{"nameless"}, "redis", "", true},
+		"Redis to embedded":                      {[]string{"redis"}, "embedded", "", false},
+		"to another fleet of the same Redis":     {[]string{"redis"}, "redis", "elsewhere", false},
+	} {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := startFleet(t, settings{share: "10%"})
-			embedded := settings{blue: f.blue, green: f.green, share: "10%", instance: "three"}
-			redis := embedded
-			redis.redis = f.redis.Addr()
-			first := embedded
-			if way == "back again" {
-				first = redis
+			files := map[string]string{}
+			s := settings{blue: f.blue, green: f.green, share: "10%", instance: "three"}
+			files["embedded"] = s.caddyfile()
+			files["nameless"] = strings.Replace(files["embedded"], "fleet e2e", "", 1)
+			s.redis = f.redis.Addr()
+			files["redis"] = s.caddyfile()
+			p := startProxy(t, files[tt.visits[0]])
+			for _, next := range tt.visits[1:] {
+				p.mustReload(files[next])
 			}
-			p := startProxy(t, first.caddyfile())
-			p.mustReload(embedded.caddyfile())
 			p.mustSplit(0, "kill", "assistant", "--reason", "leaks prompts")
-			if way == "restart" {
+			last := files[tt.to]
+			if tt.fleet != "" {
+				last = strings.Replace(last, "fleet e2e", "fleet "+tt.fleet, 1)
+			}
+			if tt.stops {
 				p.stop()
-				p.write(redis.caddyfile())
+				p.write(last)
 				p.start()
 				p.awaitUp()
 			} else {
-				p.mustReload(redis.caddyfile())
+				p.mustReload(last)
 			}
 			if got := p.get("u", "/"); got.status != 503 {
-				t.Errorf("after the %s: got %+v, want it refused", way, got)
+				t.Errorf("got %+v, want it refused", got)
 			}
-			f.one.await("the fleet knows of the kill", func() bool { return f.one.get("u", "/").status == 503 })
+			p.await("the new store knows of the kill", func() bool {
+				state := p.status("assistant")
+				return len(state.Kills) == 1 && state.Revision > 0 && !strings.Contains(strings.Join(state.Notes, " "), "not in the store")
+			})
 		})
 	}
 }

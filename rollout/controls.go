@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -25,9 +26,23 @@ func (c *Controller) Splits() []string {
 
 // SetWeights moves shares; see [SetWeights].
 func (c *Controller) SetWeights(ctx context.Context, split string, w WeightChange, by By) (Result, error) {
-	return c.change(ctx, split, by, func(prev *splitter.State, def Definition, seed Seed) (Changed, error) {
+	result, err := c.change(ctx, split, by, func(prev *splitter.State, def Definition, seed Seed) (Changed, error) {
 		return SetWeights(prev, def, w, by, seed)
 	})
+	if err == nil && result.Note == "" {
+		result.Note = killedNote(result.State, w)
+	}
+	return result, err
+}
+
+// killedNote says which of the variants that were given a share are killed.
+func killedNote(state *splitter.State, w WeightChange) string {
+	for _, v := range slices.Sorted(maps.Keys(w.Weights)) {
+		if w.Weights[v] > 0 && state.KillOf(v) != nil {
+			return v + " is killed: it serves nobody until it is revived"
+		}
+	}
+	return ""
 }
 
 // Rename gives a variant of the State another name; see [Rename].
@@ -52,17 +67,27 @@ func (c *Controller) ApplyPolicy(ctx context.Context, split string, by By) (Resu
 }
 
 // Revive lifts kills; see [Revive]. A kill that is not in the store yet is written first, so that its id is listed as
-// lifted wherever else it may be queued.
+// lifted wherever else it may be queued. The split need not be one that this instance runs.
 func (c *Controller) Revive(ctx context.Context, split string, r ReviveRequest, by By) (Result, error) {
-	s, err := c.find(split)
-	if err != nil {
-		return Result{}, err
+	s := c.lookup(split)
+	if s == nil {
+		return c.reviveStored(ctx, split, r, by)
 	}
 	if err := c.settleKills(ctx, s); err != nil {
 		return Result{}, fmt.Errorf("%w, nothing was lifted: a kill that waits for the store must be written first: %s",
 			ErrUnavailable, err.Error()) // which may say that its own write is not confirmed
 	}
 	return c.change(ctx, split, by, func(prev *splitter.State, _ Definition, seed Seed) (Changed, error) {
+		return Revive(prev, r, by, seed)
+	})
+}
+
+// reviveStored lifts kills of a split that this instance does not run.
+func (c *Controller) reviveStored(ctx context.Context, split string, r ReviveRequest, by By) (Result, error) {
+	return c.changeStored(ctx, split, by, func(prev *splitter.State, seed Seed) (Changed, error) {
+		if prev == nil {
+			return Changed{}, c.unknownInStore(ctx, split)
+		}
 		return Revive(prev, r, by, seed)
 	})
 }
@@ -256,6 +281,9 @@ func unavailable(err error) error {
 		return fmt.Errorf("%w: it did not confirm the change; look at the status before you repeat it: %w", ErrUnavailable, err)
 	case errors.Is(err, ErrUnknownSplit):
 		return err
+	case errors.Is(err, store.ErrNotFound):
+		return fmt.Errorf("%w, nothing was changed: it came back without the state of this split, which a proxy that knows "+
+			"it writes back within seconds; try again: %w", ErrUnavailable, err)
 	case isAway(err):
 		return fmt.Errorf("%w, nothing was changed: %w", ErrUnavailable, err)
 	}

@@ -3,6 +3,7 @@ package rollout
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/switchback-proxy/switchback/splitter"
@@ -25,8 +26,8 @@ func NewKill(s *splitter.State, def Definition, r KillRequest, by By, seed Seed)
 	case r.Variant == stable && r.All:
 		k.Variant = ""
 	case r.Variant == stable:
-		return k, fmt.Errorf("%w: %q is stable, killing it leaves nobody to serve; to kill the whole split say so (all)",
-			ErrRefused, r.Variant)
+		return k, fmt.Errorf("%w: %q is stable, killing it leaves nobody to serve; to kill the whole split, say so "+
+			"(--all, or \"all\": true)", ErrRefused, r.Variant)
 	case s == nil && !def.has(r.Variant):
 		return k, unknownVariant(def, def.Name, r.Variant)
 	case s != nil:
@@ -77,7 +78,7 @@ func Revive(prev *splitter.State, r ReviveRequest, by By, seed Seed) (Changed, e
 		return true
 	})
 	if len(lifted) == 0 {
-		return Changed{}, fmt.Errorf("%w: no kill of %q is on that this would lift", ErrRefused, prev.Split)
+		return Changed{}, fmt.Errorf("%w: no kill of %q is on that this would lift; %s", ErrRefused, prev.Split, killsOn(prev))
 	}
 	n.Revived = slices.DeleteFunc(n.Revived, func(v splitter.Revival) bool { return seed.Now.Sub(v.At) > revivedKept })
 	for _, k := range lifted {
@@ -86,6 +87,22 @@ func Revive(prev *splitter.State, r ReviveRequest, by By, seed Seed) (Changed, e
 	c, err := tell(prev, n)
 	c.Event.Kills = lifted
 	return c, err
+}
+
+// killsOn lists the kills that are on, for people.
+func killsOn(s *splitter.State) string {
+	if len(s.Kills) == 0 {
+		return "none is on"
+	}
+	var texts []string
+	for _, k := range s.Kills {
+		of := "the split"
+		if k.Variant != "" {
+			of = k.Variant
+		}
+		texts = append(texts, fmt.Sprintf("%s (of %s)", k.ID, of))
+	}
+	return "on are " + strings.Join(texts, ", ")
 }
 
 // names reports whether the request means k.

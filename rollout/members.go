@@ -115,20 +115,22 @@ func (c *Controller) ForgetInstance(ctx context.Context, name string) ([]store.M
 	if err != nil {
 		return nil, unavailable(err)
 	}
-	var gone, alive []store.MemberID
+	var gone []store.MemberID
+	var alive *store.Member
 	for _, m := range p.Members {
 		switch {
 		case m.Name != name:
 		case isAlive(p, m):
-			alive = append(alive, m.MemberID)
+			alive = &m
 		default:
 			gone = append(gone, m.MemberID)
 		}
 	}
 	switch {
 	case len(gone) > 0:
-	case len(alive) > 0:
-		return nil, fmt.Errorf("%w: %v is alive; stop it, and it says goodbye by itself", ErrRefused, alive)
+	case alive != nil:
+		return nil, fmt.Errorf("%w: %q was heard of %s ago; if it is gone, try again in %s", ErrRefused, name,
+			p.Now.Sub(alive.Seen).Round(100*time.Millisecond), store.SilentAfter)
 	default:
 		return nil, fmt.Errorf("%w: %q; the fleet has %q", ErrUnknownInstance, name, namesOf(p.Members))
 	}

@@ -135,6 +135,9 @@ func (s *Split) pendingNotes() []string {
 	case n > 1:
 		notes = append(notes, fmt.Sprintf("%d kills hold here and are not in the store yet", n))
 	}
+	if s.stored != nil && !s.absentSince.IsZero() {
+		notes = append(notes, "the store came back without the state of this split: a proxy that knows it writes it back within seconds")
+	}
 	switch {
 	case len(s.lost) == 0:
 	case s.stored.Schema > splitter.Schema:

@@ -49,7 +49,24 @@ func Import(prev *splitter.State, r ImportRequest, by By, seed Seed) (Changed, e
 	n.ID = seed.ID
 	n.Placed = []splitter.Version{n.Version}
 	n.Changed = splitter.Change{Kind: KindImport, Actor: by.Actor, Via: by.Via, At: seed.Now, Reason: by.Reason}
-	return tell(prev, n)
+	ch, err := tell(prev, n)
+	if prev == nil {
+		prev = new(splitter.State)
+	}
+	ch.Event.Kills = newKills(prev, n)
+	return ch, err
+}
+
+// leftOut says which kills of an imported State are not on after the import.
+func leftOut(imported, n *splitter.State) string {
+	var ids []string
+	for _, k := range newKills(n, imported) {
+		ids = append(ids, fmt.Sprintf("%s (of %q)", k.ID, k.Variant))
+	}
+	if len(ids) == 0 {
+		return ""
+	}
+	return "kills of the file that were lifted here are not brought back: " + strings.Join(ids, ", ")
 }
 
 // Forget gives up a split that no member of the fleet configures; see [Forget]. It need not be one that this instance
@@ -89,9 +106,13 @@ func (c *Controller) Import(ctx context.Context, split string, r ImportRequest, 
 				"use force to import it all the same", ErrRefused, r.State.Stable, def.names())
 		}
 	}
-	return c.changeStored(ctx, split, by, func(prev *splitter.State, seed Seed) (Changed, error) {
+	result, err := c.changeStored(ctx, split, by, func(prev *splitter.State, seed Seed) (Changed, error) {
 		return Import(prev, r, by, seed)
 	})
+	if err == nil {
+		result.Note = leftOut(r.State, result.State)
+	}
+	return result, err
 }
 
 // Export returns the States of the named splits as the store has them, or of all that are not forgotten.

@@ -2,6 +2,7 @@ package rollout_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -134,6 +135,42 @@ func TestExportImport(t *testing.T) {
 		// One that nobody there runs, in an empty place.
 		if _, err := there.Import(t.Context(), "other", rollout.ImportRequest{State: all[1]}, alice); err != nil {
 			t.Errorf("Import of a split that is not run here: %v", err)
+		}
+	})
+}
+
+// A killed split that nobody runs any more can be revived, and then forgotten.
+func TestReviveOfASplitThatNobodyRuns(t *testing.T) {
+	bubble(t, func(t *testing.T, s *embedded.Store) {
+		p := start(t, s, "proxy-1", assistant(99, 1))
+		looker := start(t, s, "proxy-2", second())
+		elapse(time.Second)
+		p.kills(t, "")
+		p.close(t)
+		if _, err := looker.Revive(t.Context(), "assistant", rollout.ReviveRequest{IDs: []string{"none"}}, alice); !errors.Is(err, rollout.ErrRefused) ||
+			!strings.Contains(err.Error(), stored(t, s).Kills[0].ID) {
+			t.Errorf("another kill: got %v, want ErrRefused that names the one that is on", err)
+		}
+		if _, err := looker.Revive(t.Context(), "assistant", rollout.ReviveRequest{}, alice); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := looker.Forget(t.Context(), "assistant", alice); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// Kills that were lifted here are not brought back by an import, which says so.
+func TestImportLeavesOutLiftedKills(t *testing.T) {
+	bubble(t, func(t *testing.T, s *embedded.Store) {
+		p := start(t, s, "proxy-1", assistant(99, 1))
+		elapse(time.Second)
+		lifted := p.kills(t, "").Event.Kills[0].ID
+		exported := stored(t, s)
+		p.revives(t)
+		r, err := p.Import(t.Context(), "assistant", rollout.ImportRequest{State: exported}, alice)
+		if err != nil || len(r.State.Kills) > 0 || !strings.Contains(r.Note, lifted) {
+			t.Errorf("got %+v, %v, want a note on kill %s", r, err, lifted)
 		}
 	})
 }

@@ -172,6 +172,8 @@ type Description struct {
 	Kind string `json:"kind"`
 	// Address is a folder or the servers, without credentials.
 	Address string `json:"address"`
+	// Fleet names the fleet whose States these are; empty for a store of one proxy.
+	Fleet string `json:"fleet,omitempty"`
 	// Warning says why changes may be lost (a read-only disk, no persistence, an evicting policy); empty if all is well,
 	// or not known yet.
 	Warning string `json:"warning,omitempty"`

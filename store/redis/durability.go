@@ -37,6 +37,13 @@ func (s *Store) inspectIfDue() {
 	i.running.Go(s.inspect)
 }
 
+// soon lets the next call that is answered start an inspection: the server may be another one by now.
+func (i *inspector) soon() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.next = time.Time{}
+}
+
 // wait ends inspections, and waits for the one that is under way.
 func (i *inspector) wait() {
 	i.mu.Lock()

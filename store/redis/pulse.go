@@ -27,6 +27,7 @@ func (s *Store) Pulse(ctx context.Context, beat store.Beat) (store.Pulse, error)
 	reply, err := s.run(ctx, pulseScript, s.pulseKeys(splits), beat.MemberID.String(), doc,
 		store.MemberKept.Microseconds(), store.MaxOrder, listMembers)
 	if err != nil {
+		s.inspector.soon()
 		return store.Pulse{}, err
 	}
 	parsed, err := s.keys.parsePulse(reply.Val(), splits)

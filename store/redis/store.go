@@ -106,7 +106,7 @@ func (c Config) options() (*goredis.UniversalOptions, error) {
 
 // Describe says which servers these are, and what the last look at them found wrong.
 func (s *Store) Describe() store.Description {
-	return store.Description{Kind: "redis", Address: s.address, Warning: s.inspector.known()}
+	return store.Description{Kind: "redis", Address: s.address, Fleet: s.keys.fleet, Warning: s.inspector.known()}
 }
 
 // Close closes all connections and ends all watches. Closing again does nothing.

@@ -38,6 +38,7 @@ func (s *Store) Watch(ctx context.Context, notify func(store.Notice)) error {
 		stood, err := s.subscribe(watching, notify)
 		if stood {
 			pause = firstRetry
+			s.inspector.soon()
 			s.logger.Warn("announcements of the fleet are interrupted; polling goes on", "error", err)
 		}
 		select {
