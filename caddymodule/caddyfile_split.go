@@ -43,6 +43,14 @@ import (
 //	        max_ttft         <quantile> <duration>
 //	        cooldown         <duration>
 //	    }
+//	    classify [auto|off|<format>] {
+//	        keep_encoding
+//	    }
+//	    failing_statuses <statuses...>
+//	    agent_outcome trust|ignore
+//	    stall <duration>
+//	    exclude_from_evidence <matchers...>
+//
 //	    kill_response [<status>] {
 //	        body        <text>
 //	        retry_after <duration>
@@ -50,7 +58,7 @@ import (
 //	    response_header <name>
 //	}
 //
-// key and override may be repeated; sources and overrides are asked in the order in which they stand. In an override,
+// key, override and exclude_from_evidence may be repeated; sources and overrides are asked in the order in which they stand. In an override,
 // users and match are alternatives: either is enough.
 func parseSplitRoute(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
 	h.Next() // the directive's name
@@ -96,15 +104,20 @@ type splitParser struct {
 func (p *splitParser) subDirectives() map[string]subDirective {
 	s := p.split
 	return map[string]subDirective{
-		"key":             repeated(p.parseKey),
-		"anonymous":       p.at.marked("anonymous", text(&s.Anonymous, "cookie or stable")),
-		"stable":          p.at.marked("stable", text(&s.Stable, "a variant")),
-		"canary":          p.at.marked("canary", text(&s.Canary, "a variant")),
-		"variant":         repeated(p.parseVariant),
-		"override":        repeated(p.parseOverride),
-		"failback":        p.at.marked("failback", once(p.parseFailback)),
-		"kill_response":   p.at.marked("kill_response", once(p.parseKillResponse)),
-		"response_header": p.at.marked("response_header", text(&s.ResponseHeader, "the name of a header")),
+		"key":                   repeated(p.parseKey),
+		"anonymous":             p.at.marked("anonymous", text(&s.Anonymous, "cookie or stable")),
+		"stable":                p.at.marked("stable", text(&s.Stable, "a variant")),
+		"canary":                p.at.marked("canary", text(&s.Canary, "a variant")),
+		"variant":               repeated(p.parseVariant),
+		"override":              repeated(p.parseOverride),
+		"failback":              p.at.marked("failback", once(p.parseFailback)),
+		"kill_response":         p.at.marked("kill_response", once(p.parseKillResponse)),
+		"classify":              p.at.marked("classify", once(p.parseClassify)),
+		"failing_statuses":      p.at.marked("failing_statuses", once(p.parseFailingStatuses)),
+		"agent_outcome":         p.at.marked("agent_outcome", text(&s.AgentOutcome, "trust or ignore")),
+		"stall":                 p.at.marked("stall", duration(&s.Stall)),
+		"exclude_from_evidence": repeated(p.parseExcluded),
+		"response_header":       p.at.marked("response_header", text(&s.ResponseHeader, "the name of a header")),
 	}
 }
 

@@ -58,6 +58,29 @@ type Handler struct {
 	// Failback holds the limits that a canary must keep to. Default: an error rate of at most 5 % over 60 s.
 	Failback *Failback `json:"failback,omitempty"`
 
+	// Classify says how answers are read for what became of them: agents report most failures inside a 200. Default:
+	// the format is found by itself.
+	Classify *Classify `json:"classify,omitempty"`
+
+	// FailingStatuses lists the statuses that are the variant's failure: 400 to 599, or 4 and 5 for all that begin so.
+	// A 4xx or 5xx that is not listed is nobody's failure. Default: 5.
+	FailingStatuses []int `json:"failing_statuses,omitempty"`
+
+	// AgentOutcome says what to make of a header or trailer X-Agent-Outcome of an answer. "trust" (default): "failure"
+	// makes the answer a failure whatever else it says; "success" makes an answer that came whole, and whose status is
+	// good, a success whatever it holds. "ignore": nothing.
+	AgentOutcome string `json:"agent_outcome,omitempty"`
+
+	// Stall is how long an answer that has begun may bring nothing, not even a comment, before it is a failure and is
+	// ended; found out after at most a quarter more. While a client is slow to take what there is, nothing is missing.
+	// Upgraded connections may be silent. At least 100ms. Default: for ever.
+	Stall caddy.Duration `json:"stall,omitempty"`
+
+	// ExcludeRaw is what a request must match to be no evidence: all matchers of any one set. Such requests, like those
+	// of a load balancer's health check, are placed and counted like others, but nothing is judged by them. Default:
+	// none.
+	ExcludeRaw caddyhttp.RawMatcherSets `json:"exclude_from_evidence,omitempty" caddy:"namespace=http.matchers"`
+
 	// KillResponse is the answer while the split is killed. Default: 503 with a sentence, to be tried again in 30 s.
 	KillResponse *KillResponse `json:"kill_response,omitempty"`
 
@@ -168,6 +191,19 @@ type Failback struct {
 	// Cooldown is how long after a failback the canary may not be increased without force; doubled each time until
 	// a promotion. Default: 15m.
 	Cooldown health.Duration `json:"cooldown,omitempty"`
+}
+
+// Classify says how answers are read for what became of them. Nothing of an answer is changed, kept back or logged but
+// the protocol's own code for how it ended.
+type Classify struct {
+	// Format is the protocol in which the agents answer: "openai-chat", "openai-responses", "anthropic", "ag-ui", "a2a",
+	// "mcp", "langgraph", "ai-sdk", "sse", "ndjson", "json" or "grpc"; "auto" (default) finds it for each answer, from
+	// content type, headers and first events; "off" judges by statuses and broken connections alone.
+	Format string `json:"format,omitempty"`
+
+	// KeepEncoding passes the client's Accept-Encoding on to the variants. An answer that comes compressed cannot be
+	// looked into. Default: variants are asked not to compress; `encode` in front of the split does so for clients.
+	KeepEncoding bool `json:"keep_encoding,omitempty"`
 }
 
 // KillResponse is the answer of a split that is off. It passes by handle_errors, so that an error page cannot hide it.

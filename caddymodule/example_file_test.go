@@ -58,6 +58,7 @@ func TestExampleIsComplete(t *testing.T) {
 		new(RedisConfig).subDirectives(at),
 		p.subDirectives(),
 		new(Failback).subDirectives(),
+		new(Classify).subDirectives(at),
 	} {
 		directives = append(directives, sortedKeys(known)...)
 	}

@@ -26,10 +26,13 @@ type exchange struct {
 	view     *rollout.View
 	totals   *health.Totals
 	cookie   *http.Cookie
+	shown    *shown // its line in the access log; nil if nobody prints it
 	upload   upload
+	encoding encoding
 	variant  string
 	status   int  // 0 until the answer has begun
 	refused  bool // a proxy answered 499 to a killed request; it was not let through
+	body     body
 	writeErr error
 }
 
@@ -54,11 +57,12 @@ func (h *Handler) join(p placement, w http.ResponseWriter, r *http.Request) (*ex
 	}
 }
 
-// enter registers the request with the variant decided on. Only what the bucket placed is evidence.
+// enter registers the request with the variant decided on. Only what the bucket placed is evidence, and of that not what
+// the configuration excludes.
 func (x *exchange) enter(d splitter.Decision) {
 	x.variant = x.handler.Variants[d.Variant].Name
 	x.totals = x.view.Totals[d.Variant]
-	if d.Reason == splitter.ReasonSplit {
+	if d.Reason == splitter.ReasonSplit && !x.handler.excludes(x.request) {
 		x.Flight.Window = x.view.Windows[d.Variant]
 	}
 	x.Flight.Variant = x.variant
@@ -96,6 +100,8 @@ func (x *exchange) begin(status int) {
 	if status == http.StatusSwitchingProtocols || status < 300 && x.request.Method == http.MethodConnect {
 		x.Upgrade() // a WebSocket, over HTTP/1 or HTTP/2
 		x.Answer(time.Now())
+	} else {
+		x.beginBody()
 	}
 	if name := x.handler.ResponseHeader; name != "" {
 		x.Header().Set(name, x.variant)
@@ -116,9 +122,15 @@ func (x *exchange) Write(p []byte) (int, error) {
 	if _, answered := x.Answered(); !answered && len(p) > 0 { // a stream does not ask the clock for each piece
 		x.Answer(time.Now())
 	}
+	x.body.stall.move()
 	n, err := x.ResponseWriter.Write(p)
+	x.body.stall.moved()
+	x.body.sent += int64(n)
 	if err != nil && !isOwnFault(err) {
 		x.writeErr = err
+	}
+	if x.body.scanner != nil {
+		x.take(p)
 	}
 	return n, err
 }
@@ -128,7 +140,7 @@ func isOwnFault(err error) bool {
 	return errors.Is(err, http.ErrContentLength) || errors.Is(err, http.ErrBodyNotAllowed)
 }
 
-// ReadFrom passes payload on as the underlying writer likes best, such as sendfile.
+// ReadFrom passes payload on as the underlying writer likes best, such as sendfile; if it is to be scanned, not by that.
 func (x *exchange) ReadFrom(r io.Reader) (int64, error) {
 	if x.status == 0 {
 		x.WriteHeader(http.StatusOK)
@@ -137,7 +149,13 @@ func (x *exchange) ReadFrom(r io.Reader) (int64, error) {
 		return io.Copy(io.Discard, r)
 	}
 	x.Answer(time.Now())
+	if x.body.scanner != nil {
+		r = io.TeeReader(r, scanWriter{x})
+	}
+	x.body.stall.move()
 	n, err := x.ResponseWriterWrapper.ReadFrom(r)
+	x.body.stall.moved()
+	x.body.sent += n
 	if err != nil && x.client.Err() != nil {
 		x.writeErr = err
 	}
@@ -152,7 +170,11 @@ func (x *exchange) FlushError() error {
 	if x.refused {
 		return nil
 	}
-	return http.NewResponseController(x.ResponseWriter).Flush()
+	x.body.stall.move()
+	err := http.NewResponseController(x.ResponseWriter).Flush()
+	x.body.stall.moved()
+	x.scanPending()
+	return err
 }
 
 var (

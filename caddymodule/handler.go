@@ -12,6 +12,7 @@ import (
 
 	"github.com/switchback-proxy/switchback/rollout"
 	"github.com/switchback-proxy/switchback/splitter"
+	"github.com/switchback-proxy/switchback/stream"
 )
 
 func init() { caddy.RegisterModule(Handler{}) }
@@ -22,7 +23,9 @@ type handlerState struct {
 	log       *zap.Logger
 	attached  *rollout.Attachment
 	overrides []compiledOverride
+	excluded  caddyhttp.MatcherSets // requests that are no evidence; set by prepare
 	seen      seen
+	format    stream.Format // what answers are read as; Unknown: they are not
 	// forwarded is for the one warning of a proxy in front that the server does not know.
 	forwarded *sync.Once
 }
@@ -53,7 +56,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("traffic_split %q: %w", h.Name, err)
 	}
 	h.app = app.(*App)
-	h.seen = h.newSeen(serverOf(ctx))
+	h.seen, h.format = h.newSeen(serverOf(ctx)), h.Classify.format()
 	for _, o := range h.Overrides {
 		h.overrides = append(h.overrides, h.compile(o))
 	}
@@ -84,7 +87,7 @@ func (h *Handler) Cleanup() error {
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.Handler) error {
 	who := h.place(r)
 	x, d := h.join(who, w, r)
-	h.show(r, d, x.view)
+	x.shown = h.show(r, d, x.view)
 	if d.Variant < 0 {
 		h.attached.Split().Refuse()
 		return h.refuse(w, r)

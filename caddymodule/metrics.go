@@ -17,8 +17,9 @@ import (
 var (
 	requestsDesc  = desc("requests_total", "Requests ended, by what they count as and why.", "split", "variant", "class", "cause")
 	retriesDesc   = desc("retries_total", "Further tries that the variants' reverse proxies made.", "split", "variant")
-	ttfbDesc      = desc("ttfb_seconds", "Time from a request's arrival to the first payload byte of its answer.", "split", "variant")
-	durationDesc  = desc("duration_seconds", "Time from a request's arrival to the end of its answer.", "split", "variant")
+	tokensDesc    = desc("tokens_total", "Tokens that the agents say they read (in) and wrote (out).", "split", "variant", "direction")
+	ttfbDesc      = desc("ttfb_seconds", "Time that clients waited for the first payload byte of an answer.", "split", "variant")
+	durationDesc  = desc("duration_seconds", "Time that clients waited for the end of an answer.", "split", "variant")
 	inFlightDesc  = desc("requests_in_flight", "Requests in progress.", "split", "variant")
 	weightDesc    = desc("weight_ratio", "The variant's share of users, 0 to 1.", "split", "variant")
 	killedDesc    = desc("killed", "1 if the kill switch of the variant, or of its split, is on.", "split", "variant")
@@ -27,7 +28,9 @@ var (
 	failbacksDesc = desc("failbacks_total", "Failbacks that this instance applied.", "split")
 	refusedDesc   = desc("refused_total", "Requests that a kill refused before they reached a variant.", "split")
 	readyDesc     = desc("ready", "1 if this instance places requests as the fleet wants.", "split")
-	staleDesc     = prometheus.NewDesc("caddy_traffic_split_store_age_seconds",
+	scanDesc      = prometheus.NewDesc("caddy_traffic_split_scan_panics_total",
+		"Answers whose scanning failed by a mistake in it: passed on and judged without it.", nil, nil)
+	staleDesc = prometheus.NewDesc("caddy_traffic_split_store_age_seconds",
 		"Time since the store last answered; -1 if it never has.", nil, nil)
 )
 
@@ -55,8 +58,8 @@ func registerMetrics(registry *prometheus.Registry) error {
 
 // Describe sends all descriptions.
 func (collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{requestsDesc, retriesDesc, ttfbDesc, durationDesc, inFlightDesc, weightDesc,
-		killedDesc, revisionDesc, epochDesc, failbacksDesc, refusedDesc, readyDesc, staleDesc} {
+	for _, d := range []*prometheus.Desc{requestsDesc, retriesDesc, tokensDesc, ttfbDesc, durationDesc, inFlightDesc, weightDesc,
+		scanDesc, killedDesc, revisionDesc, epochDesc, failbacksDesc, refusedDesc, readyDesc, staleDesc} {
 		ch <- d
 	}
 }
@@ -72,6 +75,7 @@ func (collector) Collect(ch chan<- prometheus.Metric) {
 		age = d.Seconds()
 	}
 	gauge(ch, staleDesc, age)
+	ch <- prometheus.MustNewConstMetric(scanDesc, prometheus.CounterValue, float64(scanPanics.Load()))
 	for _, name := range c.Splits() {
 		status, err := c.Status(name)
 		if err != nil {
@@ -120,6 +124,8 @@ func collectTotals(ch chan<- prometheus.Metric, split, variant string, t health.
 			split, variant, class.String(), cause.String())
 	})
 	ch <- prometheus.MustNewConstMetric(retriesDesc, prometheus.CounterValue, float64(t.Retries), split, variant)
+	ch <- prometheus.MustNewConstMetric(tokensDesc, prometheus.CounterValue, float64(t.TokensIn), split, variant, "in")
+	ch <- prometheus.MustNewConstMetric(tokensDesc, prometheus.CounterValue, float64(t.TokensOut), split, variant, "out")
 	histogram(ch, ttfbDesc, t.TTFB, t.TTFBSum, split, variant)
 	histogram(ch, durationDesc, t.Latency, t.LatencySum, split, variant)
 }

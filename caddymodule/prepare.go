@@ -41,7 +41,10 @@ func (h *Handler) load(ctx caddy.Context) error {
 	if err := h.loadVariants(ctx); err != nil {
 		return err
 	}
-	return h.loadMatchers(ctx)
+	if err := h.loadMatchers(ctx); err != nil {
+		return err
+	}
+	return h.loadExcluded(ctx)
 }
 
 // expand replaces the placeholders of versions and users.
@@ -65,6 +68,9 @@ func (h *Handler) setDefaults() {
 	}
 	for i := range h.Keys {
 		h.Keys[i] = h.Keys[i].direct()
+	}
+	if h.FailingStatuses == nil {
+		h.FailingStatuses = []int{5}
 	}
 	if h.KillResponse == nil {
 		h.KillResponse = new(KillResponse)
@@ -116,6 +122,20 @@ func (h *Handler) loadMatchers(ctx caddy.Context) error {
 		if err != nil {
 			return wrong(item("overrides", i)+".match", "override of %q: %w", o.Variant, err)
 		}
+	}
+	return nil
+}
+
+func (h *Handler) loadExcluded(ctx caddy.Context) error {
+	if len(h.ExcludeRaw) == 0 {
+		return nil
+	}
+	loaded, err := ctx.LoadModule(h, "ExcludeRaw")
+	if err == nil {
+		err = h.excluded.FromInterface(loaded)
+	}
+	if err != nil {
+		return wrong("exclude_from_evidence", "exclude_from_evidence: %w", err)
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
+	"github.com/switchback-proxy/switchback/health"
 	"github.com/switchback-proxy/switchback/rollout"
 	"github.com/switchback-proxy/switchback/splitter"
 )
@@ -42,8 +43,9 @@ func (s *seen) variant(i int) any {
 	return s.variants[i]
 }
 
-// show tells placeholders, matchers and the access log where the request was placed; never the key, nor its bucket.
-func (h *Handler) show(r *http.Request, d splitter.Decision, view *rollout.View) {
+// show tells placeholders, matchers and the access log where the request was placed; never the key, nor its bucket. It
+// returns what the access log will have, for the outcome to be added, or nil.
+func (h *Handler) show(r *http.Request, d splitter.Decision, view *rollout.View) *shown {
 	ctx := r.Context()
 	variant := h.seen.variant(d.Variant)
 	if repl, ok := ctx.Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
@@ -51,13 +53,16 @@ func (h *Handler) show(r *http.Request, d splitter.Decision, view *rollout.View)
 	}
 	caddyhttp.SetVar(ctx, h.seen.variable, variant)
 	if !h.seen.accessLog {
-		return
+		return nil
 	}
-	if extra, ok := ctx.Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields); ok {
-		s := shown{split: h.Name, reason: d.Reason.String(), epoch: view.Epoch()}
-		s.variant, _ = variant.(string)
-		s.log(r, extra)
+	extra, ok := ctx.Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields)
+	if !ok {
+		return nil
 	}
+	s := &shown{split: h.Name, reason: d.Reason.String(), epoch: view.Epoch()}
+	s.variant, _ = variant.(string)
+	s.log(r, extra)
+	return s
 }
 
 // placeholder answers {http.traffic_split.NAME.variant} and .reason.
@@ -77,18 +82,21 @@ func (h *Handler) placeholder(key string, variant any, reason splitter.Reason) (
 // shownKey is where a request's placements are kept for the access log.
 const shownKey = "traffic_split"
 
-// shown is one placement as the access log has it. A request that passes several splits has a chain of them.
+// shown is one placement, and what became of it, as the access log has it. A request that passes several splits has a
+// chain of them.
 type shown struct {
 	split, variant, reason string
 	epoch                  uint64
+	ended                  bool // whether the following are known; a refused request has none of them
+	outcome                health.Outcome
+	code                   string // the protocol's own word for how the answer ended
 	before                 *shown
 }
 
 func (s *shown) log(r *http.Request, extra *caddyhttp.ExtraLogFields) {
 	s.before, _ = caddyhttp.GetVar(r.Context(), shownKey).(*shown)
-	kept := *s
-	caddyhttp.SetVar(r.Context(), shownKey, &kept)
-	extra.Set(zap.Object(shownKey, &kept))
+	caddyhttp.SetVar(r.Context(), shownKey, s)
+	extra.Set(zap.Object(shownKey, s))
 }
 
 // MarshalLogObject nests the fields by split.
@@ -105,5 +113,17 @@ func (s *shown) fields(enc zapcore.ObjectEncoder) error {
 	enc.AddString("variant", s.variant)
 	enc.AddString("reason", s.reason)
 	enc.AddUint64("epoch", s.epoch)
+	if !s.ended {
+		return nil
+	}
+	enc.AddString("class", s.outcome.Class.String())
+	enc.AddString("cause", s.outcome.Cause.String())
+	if s.code != "" {
+		enc.AddString("code", s.code)
+	}
+	if s.outcome.TokensIn > 0 || s.outcome.TokensOut > 0 {
+		enc.AddUint64("tokens_in", s.outcome.TokensIn)
+		enc.AddUint64("tokens_out", s.outcome.TokensOut)
+	}
 	return nil
 }

@@ -5,21 +5,27 @@ import (
 	"io"
 	"net/http"
 	"sync/atomic"
+	"time"
+
+	"github.com/switchback-proxy/switchback/health"
 )
 
-// upload is a request's body on its way to a variant. It notes that the client spoiled it: sent less than it declared, or
-// chunks that are none. A proxy fails then as if its upstream had.
+// upload is a request's body on its way to a variant. It notes when it has arrived whole, as from then on the client
+// waits, and that the client spoiled it: sent less than it declared, or chunks that are none. A proxy fails then as if
+// its upstream had.
 type upload struct {
 	io.ReadCloser
+	flight  *health.Flight
 	closed  atomic.Bool
 	spoiled atomic.Bool // read by another goroutine than the one that sends
 }
 
 // watch puts u in the place of the request's body. The server must find its own there when the answer begins, as it
 // decides by its type what to do with the rest: see release.
-func (u *upload) watch(r *http.Request) {
+func (u *upload) watch(r *http.Request, f *health.Flight) {
 	if r.Body != nil && r.Body != http.NoBody {
-		u.ReadCloser = r.Body
+		f.Upload()
+		u.ReadCloser, u.flight = r.Body, f
 		r.Body = u
 	}
 }
@@ -34,7 +40,11 @@ func (u *upload) release(r *http.Request) {
 // Read passes the body on.
 func (u *upload) Read(p []byte) (int, error) {
 	n, err := u.ReadCloser.Read(p)
-	if err != nil && !errors.Is(err, io.EOF) && !u.closed.Load() {
+	switch {
+	case err == nil:
+	case errors.Is(err, io.EOF):
+		u.flight.Uploaded(time.Now())
+	case !u.closed.Load():
 		u.spoiled.Store(true)
 	}
 	return n, err

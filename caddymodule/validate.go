@@ -36,6 +36,10 @@ func (h *Handler) validate(g stage) error {
 		h.validateKeys,
 		func() error { return h.validateOverrides(g) },
 		func() error { return within("failback", h.Failback.validate()) },
+		func() error { return within("classify", h.Classify.validate()) },
+		h.validateFailingStatuses,
+		h.validateAgentOutcome,
+		h.validateStall,
 		func() error { return within("kill_response", h.KillResponse.validate()) },
 		h.validateResponseHeader,
 	} {

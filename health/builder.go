@@ -93,10 +93,14 @@ func (b *builder) addFlight(f *Flight, now time.Time) {
 	if age < 0 {
 		return
 	}
-	o := Outcome{Class: Excluded, Cause: CauseClientLeft, Total: age, Upgraded: f.upgraded.Load()}
-	o.TTFB, o.Answered = f.Answered()
+	o := Outcome{Class: Excluded, Cause: CauseClientLeft, Upgraded: f.upgraded.Load()}
+	_, o.Answered = f.Answered()
 	if !o.Upgraded { // which is judged by its handshake, and ended by that
 		b.each(age, func(s *Slice) { s.Running++ })
+	}
+	var waits bool
+	if o.TTFB, o.Total, waits = f.Waited(now); !waits || o.Total < 0 {
+		return
 	}
 	oldest := time.Duration(len(b.e.Slices)-1) * b.width
 	place := func(x observation, to func(s *Slice)) bool {
@@ -115,7 +119,7 @@ func (b *builder) addFlight(f *Flight, now time.Time) {
 	if place(latency, func(s *Slice) { s.Latency.add(latency.over) }) {
 		b.e.Latency.Record(latency.value)
 	}
-	place(latencyOf(o, time.Duration(b.limits.MaxMeanLatency)), func(s *Slice) { s.Mean.add(age) })
+	place(latencyOf(o, time.Duration(b.limits.MaxMeanLatency)), func(s *Slice) { s.Mean.add(o.Total) })
 }
 
 // each calls f for every slice that holds the moment ago before now, and reports whether one in the window does.

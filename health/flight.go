@@ -20,6 +20,7 @@ type Flight struct {
 	Cancel func(error)
 
 	answered atomic.Int64 // nanoseconds from Start to the first payload byte, plus one; 0 is not yet
+	uploaded atomic.Int64 // the same to the request's last byte; 0 is no body, uploading is not yet
 	upgraded atomic.Bool
 	slot     *atomic.Pointer[Flight] // where it is registered; only for who added it
 }
@@ -35,6 +36,34 @@ func (f *Flight) Answer(now time.Time) {
 func (f *Flight) Answered() (time.Duration, bool) {
 	n := f.answered.Load()
 	return time.Duration(max(n-1, 0)), n > 0
+}
+
+// uploading stands for a request whose body has not arrived whole.
+const uploading = -1
+
+// Upload says that the client still sends the request's body.
+func (f *Flight) Upload() { f.uploaded.Store(uploading) }
+
+// Uploaded says that the request's body, which Upload announced, has arrived whole now. Only the first call counts.
+func (f *Flight) Uploaded(now time.Time) {
+	f.uploaded.CompareAndSwap(uploading, int64(max(now.Sub(f.Start), 0))+1)
+}
+
+// Waited returns how long the client has waited by now for an agent to answer, in all and for the first payload byte,
+// if that was sent. Waiting begins when the request has arrived whole, or with it if the agent answered before that, as
+// both sides may talk at once. It reports false while the client still sends: who waits for whom is not known then.
+func (f *Flight) Waited(now time.Time) (ttfb, total time.Duration, ok bool) {
+	ttfb, answered := f.Answered()
+	total = now.Sub(f.Start)
+	switch arrived := f.uploaded.Load(); {
+	case arrived == 0:
+	case answered && (arrived == uploading || ttfb < time.Duration(arrived-1)):
+	case arrived == uploading:
+		return 0, 0, false
+	default:
+		ttfb, total = max(ttfb-time.Duration(arrived-1), 0), total-time.Duration(arrived-1)
+	}
+	return ttfb, total, true
 }
 
 // Upgrade says that the connection became a WebSocket or the like, whose length is no latency.

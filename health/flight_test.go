@@ -116,3 +116,72 @@ func TestFlightsTakeNoMemoryOnceGrown(t *testing.T) {
 		t.Errorf("adding and removing allocates %g times, want 0", got)
 	}
 }
+
+// Who sends a request does not wait for an answer until it is sent, or until there is one.
+func TestFlightWaits(t *testing.T) {
+	const s = time.Second
+	for _, tt := range []struct {
+		name               string
+		uploaded, answered time.Duration // after the start; -1: never; uploaded 0: there is no body
+		ttfb, total        time.Duration // at 10 s
+		ok                 bool
+	}{
+		{"no body, no answer", 0, -1, 0, 10 * s, true},
+		{"no body", 0, 2 * s, 2 * s, 10 * s, true},
+		{"still being sent", -1, -1, 0, 0, false},
+		{"sent", 7 * s, -1, 0, 3 * s, true},
+		{"sent and answered", 7 * s, 8 * s, s, 3 * s, true},
+		{"answered at once when it was sent", 7 * s, 7 * s, 0, 3 * s, true},
+		{"answered before it was sent", 7 * s, 2 * s, 2 * s, 10 * s, true},
+		{"answered while it is sent", -1, 2 * s, 2 * s, 10 * s, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			f := &health.Flight{Start: epoch}
+			if tt.uploaded != 0 {
+				f.Upload()
+			}
+			if tt.uploaded > 0 {
+				f.Uploaded(epoch.Add(tt.uploaded))
+				f.Uploaded(epoch.Add(9 * s))
+			}
+			if tt.answered >= 0 {
+				f.Answer(epoch.Add(tt.answered))
+			}
+			ttfb, total, ok := f.Waited(epoch.Add(10 * s))
+			if ttfb != tt.ttfb || total != tt.total || ok != tt.ok {
+				t.Errorf("waited %s, %s, %t, want %s, %s, %t", ttfb, total, ok, tt.ttfb, tt.total, tt.ok)
+			}
+		})
+	}
+}
+
+// A request that is still being sent runs, and says nothing of the agent's speed.
+func TestFlightInUploadIsNoLatency(t *testing.T) {
+	l := health.DefaultLimits()
+	l.MaxTTFT = &health.QuantileLimit{Quantile: 0.95, Max: health.Duration(time.Second)}
+	w := health.NewWindow(l, nil)
+	sending, sent := &health.Flight{Window: w, Start: epoch}, &health.Flight{Window: w, Start: epoch}
+	sending.Upload()
+	sent.Upload()
+	sent.Uploaded(epoch.Add(8 * time.Second))
+	e := w.Evidence(epoch.Add(10*time.Second), l, func(yield func(*health.Flight) bool) { _ = yield(sending) && yield(sent) })
+	var all health.Slice
+	for _, s := range e.Slices {
+		all.Running += s.Running
+		all.TTFT.N += s.TTFT.N
+		all.TTFT.Over += s.TTFT.Over
+	}
+	if want := (health.Slice{Running: 2, TTFT: health.Tally{N: 1, Over: 1}}); all != want {
+		t.Errorf("evidence %+v, want %+v", all, want)
+	}
+}
+
+// Tokens are counted whatever the request counts as.
+func TestTotalsCountTokens(t *testing.T) {
+	var totals health.Totals
+	totals.Record(health.Outcome{Class: health.Failure, Cause: health.CauseProtocol, TokensIn: 7, TokensOut: 2})
+	totals.Record(health.Outcome{Class: health.Success, TokensIn: 3})
+	if s := totals.Snapshot(); s.TokensIn != 10 || s.TokensOut != 2 {
+		t.Errorf("counted %d tokens in, %d out, want 10, 2", s.TokensIn, s.TokensOut)
+	}
+}

@@ -15,19 +15,25 @@ const (
 // Cause says why an outcome has its class. The zero value is CauseNone.
 type Cause uint8
 
-// The causes of an outcome. Failures: dial to trailer; excluded: the rest.
+// The causes of an outcome.
 const (
 	CauseNone        Cause = iota // success
-	CauseDial                     // the upstream could not be reached
-	CauseTimeout                  // the upstream did not answer in time (504)
-	CauseUnavailable              // no upstream was available (503 of the proxy itself)
-	CauseStatus                   // a failing status
-	CauseReset                    // broken off: before the headers, or in the middle of a 200
-	CauseError                    // the variant's own handlers failed otherwise
-	CauseClientLeft               // the client went away
-	CauseThrottled                // 429
-	CauseClientError              // another 4xx
-	CauseKilled                   // ended by the kill switch
+	CauseDial                     // failure: the upstream could not be reached
+	CauseTimeout                  // failure: the upstream did not answer in time (504)
+	CauseUnavailable              // failure: no upstream was available (503 of the proxy itself)
+	CauseStatus                   // failure: a failing status; excluded: a 5xx that does not count as failing
+	CauseReset                    // failure: broken off, before the headers or in the middle of a 200
+	CauseError                    // failure: the variant's own handlers failed otherwise
+	CauseClientLeft               // excluded: the client went away
+	CauseThrottled                // excluded: 429
+	CauseClientError              // excluded: another 4xx, or the agent's protocol says that the request was wrong
+	CauseKilled                   // excluded: ended by the kill switch
+	CauseTruncated                // failure: ended as if it were whole, without what its protocol ends with
+	CauseProtocol                 // failure: the agent's protocol carried an error
+	CauseGRPC                     // failure: gRPC's status says so
+	CauseAgentSaid                // failure: the agent said so itself
+	CauseStall                    // failure: nothing came for too long inside an open stream
+	CauseAborted                  // excluded: the agent's protocol says that whoever asked gave the answer up
 )
 
 // Outcome is what became of one request.
@@ -38,7 +44,11 @@ type Outcome struct {
 	Answered bool
 	// Upgraded is true for WebSocket and the like: judged by the handshake, Total is the connection's life and no latency.
 	Upgraded bool
-	TTFB     time.Duration // from the request's arrival to the first payload byte
-	Total    time.Duration // from the request's arrival to the end, or to the moment the client left
-	Retries  int           // further tries that the variant's reverse_proxy made
+	// TTFB and Total are how long the client waited for the first payload byte, and for the end or until it left; what
+	// it took to send its own request is not waiting: see [Flight.Waited].
+	TTFB, Total time.Duration
+	// Retries counts further tries that the variant's reverse_proxy made.
+	Retries int
+	// TokensIn and TokensOut are what the agent says it consumed; zero if it says nothing.
+	TokensIn, TokensOut uint64
 }

@@ -10,6 +10,7 @@ import (
 type Totals struct {
 	counts  [numClasses][numCauses]atomic.Uint64
 	retries atomic.Uint64
+	tokens  [2]atomic.Uint64 // in, out
 	ttfb    cumulative
 	latency cumulative
 }
@@ -20,6 +21,8 @@ type TotalsSnapshot struct {
 	Counts Counts
 	// Retries counts further tries.
 	Retries uint64
+	// TokensIn and TokensOut count what the agents say they consumed.
+	TokensIn, TokensOut uint64
 	// TTFB and Latency are the distributions of the time to the first payload byte, and to the end. Failures are in
 	// neither, upgraded connections not in Latency, clients that left only in TTFB and only if they were answered.
 	TTFB, Latency Histogram
@@ -51,6 +54,10 @@ func (t *Totals) Record(o Outcome) {
 	if o.Retries > 0 {
 		t.retries.Add(uint64(o.Retries))
 	}
+	if o.TokensIn > 0 || o.TokensOut > 0 {
+		t.tokens[0].Add(o.TokensIn)
+		t.tokens[1].Add(o.TokensOut)
+	}
 	if x := ttfbOf(o, 0); x.ok {
 		t.ttfb.record(x)
 	}
@@ -61,7 +68,7 @@ func (t *Totals) Record(o Outcome) {
 
 // Snapshot returns what was counted so far. Counters that are written meanwhile may be read before or after.
 func (t *Totals) Snapshot() TotalsSnapshot {
-	s := TotalsSnapshot{Retries: t.retries.Load()}
+	s := TotalsSnapshot{Retries: t.retries.Load(), TokensIn: t.tokens[0].Load(), TokensOut: t.tokens[1].Load()}
 	for class := range t.counts {
 		for cause := range t.counts[class] {
 			s.Counts[class][cause] = t.counts[class][cause].Load()

@@ -20,13 +20,19 @@ var (
 		CauseThrottled:   "throttled",
 		CauseClientError: "client_error",
 		CauseKilled:      "killed",
+		CauseTruncated:   "truncated",
+		CauseProtocol:    "protocol_error",
+		CauseGRPC:        "grpc",
+		CauseAgentSaid:   "agent_said",
+		CauseStall:       "stall",
+		CauseAborted:     "aborted",
 	}
 	resultNames = []string{Inconclusive: "inconclusive", Pass: "pass", Fail: "fail"}
 )
 
 const (
 	numClasses = int(Failure) + 1
-	numCauses  = int(CauseKilled) + 1
+	numCauses  = int(CauseAborted) + 1
 )
 
 // String returns the class's word: excluded, success, failure.
@@ -43,7 +49,7 @@ func (c *Class) UnmarshalText(text []byte) error {
 }
 
 // String returns the cause's word: none, dial, timeout, unavailable, status, reset, error, client_left, throttled,
-// client_error, killed.
+// client_error, killed, truncated, protocol_error, grpc, agent_said, stall, aborted.
 func (c Cause) String() string { return wordOf("cause", causeNames, uint8(c)) }
 
 // MarshalText returns the cause's word.

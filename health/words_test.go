@@ -14,7 +14,7 @@ func TestWordsRoundTrip(t *testing.T) {
 			t.Errorf("class %d became %q and then %d (%v)", c, text, got, err)
 		}
 	}
-	for c := health.CauseNone; c <= health.CauseKilled; c++ {
+	for c := health.CauseNone; c <= health.CauseAborted; c++ {
 		var got health.Cause
 		if text, err := c.MarshalText(); err != nil || got.UnmarshalText(text) != nil || got != c {
 			t.Errorf("cause %d became %q and then %d (%v)", c, text, got, err)
