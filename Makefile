@@ -20,7 +20,7 @@ in-modules = for module in . $(NESTED); do (cd $$module && $(1)) || exit 1; done
 
 .PHONY: help
 help: ## List what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 # The root module's tests come last, so that the output ends with their summary.
 .PHONY: test
@@ -64,6 +64,16 @@ bench: redis ## Measure every bar that is promised, in one table (under ten minu
 test-faults: redis ## Break a fleet's Redis in every way: 1,000 random schedules, then with traffic on (under ten minutes)
 	SWITCHBACK_SCHEDULES_HUNDREDS=10 $(GO) test -race -count=1 -run TestSchedules -v ./rollout | grep -v '^=== '
 	@cd bench && $(GO) run . --only faults $(BENCH)
+
+.PHONY: test-clients
+test-clients: e2e/clients/node_modules/.package-lock.json ## Let the protocols' own clients talk through a proxy (needs Node 20)
+	@cd e2e/clients && SWITCHBACK_CLIENTS=1 $(GO) test -count=1
+
+# The packages that are locked and no others; none of them gets to run a script of its own.
+e2e/clients/node_modules/.package-lock.json: e2e/clients/package-lock.json
+	@if ! command -v npm >/dev/null; then echo "make test-clients needs Node 20 or newer and npm on the PATH"; exit 1; fi
+	@cd e2e/clients && npm ci --engine-strict --ignore-scripts --no-audit --no-fund
+	@touch $@
 
 .PHONY: sim
 sim: ## Run the simulations in full

@@ -1,0 +1,154 @@
+//go:build unix
+
+package clients
+
+import (
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+)
+
+// protocol is one that agents speak, with a client and a stand-in for its agents.
+type protocol struct {
+	name   string
+	scheme string // of the upstream, such as h2c://
+	agent  func(t *testing.T, name string) http.Handler
+	client func(t *testing.T) client
+	// opening is what the proxy counts of the requests that the client makes before the one that matters.
+	opening outcomes
+	// wants has the scenes in which this protocol differs from the others; nil for one that it does not know.
+	wants map[scene]*want
+}
+
+// want is what a client has to tell its caller, and what the proxy has to count the answer as.
+type want struct {
+	saw  string
+	said string
+}
+
+// commonWants is what holds where a protocol has nothing else.
+var commonWants = map[scene]*want{
+	sceneOK:      {sawSuccess, "success none"},
+	sceneError:   {sawError, "failure protocol_error"},
+	sceneBroken:  {sawError, "failure reset"},
+	sceneUnended: {sawShort, "failure truncated"},
+	sceneStalled: {sawError, "failure stall"},
+	scenePaused:  {sawPaused, "success none"},
+}
+
+var protocols = []protocol{
+	{name: "openai-chat", agent: eventAgent, client: node("openai-chat.mjs")},
+	{
+		name: "openai-responses", agent: eventAgent, client: node("openai-responses.mjs"),
+		wants: map[scene]*want{sceneError: {sawHandedOn, "failure protocol_error"}},
+	},
+	{name: "anthropic", agent: eventAgent, client: node("anthropic.mjs")},
+	{name: "ag-ui", agent: eventAgent, client: node("ag-ui.mjs")},
+	{name: "a2a-jsonrpc", agent: eventAgent, client: node("a2a.mjs", "JSONRPC")},
+	{name: "a2a-rest", agent: eventAgent, client: node("a2a.mjs", "HTTP+JSON")},
+	{
+		name: "mcp", agent: mcpAgent, client: node("mcp.mjs"),
+		opening: outcomes{"success none": 2, "excluded client_error": 1},
+		wants: map[scene]*want{ // a call waits for its answer, whatever becomes of the stream
+			sceneBroken:  {sawSilence, "failure reset"},
+			sceneUnended: {sawSilence, "failure truncated"},
+			sceneStalled: {sawSilence, "failure stall"},
+		},
+	},
+	{
+		name: "langgraph", agent: eventAgent, client: node("langgraph.mjs"),
+		wants: map[scene]*want{
+			sceneError:   {sawHandedOn, "failure protocol_error"},
+			sceneUnended: {sawShort, "success none"}, // its runs need no end, see docs/adr/0011
+		},
+	},
+	{name: "ai-sdk", agent: aiSDKAgent, client: node("ai-sdk.mjs")},
+	{
+		name: "grpc", scheme: "h2c://", agent: grpcAgent, client: fixed(grpcClient{}),
+		wants: map[scene]*want{
+			sceneError:   {sawError, "failure grpc"},
+			sceneUnended: {sawError, "failure truncated"},
+			scenePaused:  nil,
+		},
+	},
+	{
+		name: "websocket", agent: websocketAgent, client: fixed(websocketClient{}),
+		wants: map[scene]*want{ // a socket is judged by its handshake, and may be silent for as long as it likes
+			sceneError:   {sawError, "success none"},
+			sceneBroken:  {sawError, "success none"},
+			sceneUnended: nil,
+			sceneStalled: nil,
+			scenePaused:  nil,
+		},
+	},
+}
+
+func node(program string, args ...string) func(*testing.T) client {
+	return func(t *testing.T) client { return startNode(t, program, args...) }
+}
+
+func fixed(c client) func(*testing.T) client { return func(*testing.T) client { return c } }
+
+// want is what is to come of a scene, or nil.
+func (p *protocol) want(s scene) *want {
+	if w, ok := p.wants[s]; ok {
+		return w
+	}
+	return commonWants[s]
+}
+
+// TestClients plays every scene to every client: by way of the proxy and, since that must not make a difference, without
+// it.
+func TestClients(t *testing.T) {
+	agents := startAgents(t)
+	proxy := startProxy(t, strings.TrimPrefix(agents.URL, "http://"))
+	var table table
+	t.Run("through the proxy", func(t *testing.T) {
+		for _, p := range protocols {
+			t.Run(p.name, func(t *testing.T) {
+				t.Parallel()
+				table.add(p.play(t, proxy, agents.URL))
+			})
+		}
+	})
+	if err := table.print(os.Stdout); err != nil {
+		t.Error(err)
+	}
+}
+
+// play plays a protocol's scenes, in their order.
+func (p *protocol) play(t *testing.T, proxy *proxy, agents string) []row {
+	client := p.client(t)
+	var rows []row
+	for _, s := range scenes {
+		want := p.want(s)
+		if want == nil {
+			continue
+		}
+		r := row{protocol: p.name, scene: s}
+		r.ok = t.Run(string(s), func(t *testing.T) {
+			path := "/" + p.name + "/" + string(s)
+			r.heard, r.said = p.watch(t, proxy, client, path)
+			r.check(t, want)
+			if s != sceneStalled { // without the proxy it has no end
+				r.compare(t, client.talk(t, agents+path))
+			}
+		})
+		rows = append(rows, r)
+	}
+	return rows
+}
+
+// watch lets the client talk by way of the proxy, and waits until the proxy has counted all that belongs to it.
+func (p *protocol) watch(t *testing.T, proxy *proxy, client client, path string) (heard, string) {
+	t.Helper()
+	before := proxy.outcomes(t, p.name)
+	h := client.talk(t, proxy.url+path)
+	var counted outcomes
+	within(func() bool {
+		counted = proxy.outcomes(t, p.name).minus(before)
+		return counted.sum() >= 1+p.opening.sum()
+	})
+	return h, counted.minus(p.opening).String()
+}
