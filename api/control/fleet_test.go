@@ -37,7 +37,9 @@ type fleet struct {
 	same     bool  // changes find everything as they want it
 	told     bool  // a queued kill was announced
 	untold   []string
-	warning  string // what is wrong with the store
+	warning  string          // what is wrong with the store
+	on       []splitter.Kill // what an import turns on
+	note     string          // what is said of an import
 }
 
 // policy is what the fleet's trial is judged by.
@@ -123,7 +125,7 @@ func (f *fleet) upset(s *rollout.Status) {
 	}
 	state.Changed = splitter.Change{Kind: "failback", At: noon, Reason: state.Progress.Why}
 	s.State, s.Ready = state, false
-	s.StoreAge, s.StoreError = -1, "dial tcp 127.0.0.1:6379: connection refused"
+	s.StoreAge, s.StoreError = -1, "the store is unavailable: redis:6379: dial tcp 127.0.0.1:6379: connection refused: nothing was written"
 	s.Verdict = &health.Verdict{Result: health.Fail, Reason: "error rate 50% of 42 requests is over 5% beyond chance"}
 	s.JudgedInstances = 1
 	s.Notes = append(s.Notes, "kill k2 is not in the store yet")
@@ -195,7 +197,9 @@ func (f *fleet) Forget(_ context.Context, split string, by rollout.By) (rollout.
 }
 
 func (f *fleet) Import(_ context.Context, split string, r rollout.ImportRequest, by rollout.By) (rollout.Result, error) {
-	return f.changed(split, "imported", r, by)
+	result, err := f.changed(split, "imported", r, by, f.on...)
+	result.Note = f.note
+	return result, err
 }
 
 // Export returns the one State, in which a newer release has written something.
@@ -262,7 +266,7 @@ func (f *fleet) Confirm(ctx context.Context, split string, v splitter.Version) (
 }
 
 func (f *fleet) Store() store.Description {
-	return store.Description{Kind: "redis", Address: "redis:6379", Warning: f.warning}
+	return store.Description{Kind: "redis", Address: "redis:6379", Fleet: "production", Warning: f.warning}
 }
 
 func (f *fleet) Ready() bool { return !f.notReady }

@@ -86,7 +86,7 @@ func TestAnswers(t *testing.T) {
 		{name: "unavailable", method: "PATCH", path: "/splits/v1/assistant/weights", body: `{"weights":{"green":"10%"}}`,
 			prepare: func(f *fleet) {
 				f.err = fmt.Errorf("%w, nothing was changed: %w", rollout.ErrUnavailable,
-					store.Unavailable(errors.New("redis:6379: dial tcp 10.0.0.2:6379: connect: connection refused")))
+					store.Unavailable(fmt.Errorf("redis:6379: dial tcp 10.0.0.2:6379: connect: connection refused: %w", store.ErrNotWritten)))
 			}},
 		{name: "sum", method: "PATCH", path: "/splits/v1/assistant/weights", body: `{"weights":{"blue":"80%"}}`,
 			prepare: func(f *fleet) {
@@ -155,8 +155,21 @@ func TestAnswers(t *testing.T) {
 		{name: "forget_instance", method: "DELETE", path: "/splits/v1/-/instances/proxy-2"},
 		{name: "unknown_instance", method: "DELETE", path: "/splits/v1/-/instances/proxy-9"},
 		{name: "alive", method: "DELETE", path: "/splits/v1/-/instances/proxy-2",
-			prepare: func(f *fleet) { f.err = fmt.Errorf(`%w: "proxy-2" lives: it was seen 300ms ago`, rollout.ErrRefused) }},
-		{name: "import", method: "POST", path: "/splits/v1/assistant/import?wait=2s", body: `{"state":` + exported + `,"force":true}`},
+			prepare: func(f *fleet) {
+				f.err = fmt.Errorf(`%w: "proxy-2" was heard of 300ms ago; if it is gone, try again in 5s`, rollout.ErrRefused)
+			}},
+		{name: "kill_stable", method: "POST", path: "/splits/v1/assistant/kill", body: `{"variant":"blue"}`, prepare: func(f *fleet) {
+			f.err = fmt.Errorf(`%w: "blue" is stable, killing it leaves nobody to serve; to kill the whole split, say so `+
+				`(--all, or "all": true)`, rollout.ErrRefused)
+		}},
+		{name: "not_on", method: "POST", path: "/splits/v1/assistant/revive", body: `{"ids":["k7"]}`, prepare: func(f *fleet) {
+			f.err = fmt.Errorf(`%w: no kill of "assistant" is on that this would lift; on are k1 (of green)`, rollout.ErrRefused)
+		}},
+		{name: "import", method: "POST", path: "/splits/v1/assistant/import?wait=2s", body: `{"state":` + exported + `,"force":true}`,
+			prepare: func(f *fleet) {
+				f.on = []splitter.Kill{{ID: "k9", Variant: "green", Level: splitter.KillCut, At: noon}, {ID: "k8", At: noon}}
+				f.note = `kills of the file that were lifted here are not brought back: k7 (of "green")`
+			}},
 		{name: "import_elsewhere", method: "POST", path: "/splits/v1/leftover/import?wait=2s",
 			body: `{"state":` + strings.Replace(exported, "assistant", leftover, 1) + `}`, prepare: func(f *fleet) {
 				f.members[1].Applied[leftover] = splitter.Version{Revision: 1, ID: "a"}

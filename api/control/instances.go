@@ -20,6 +20,8 @@ type Instances struct {
 	Now time.Time `json:"now"`
 	// Instances are sorted by name and boot.
 	Instances []Instance `json:"instances"`
+	// Store says where the fleet's States are kept, and what the fleet is called there.
+	Store store.Description `json:"store"`
 }
 
 // Instance is one member of the fleet.
@@ -70,7 +72,9 @@ func (h *handler) instances(w http.ResponseWriter, r *http.Request, _ string) er
 	if err != nil {
 		return err
 	}
-	return h.answer(w, r, http.StatusOK, instancesOf(members, now, h.versions()))
+	answer := instancesOf(members, now, h.versions())
+	answer.Store = h.Fleet.Store()
+	return h.answer(w, r, http.StatusOK, answer)
 }
 
 // versions returns what this instance decides by, per split.
@@ -84,7 +88,7 @@ func (h *handler) versions() map[string]splitter.Version {
 	return versions
 }
 
-// instancesOf returns the members as the API shows them; current is what they should have applied.
+// instancesOf returns the members, and no store yet, as the API shows them; current is what they should have applied.
 func instancesOf(members []store.Member, now time.Time, current map[string]splitter.Version) Instances {
 	answer := Instances{Now: now, Instances: make([]Instance, 0, len(members))}
 	for _, m := range members {

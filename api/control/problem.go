@@ -25,8 +25,8 @@ type Problem struct {
 	Type string `json:"type"`
 	// Title says the kind in words.
 	Title string `json:"title"`
-	// Status is the HTTP status.
-	Status int `json:"status"`
+	// Status is the HTTP status; 0, and absent in JSON, if there was no answer.
+	Status int `json:"status,omitempty"`
 	// Detail says what was wrong this time.
 	Detail string `json:"detail"`
 	// Current is the State's version, if it is not the one that If-Match named.

@@ -29,14 +29,20 @@ func parseWeights(assignments []string) (map[string]splitter.Weight, error) {
 	return weights, nil
 }
 
-// parseRename reads blue=azure, the one argument that is allowed.
-func parseRename(assignments []string) (from, to string, err error) {
-	assignment := strings.Join(assignments, " ")
-	from, to, found := strings.Cut(assignment, "=")
-	if !found || from == "" || to == "" || len(assignments) != 1 {
-		return "", "", fmt.Errorf("rename %q: old=new is needed, as in blue=azure", assignment)
+// parseRename reads blue=azure, the one argument that is allowed behind the split's name. What comes before the split's
+// name in a call that works is begin.
+func parseRename(begin string, args []string) (from, to string, err error) {
+	if len(args) == 2 {
+		from, to, _ = strings.Cut(args[1], "=")
 	}
-	return from, to, nil
+	if from != "" && to != "" && !strings.Contains(to, "=") {
+		return from, to, nil
+	}
+	call := fmt.Sprintf("%s %s OLD=NEW", begin, args[0])
+	if len(args) == 1 {
+		return "", "", fmt.Errorf("which variant, and what is it called from now on? %s", call)
+	}
+	return "", "", fmt.Errorf("%q does not say which variant gets which name: %s", strings.Join(args[1:], " "), call)
 }
 
 // splits lists the splits that the proxy runs. It never prints them as JSON, as they are not what was asked for.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os/user"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -102,12 +103,14 @@ func (h host) changes(cmd *cobra.Command, do change) func(*cobra.Command, []stri
 
 // printChange says what a change did.
 func (s *session) printChange(c control.Change) {
-	text := cmp.Or(c.Event.Kind, "unchanged") // nothing is logged of a change to what is there
-	if what := shift(c.Event); what != "" {
-		text += "  " + what
+	what, kills := shift(c.Event), []string(nil)
+	if c.Event.Kind == kindImported { // it may turn on several, which are listed as a dry run does
+		what, kills = moved(c.Event), turnedOn(c.Event)
 	}
-	fmt.Fprintf(s.out, "%s  %s  %s\n", s.look.paint(printable(c.Split), strong), printable(text),
-		s.look.paint("revision "+printable(control.FormatVersion(c.Version)), subdued))
+	s.printEvent(c, what)
+	for _, kill := range kills {
+		fmt.Fprintf(s.out, "  %s\n", s.look.paint(printable(kill), bad))
+	}
 	if c.Note != "" {
 		s.say("note", c.Note, doubt)
 	}
@@ -122,6 +125,16 @@ func (s *session) printChange(c control.Change) {
 	for _, l := range c.Confirmation.Laggards {
 		s.say("missing", l.Name+": "+laggard(l), bad)
 	}
+}
+
+// printEvent says in a line what kind of change it was, and what it changed.
+func (s *session) printEvent(c control.Change, what string) {
+	text := cmp.Or(c.Event.Kind, "unchanged") // nothing is logged of a change to what is there
+	if what != "" {
+		text += "  " + what
+	}
+	fmt.Fprintf(s.out, "%s  %s  %s\n", s.look.paint(printable(c.Split), strong), printable(text),
+		s.look.paint("revision "+printable(control.FormatVersion(c.Version)), subdued))
 }
 
 func weightCommand(h host) *cobra.Command {
@@ -159,7 +172,31 @@ func (s *session) explainSum(ctx context.Context, split string, weights map[stri
 	if _, named := weights[status.Stable]; failed != nil || !named {
 		return err
 	}
-	return hintedError{err, "name the other variants' shares; stable takes the rest"}
+	hint := "name the other variants' shares; stable takes the rest"
+	if call := withoutStable(status, weights); call != "" {
+		hint += ": `" + s.cmd.CommandPath() + " " + split + " " + call + "`"
+	}
+	return hintedError{err, hint}
+}
+
+// withoutStable returns the weights to name instead of some that name stable: those of the others, or what the only other
+// variant gets if stable has its share; nothing if that is not to be known.
+func withoutStable(status control.Status, weights map[string]splitter.Weight) string {
+	var named, others []string
+	for _, v := range status.Variants {
+		w, isNamed := weights[v.Name]
+		switch {
+		case v.Name == status.Stable:
+			continue
+		case isNamed:
+			named = append(named, v.Name+"="+w.String())
+		}
+		others = append(others, v.Name)
+	}
+	if stable := weights[status.Stable]; len(named) == 0 && len(others) == 1 && stable <= splitter.Full {
+		return others[0] + "=" + (splitter.Full - stable).String()
+	}
+	return strings.Join(named, " ")
 }
 
 func killCommand(h host) *cobra.Command {
@@ -173,7 +210,7 @@ on all others when they can be told, at the latest when the store is back. To
 kill at once everywhere meanwhile, ask each proxy.`,
 		Example: h.examples(`split kill assistant green --reason "leaks prompts"`,
 			`split kill assistant --level cut`),
-		Args: cobra.MaximumNArgs(2),
+		Args: atMost(2),
 	}
 	level := cmd.Flags().String("level", "requests", "requests: what is in flight finishes; cut: it ends at once")
 	all := cmd.Flags().Bool("all", false, "allow to name stable, which turns the whole split off")
@@ -192,7 +229,7 @@ func reviveCommand(h host) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "revive <split> [<variant>]",
 		Short: "Lifts kills: by id, of one variant, or all of a split",
-		Args:  cobra.MaximumNArgs(2),
+		Args:  atMost(2),
 	}
 	ids := cmd.Flags().StringSlice("id", nil, "lift the kills with these ids only")
 	cmd.RunE = h.changes(cmd, func(ctx context.Context, s *session, args []string, by control.Claim, o []control.Option) (control.Change, error) {

@@ -25,4 +25,7 @@
 //	3  done, but not confirmed by every instance: what is missing is named. Or it was asked for and no answer came: it
 //	   may have been done
 //	4  the proxy or its store cannot be reached; nothing was changed
+//
+// With --json exactly one document is printed, be it an answer or what went wrong as a problem document, mistakes in the
+// call included; `export -o` writes it to the file instead, and a watch prints one for each look.
 package splitcmd

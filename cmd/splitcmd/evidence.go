@@ -12,18 +12,17 @@ import (
 var evidenceHeader = []string{"REQUESTS", "ERRORS", "MEAN", "P95", "TTFT P95", "EXCLUDED"}
 
 // evidenceCells shows a variant's evidence of the window. Without requests there is nothing to show, which is not the
-// same as zero errors.
+// same as zero errors; what latencies there are then is the age of excluded ones.
 func evidenceCells(s health.Summary) []cell {
 	var excluded uint64
 	for _, n := range s.Excluded {
 		excluded += n
 	}
-	row := []cell{{strconv.FormatUint(s.Requests, 10), plain}, {"-", plain}}
+	unknown := cell{"-", plain}
+	row := []cell{{strconv.FormatUint(s.Requests, 10), plain}, unknown, unknown, unknown, unknown, {strconv.FormatUint(excluded, 10), plain}}
 	if s.Requests > 0 {
-		row[1] = errorRate(s)
-	}
-	for _, text := range []string{mean(s), orUnknown(s.Latency.P95), orUnknown(s.TTFB.P95), strconv.FormatUint(excluded, 10)} {
-		row = append(row, cell{text, plain})
+		row[1], row[2] = errorRate(s), cell{mean(s), plain}
+		row[3], row[4] = cell{orUnknown(s.Latency.P95), plain}, cell{orUnknown(s.TTFB.P95), plain}
 	}
 	return row
 }

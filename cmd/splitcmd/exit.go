@@ -45,12 +45,15 @@ type hintedError struct {
 // Unwrap returns the cause.
 func (e hintedError) Unwrap() error { return e.error }
 
+// isAnswered reports whether an error is about a change that was made, and answered.
+func isAnswered(err error) bool { return errors.Is(err, errUnconfirmed) }
+
 // exitCode returns the exit code that an error stands for.
 func exitCode(err error) int {
 	if err == nil {
 		return exitOK
 	}
-	if errors.Is(err, errUnconfirmed) || errors.Is(err, control.ErrUnanswered) {
+	if isAnswered(err) || errors.Is(err, control.ErrUnanswered) {
 		return exitUnconfirmed
 	}
 	if errors.Is(err, control.ErrUnreachable) {

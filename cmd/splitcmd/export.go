@@ -42,14 +42,11 @@ the named ones, or all, those included that no proxy runs. The document is for
 }
 
 // export returns what the store has of the named splits, or of all, as read and to the letter: what a newer release
-// says in the document must not be lost on the way to the file. With --json a refusal is printed as it came.
+// says in the document must not be lost on the way to the file.
 func (s *session) export(ctx context.Context, splits []string) (control.Export, []byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	var raw []byte
 	document, err := s.client.WithTap(func(body []byte) { raw = bytes.Clone(body) }).Export(ctx, splits...)
-	if err != nil && s.json {
-		s.printJSON(raw)
-	}
 	return document, raw, err
 }

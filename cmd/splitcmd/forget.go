@@ -25,7 +25,7 @@ is on the list again with its next heartbeat. No split is changed by that, so
 nothing is logged, and --reason, --actor, --if and --wait have no bearing on it.`,
 		Example: h.examples(`split forget assistant --reason "replaced by concierge"`,
 			`split forget --instance proxy-7`),
-		Args: cobra.MaximumNArgs(1),
+		Args: atMost(1),
 	}
 	instance := cmd.Flags().String("instance", "", "forget the silent instance of this name instead of a split")
 	forgetInstance := h.run(func(ctx context.Context, s *session, args []string) error {

@@ -2,6 +2,7 @@ package splitcmd
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -11,6 +12,14 @@ import (
 	"github.com/switchback-proxy/switchback/api/control"
 	"github.com/switchback-proxy/switchback/splitter"
 )
+
+// oneFile wants the file to import.
+func oneFile(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return fmt.Errorf("which file? %s FILE, or - for the standard input", cmd.CommandPath())
+	}
+	return atMost(1)(cmd, args)
+}
 
 // importing is how `split import` was called.
 type importing struct {
@@ -28,10 +37,11 @@ func importCommand(h host) *cobra.Command {
 change of its own, one after the other, up to the first that is refused. Each
 begins a new epoch. Kills of both the file and the store hold, but for those
 that either knows to be lifted. The exit code is that of the refused one; what was
-imported before it is printed.`,
+imported before it is printed. With --json that is one array of answers, the last
+of them the refusal.`,
 		Example: h.examples(`split import splits.json --dry-run`,
 			`split import splits.json --only assistant --reason "Redis came back empty"`),
-		Args: cobra.ExactArgs(1),
+		Args: oneFile,
 	}
 	i := &importing{terms: terms{host: h}}
 	i.addFlags(cmd)
@@ -50,29 +60,35 @@ imported before it is printed.`,
 		if i.dryRun {
 			return s.planImport(ctx, states)
 		}
-		return i.all(ctx, s, states)
+		documents, err := i.all(ctx, s, states)
+		if !s.json || len(documents) == 0 {
+			return err
+		}
+		s.told = true
+		return errors.Join(err, s.setDocument(documents))
 	})
 	return cmd
 }
 
 // all imports one state after the other. One that is made and not confirmed does not end it; every other failure does, and
-// what was not tried is named.
-func (i *importing) all(ctx context.Context, s *session, states []*splitter.State) error {
+// what was not tried is named. The documents are what was answered to each, or the problem that ended it.
+func (i *importing) all(ctx context.Context, s *session, states []*splitter.State) (documents []json.RawMessage, err error) {
 	options, err := i.options()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var unconfirmed error
 	for n, state := range states {
 		err := i.one(ctx, s, state, options)
+		documents = append(documents, s.outcome(err))
 		switch {
-		case errors.Is(err, errUnconfirmed):
+		case isAnswered(err):
 			unconfirmed = errors.Join(unconfirmed, fmt.Errorf("%s: %w", state.Split, err))
 		case err != nil:
-			return notTried(states[n+1:], fmt.Errorf("%s: %w", state.Split, err))
+			return documents, notTried(states[n+1:], fmt.Errorf("%s: %w", state.Split, err))
 		}
 	}
-	return unconfirmed
+	return documents, unconfirmed
 }
 
 // one imports one state.

@@ -16,7 +16,7 @@ func instancesCommand(h host) *cobra.Command {
 	return &cobra.Command{
 		Use:   "instances",
 		Short: "Lists the fleet's instances and what they have applied",
-		Args:  cobra.NoArgs,
+		Args:  atMost(0),
 		RunE: h.run(func(ctx context.Context, s *session, _ []string) error {
 			ctx, cancel := context.WithTimeout(ctx, readTimeout)
 			defer cancel()
@@ -40,6 +40,14 @@ func (s *session) printInstances(list control.Instances) {
 	for _, advice := range adviceOn(list.Instances) {
 		s.say("note", advice, doubt)
 	}
+	if d := list.Store; d.Fleet != "" {
+		s.say("note", breakGlass(d.Fleet), plain)
+	}
+}
+
+// breakGlass says how to kill a split of a fleet without any proxy's help.
+func breakGlass(fleet string) string {
+	return "break-glass: redis-cli SET 'switchback:{" + fleet + "}:kill:SPLIT' \"reason\""
 }
 
 // stateOf says in words how an instance is.

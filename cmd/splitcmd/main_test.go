@@ -78,7 +78,12 @@ func TestInsideCaddy(t *testing.T) {
 		{[]string{"split", "weight", "assistant", "green=1%", "--address", "unix/" + socket}, 2, "", "--force"},
 		{[]string{"split", "revive", "assistant", "--address", "unix/" + socket}, 3, "1 of 2", "missing proxy-2"},
 		{[]string{"split", "list", "--address", "unix/" + socket + ".nobody"}, 4, "", "is the proxy running?"},
+		{[]string{"split", "list", "--json", "--address", "unix/" + socket + ".nobody"}, 4, `"urn:switchback:problem:unreachable"`, "is the proxy running?"},
+		{[]string{"split", "list", "--address", "nowhere", "--json"}, 1, `"urn:switchback:problem:invalid"`, `admin address "nowhere"`},
+		{[]string{"split", "kill", "assistant", "--reasn", "x", "--json"}, 1, `"urn:switchback:problem:invalid"`, "did you mean --reason?"},
+		{[]string{"split", "kill", "assistant", "--reasn", "x"}, 1, "", "`caddy split kill --help`"},
 		{[]string{"split", "--help"}, 0, "Exit codes:", ""},
+		{[]string{"split", "kill", "--help"}, 0, "docs/reference.md", ""},
 		{[]string{"split"}, 0, "Exit codes:", ""},
 		{[]string{"split", "kil", "assistant"}, 1, "", `unknown command "kil" for "caddy split"; did you mean "kill"?`},
 		{[]string{"split", "list", "--config", caddyfile}, 0, "blue 90%, green 10%", ""},
@@ -95,6 +100,9 @@ func TestInsideCaddy(t *testing.T) {
 		}
 		if code == 0 && stderr != "" {
 			t.Errorf("%s: complaints though all is well:\n%s", strings.Join(tt.args, " "), stderr)
+		}
+		if strings.Contains(stdout, "caddyserver.com") {
+			t.Errorf("%s: points to Caddy's documentation:\n%s", strings.Join(tt.args, " "), stdout)
 		}
 		if n := strings.Count(stderr, "rror:"); n > 1 {
 			t.Errorf("%s: the error is printed %d times:\n%s", strings.Join(tt.args, " "), n, stderr)

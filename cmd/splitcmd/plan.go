@@ -2,7 +2,6 @@ package splitcmd
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -39,20 +38,11 @@ func (s *session) planImport(ctx context.Context, states []*splitter.State) erro
 		plans = append(plans, planOf(state, present))
 	}
 	if s.json {
-		return s.printPlansJSON(plans)
+		return s.setDocument(plans)
 	}
 	for _, p := range plans {
 		s.printPlan(p)
 	}
-	return nil
-}
-
-func (s *session) printPlansJSON(plans []plan) error {
-	document, err := json.Marshal(plans)
-	if err != nil {
-		return fmt.Errorf("writing what would change: %w", err)
-	}
-	s.printJSON(document)
 	return nil
 }
 
@@ -97,17 +87,20 @@ func (p *plan) compare(what, from, to string) {
 	}
 }
 
-// addKills notes which kills the import would turn on or lift. It lifts those that the imported state lists as lifted,
-// and turns no kill on that the present one lists so.
+// addKills notes what would become of kills. The import lifts those that the imported state lists as lifted, and turns no
+// kill on that the present one lists so.
 func (p *plan) addKills(state, present *splitter.State) {
 	for _, k := range state.Kills {
-		if !isOn(present, k) && !isLifted(present, k) {
-			p.Changes = append(p.Changes, fmt.Sprintf("kill of %s (%s): on", cmp.Or(k.Variant, "the whole split"), k.ID))
+		switch {
+		case isLifted(present, k):
+			p.Changes = append(p.Changes, becomes(k, "not brought back, lifted here"))
+		case !isOn(present, k):
+			p.Changes = append(p.Changes, becomes(k, "on"))
 		}
 	}
 	for _, k := range present.Kills {
 		if isLifted(state, k) {
-			p.Changes = append(p.Changes, fmt.Sprintf("kill of %s (%s): lifted", cmp.Or(k.Variant, "the whole split"), k.ID))
+			p.Changes = append(p.Changes, becomes(k, "lifted"))
 		}
 	}
 }

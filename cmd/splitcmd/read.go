@@ -1,9 +1,7 @@
 package splitcmd
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -23,7 +21,7 @@ func listCommand(h host) *cobra.Command {
 	return &cobra.Command{
 		Use:   "list",
 		Short: "Lists the splits with their variants and shares",
-		Args:  cobra.NoArgs,
+		Args:  atMost(0),
 		RunE: h.run(func(ctx context.Context, s *session, _ []string) error {
 			ctx, cancel := context.WithTimeout(ctx, readTimeout)
 			defer cancel()
@@ -41,7 +39,7 @@ func statusCommand(h host) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status [<split>]",
 		Short: "Shows a split: shares, evidence, verdict, kills and what does not agree",
-		Args:  cobra.MaximumNArgs(1),
+		Args:  atMost(1),
 	}
 	watch := cmd.Flags().BoolP("watch", "w", false, "show it again every second, until interrupted")
 	cmd.RunE = h.run(func(ctx context.Context, s *session, args []string) error {
@@ -78,15 +76,11 @@ func (s *session) watch(ctx context.Context, split string) error {
 		if s.look.colours {
 			fmt.Fprint(s.out, "\x1b[H\x1b[2J") // home, clear
 		}
-		if err := s.status(ctx, split); err != nil {
-			if exitCode(err) != exitUnreachable {
-				return err
-			}
-			fmt.Fprintln(s.out, printable(err.Error()))
+		err := s.status(ctx, split)
+		if err != nil && exitCode(err) != exitUnreachable {
+			return err
 		}
-		if !s.json {
-			fmt.Fprintln(s.out)
-		}
+		s.printLook(err)
 		select {
 		case <-ctx.Done():
 			return nil
@@ -95,16 +89,31 @@ func (s *session) watch(ctx context.Context, split string) error {
 	}
 }
 
+// printLook ends one look of a watch, which may have failed.
+func (s *session) printLook(err error) {
+	if s.json {
+		s.printDocument(err)
+		return
+	}
+	if err != nil {
+		fmt.Fprintln(s.out, printable(once(err.Error())))
+	}
+	fmt.Fprintln(s.out)
+}
+
 func eventsCommand(h host) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "events <split>",
 		Short: "Shows a split's audit log, newest first",
-		Args:  cobra.MaximumNArgs(1),
+		Args:  atMost(1),
 	}
 	limit := cmd.Flags().IntP("limit", "n", 20, "how many events to show")
 	cmd.RunE = h.run(func(ctx context.Context, s *session, args []string) error {
 		if err := s.needSplit(ctx, args); err != nil {
 			return err
+		}
+		if *limit < 1 {
+			return fmt.Errorf("--limit %d: must be at least 1", *limit)
 		}
 		ctx, cancel := context.WithTimeout(ctx, readTimeout)
 		defer cancel()
@@ -116,14 +125,6 @@ func eventsCommand(h host) *cobra.Command {
 		return nil
 	})
 	return cmd
-}
-
-// printJSON prints an answer's body, indented; one that is no JSON is left to the error's text.
-func (s *session) printJSON(body []byte) {
-	var indented bytes.Buffer
-	if json.Indent(&indented, bytes.TrimSpace(body), "", "  ") == nil {
-		fmt.Fprintln(s.out, indented.String())
-	}
 }
 
 func (s *session) printList(list control.List) {
@@ -139,9 +140,10 @@ func (s *session) printList(list control.List) {
 	}
 	if len(list.Splits) == 0 {
 		fmt.Fprintln(s.out, "this proxy has no traffic_split")
-		return
+	} else {
+		t.print(s.out, s.look, "")
 	}
-	t.print(s.out, s.look, "")
+	s.say("store", storeName(list.Store.Kind, list.Store.Address, list.Store.Fleet), plain)
 }
 
 func (s *session) printEvents(events control.Events) {

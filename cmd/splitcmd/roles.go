@@ -16,7 +16,7 @@ func renameCommand(h host) *cobra.Command {
 		Args:    cobra.ArbitraryArgs,
 	}
 	cmd.RunE = h.changes(cmd, func(ctx context.Context, s *session, args []string, by control.Claim, o []control.Option) (control.Change, error) {
-		from, to, err := parseRename(args[1:])
+		from, to, err := parseRename(cmd.CommandPath(), args)
 		if err != nil {
 			return control.Change{}, err
 		}
@@ -34,7 +34,7 @@ func adoptCommand(h host) *cobra.Command {
 With --config the file is read here; it may be one that no proxy has loaded yet,
 and names the admin address too unless --address does. Without --config it is
 the file that the answering proxy runs with.`,
-		Args: cobra.MaximumNArgs(1),
+		Args: atMost(1),
 	}
 	cmd.RunE = h.changes(cmd, func(ctx context.Context, s *session, args []string, by control.Claim, o []control.Option) (control.Change, error) {
 		r, err := adoption(cmd, args[0])
@@ -56,7 +56,7 @@ func policyCommand(h host) *cobra.Command {
 	applyCmd := &cobra.Command{
 		Use:   "apply <split>",
 		Short: "Judges the running trial by the policy of the proxy's file from now on",
-		Args:  cobra.MaximumNArgs(1),
+		Args:  atMost(1),
 	}
 	applyCmd.RunE = h.changes(applyCmd, func(ctx context.Context, s *session, args []string, by control.Claim, o []control.Option) (control.Change, error) {
 		return s.client.ApplyPolicy(ctx, args[0], control.PolicyRequest{Claim: by}, o...)

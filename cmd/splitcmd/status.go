@@ -23,7 +23,7 @@ func (s *session) printStatus(status control.Status) {
 	s.printVerdict(status)
 	s.printStore(status)
 	for _, note := range status.Notes {
-		s.say("note", note, doubt)
+		s.say("note", once(note), doubt)
 	}
 	s.printChanged(status)
 }
@@ -63,8 +63,7 @@ func (s *session) headline(status control.Status) string {
 
 func (s *session) printKills(status control.Status) {
 	for _, k := range status.Kills {
-		what := cmp.Or(k.Variant, "the whole split")
-		s.say("killed", fmt.Sprintf("%s (%s, %s) by %s at %s: %s", what, k.Level, k.ID,
+		s.say("killed", fmt.Sprintf("%s (%s, %s) by %s at %s: %s", whatOf(k), k.Level, k.ID,
 			orDash(k.Actor), s.look.time(k.At), orDash(k.Reason)), bad)
 	}
 }
@@ -122,7 +121,7 @@ func (s *session) printVerdict(status control.Status) {
 
 func (s *session) printStore(status control.Status) {
 	d := status.Store
-	text, c := strings.TrimSpace(d.Kind+" "+d.Address), plain
+	text, c := storeName(d.Kind, d.Address, d.Fleet), plain
 	switch {
 	case d.Age == nil:
 		text, c = text+", has never answered", bad
@@ -130,9 +129,18 @@ func (s *session) printStore(status control.Status) {
 		text += ", answered " + duration(time.Duration(*d.Age)) + " ago"
 	}
 	if d.Error != "" {
-		text, c = text+"; unavailable: "+d.Error, bad
+		text, c = text+"; "+once("unavailable: "+strings.Replace(d.Error, d.Address+": ", "", 1)), bad
 	}
 	s.say("store", text, c)
+}
+
+// storeName says which store it is.
+func storeName(kind, address, fleet string) string {
+	name := strings.TrimSpace(kind + " " + address)
+	if fleet != "" {
+		name += ", fleet " + fleet
+	}
+	return name
 }
 
 // printWarning shows early what may lose changes, kills among them.

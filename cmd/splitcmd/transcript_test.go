@@ -114,7 +114,9 @@ func testHost() host {
 func run(api *replay, address string, args []string) string {
 	var out, complaints bytes.Buffer
 	root := &cobra.Command{Use: "split", SilenceUsage: true}
-	build(root, testHost())
+	h := testHost()
+	h.args = args
+	build(root, h)
 	root.SetOut(&out)
 	root.SetErr(&complaints)
 	root.SetArgs(append(args, "--address", address))

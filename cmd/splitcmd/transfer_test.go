@@ -96,7 +96,8 @@ func TestThePlanTellsOfKills(t *testing.T) {
 		{"on in the file", splitter.State{Kills: kills("k1")}, splitter.State{}, []string{"kill of the whole split (k1): on"}},
 		{"on in both", splitter.State{Kills: kills("k1")}, splitter.State{Kills: kills("k1")}, []string{}},
 		{"on in the store", splitter.State{}, splitter.State{Kills: kills("k1")}, []string{}},
-		{"lifted in the store", splitter.State{Kills: kills("k1")}, splitter.State{Revived: lifted}, []string{}},
+		{"lifted in the store", splitter.State{Kills: kills("k1")}, splitter.State{Revived: lifted},
+			[]string{"kill of the whole split (k1): not brought back, lifted here"}},
 		{"lifted in the file", splitter.State{Revived: lifted}, splitter.State{Kills: kills("k1", "k2")},
 			[]string{"kill of the whole split (k1): lifted"}},
 	}

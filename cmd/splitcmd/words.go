@@ -1,6 +1,7 @@
 package splitcmd
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -50,7 +51,7 @@ func eventColour(kind string) colour {
 	switch kind {
 	case "kill", "failback":
 		return bad
-	case "reconciled", "imported", "forgotten":
+	case "reconciled", kindImported, "forgotten":
 		return doubt
 	case "revive":
 		return good
@@ -58,21 +59,48 @@ func eventColour(kind string) colour {
 	return plain
 }
 
+// kindImported is the kind of the event that an import is.
+const kindImported = "imported"
+
 // shift says what an event changed: the weights that differ, and the kills.
 func shift(e control.Event) string {
 	var parts []string
-	switch from, to := shares(e.From), shares(e.To); {
-	case from == "" && to != "":
-		parts = append(parts, to)
-	case from != to:
-		parts = append(parts, from+" → "+to)
+	if weights := moved(e); weights != "" {
+		parts = append(parts, weights)
+	}
+	if e.Kind == kindImported {
+		return strings.Join(append(parts, turnedOn(e)...), "; ")
 	}
 	for _, k := range e.Kills {
-		what := k.Variant
-		if what == "" {
-			what = "the whole split"
-		}
-		parts = append(parts, what+" ("+k.Level.String()+", "+k.ID+")")
+		parts = append(parts, whatOf(k)+" ("+k.Level.String()+", "+k.ID+")")
 	}
 	return strings.Join(parts, "; ")
 }
+
+// moved says which weights an event changed, if it did.
+func moved(e control.Event) string {
+	switch from, to := shares(e.From), shares(e.To); {
+	case from == "":
+		return to
+	case from != to:
+		return from + " → " + to
+	}
+	return ""
+}
+
+// turnedOn says which kills an import has turned on.
+func turnedOn(e control.Event) []string {
+	var kills []string
+	for _, k := range e.Kills {
+		kills = append(kills, becomes(k, "on"))
+	}
+	return kills
+}
+
+// becomes says what becomes of a kill in an import.
+func becomes(k splitter.Kill, what string) string {
+	return "kill of " + whatOf(k) + " (" + k.ID + "): " + what
+}
+
+// whatOf says what a kill turns off.
+func whatOf(k splitter.Kill) string { return cmp.Or(k.Variant, "the whole split") }
