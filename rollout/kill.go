@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -96,13 +97,14 @@ func killsOn(s *splitter.State) string {
 	}
 	var texts []string
 	for _, k := range s.Kills {
-		of := "the split"
-		if k.Variant != "" {
-			of = k.Variant
-		}
-		texts = append(texts, fmt.Sprintf("%s (of %s)", k.ID, of))
+		texts = append(texts, killText(k))
 	}
 	return "on are " + strings.Join(texts, ", ")
+}
+
+// killText names a kill for people.
+func killText(k splitter.Kill) string {
+	return fmt.Sprintf("%s (of %s)", k.ID, cmp.Or(k.Variant, "the split"))
 }
 
 // names reports whether the request means k.

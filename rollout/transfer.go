@@ -61,7 +61,7 @@ func Import(prev *splitter.State, r ImportRequest, by By, seed Seed) (Changed, e
 func leftOut(imported, n *splitter.State) string {
 	var ids []string
 	for _, k := range newKills(n, imported) {
-		ids = append(ids, fmt.Sprintf("%s (of %q)", k.ID, k.Variant))
+		ids = append(ids, killText(k))
 	}
 	if len(ids) == 0 {
 		return ""
