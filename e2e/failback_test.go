@@ -3,7 +3,10 @@
 package e2e
 
 import (
+	"context"
+	"net/http"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -52,6 +55,30 @@ func TestFailbackAndCooldown(t *testing.T) {
 	if got := p.status("assistant"); got.Progress.Phase.String() != "trial" {
 		t.Errorf("phase %s, want trial", got.Progress.Phase)
 	}
+}
+
+// TestCanaryThatHangs has green never answer: who waits for it counts while they wait, by a limit on the first byte.
+func TestCanaryThatHangs(t *testing.T) {
+	t.Parallel()
+	s := settings{blue: startAgent(t, "blue"), green: startAgent(t, "green"), failback: "max_ttft p95 1s\nmin_requests 20"}
+	p := startProxy(t, s.caddyfile())
+	ill, well := p.userOf("green"), p.userOf("blue")
+	ctx, leave := context.WithCancel(t.Context())
+	var waiting sync.WaitGroup
+	defer waiting.Wait()
+	defer leave()
+	for range 30 {
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://example.test/wait", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("X-User-ID", ill)
+		waiting.Go(func() { send(p.http, r) })
+	}
+	p.await("green is failed back", func() bool {
+		p.mustGet(well, "/")
+		return p.share("assistant", "green") == 0
+	})
 }
 
 // TestStableNeverMoves has stable fail alone: nobody is put on the canary for it.
