@@ -34,6 +34,7 @@ type scanner interface {
 	Write(p []byte)
 	Close(whole bool, trailer stream.Header)
 	Report() stream.Report
+	ErrorFrame(reason string) ([]byte, bool)
 }
 
 // beginBody looks at the header of an answer, before anybody in front of us can change it.
@@ -47,6 +48,7 @@ func (x *exchange) beginBody() {
 	if x.status < 300 && mayTell(x.handler.format, b.header["Content-Type"]) {
 		x.beginScan()
 	}
+	x.upload.call.drop()
 	b.stall = newStallWatch(x.handler.Stall, x.Flight.Cancel)
 }
 
@@ -86,11 +88,12 @@ func isJSON(contentType []string) bool {
 func (x *exchange) beginScan() {
 	defer x.guardScan()
 	s := stream.New(x.handler.format, stream.Head{
-		Method:  x.request.Method,
-		Path:    x.request.URL.Path,
-		Request: stream.Header(x.request.Header),
-		Status:  x.status,
-		Header:  stream.Header(x.body.header),
+		Method:    x.request.Method,
+		Path:      x.request.URL.Path,
+		Request:   stream.Header(x.request.Header),
+		RequestID: x.upload.call.id(),
+		Status:    x.status,
+		Header:    stream.Header(x.body.header),
 	})
 	if s.Report().End != stream.NotScanned {
 		x.body.scanner, x.body.pending = s, make([]byte, 0, pendingSize)

@@ -57,6 +57,10 @@ type mistaken struct{ in string }
 func (m mistaken) Write([]byte)              { m.fail("write") }
 func (m mistaken) Close(bool, stream.Header) { m.fail("close") }
 func (mistaken) Report() (r stream.Report)   { return r }
+func (m mistaken) ErrorFrame(string) ([]byte, bool) {
+	m.fail("frame")
+	return nil, false
+}
 func (m mistaken) fail(where string) {
 	if m.in == where {
 		panic("mistake")

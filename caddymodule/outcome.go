@@ -13,7 +13,7 @@ import (
 const retriesPlaceholder = "http.reverse_proxy.retries"
 
 // serve runs the variant's route and records what became of the request. A failure after the headers comes as a
-// panic, not as an error: it is recorded and goes on its way.
+// panic, not as an error: it is recorded and goes on its way, unless the client could be told in its own protocol.
 func (x *exchange) serve(variant caddyhttp.MiddlewareHandler) (err error) {
 	repl, _ := x.client.Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	if repl != nil {
@@ -25,12 +25,13 @@ func (x *exchange) serve(variant caddyhttp.MiddlewareHandler) (err error) {
 		x.upload.release(x.request)
 		x.encoding.restore()
 		x.leave()
+		frame := x.farewell(broken)
 		x.record(x.judge(err, broken), repl)
-		if broken != nil {
+		if broken != nil && !x.bid(frame) {
 			panic(broken)
 		}
 	}()
-	x.upload.watch(x.request, &x.Flight)
+	x.upload.watch(x.request, &x.Flight, x.handler.format)
 	if x.handler.asksIdentity() {
 		x.encoding.ask(x.request)
 	}

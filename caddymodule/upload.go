@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/switchback-proxy/switchback/health"
+	"github.com/switchback-proxy/switchback/stream"
 )
 
 // upload is a request's body on its way to a variant. It notes when it has arrived whole, as from then on the client
@@ -16,17 +17,18 @@ import (
 type upload struct {
 	io.ReadCloser
 	flight  *health.Flight
+	call    *call // nil if nobody wants to know its id
 	closed  atomic.Bool
 	spoiled atomic.Bool // read by another goroutine than the one that sends
 }
 
 // watch puts u in the place of the request's body. The server must find its own there when the answer begins, as it
-// decides by its type what to do with the rest: see release.
-func (u *upload) watch(r *http.Request, f *health.Flight) {
+// decides by its type what to do with the rest: see release. The format is what answers are read as.
+func (u *upload) watch(r *http.Request, f *health.Flight, format stream.Format) {
 	// A server in front may have put a body of its own in the place of none, which nobody would read.
 	if r.Body != nil && r.Body != http.NoBody && r.ContentLength != 0 {
 		f.Upload()
-		u.ReadCloser, u.flight = r.Body, f
+		u.ReadCloser, u.flight, u.call = r.Body, f, newCall(r, format)
 		r.Body = u
 	}
 }
@@ -41,6 +43,7 @@ func (u *upload) release(r *http.Request) {
 // Read passes the body on.
 func (u *upload) Read(p []byte) (int, error) {
 	n, err := u.ReadCloser.Read(p)
+	u.call.take(p[:n])
 	switch {
 	case err == nil:
 	case errors.Is(err, io.EOF):

@@ -32,7 +32,6 @@ func TestErrorFrame(t *testing.T) {
 		{golden{in: "a2a/rest_ok"}, 150, "\n\nevent: error\ndata: {\"error\":{\"code\":503,\"status\":\"UNAVAILABLE\",\"message\":\"gone\"}}\n\n"},
 		{golden{in: "a2a/truncated", head: withA2A}, 0, "event: error\ndata: {\"jsonrpc\":\"2.0\",\"id\":3,\"error\":{\"code\":-32603,\"message\":\"gone\"}}\n\n"},
 		{golden{in: "mcp/truncated"}, 1 << 20, "event: message\ndata: {\"jsonrpc\":\"2.0\",\"id\":3,\"error\":{\"code\":-32603,\"message\":\"gone\"}}\n\n"},
-		{golden{in: "langgraph/without_end"}, 1 << 20, "event: error\ndata: {\"error\":\"ServiceUnavailable\",\"message\":\"gone\"}\n\n"},
 		{golden{in: "ai-sdk/truncated", head: withAISDK}, 1 << 20, "data: {\"type\":\"error\",\"errorText\":\"gone\"}\n\ndata: [DONE]\n\n"},
 		{golden{in: "ai-sdk/truncated", head: withAISDK}, 3, "\n\ndata: {\"type\":\"error\",\"errorText\":\"gone\"}\n\ndata: [DONE]\n\n"},
 	} {
@@ -52,7 +51,6 @@ func TestErrorFrameByPath(t *testing.T) {
 		{"/v1/chat/completions", `"error":{`},
 		{"/api/v1/responses/", `"sequence_number":0`},
 		{"/v1/messages", "overloaded_error"},
-		{"/threads/x/runs/stream", "ServiceUnavailable"},
 		{"/message:stream", `"id":null`},
 	} {
 		s := New(Auto, Head{Path: c.in, Header: Header{"Content-Type": {"text/event-stream"}}})

@@ -3,7 +3,7 @@ package stream
 // LangGraph's runs. The event's name is what counts; its data is the graph's own, in which an `error` means nothing.
 // Checked against the npm package @langchain/langgraph-sdk 2.0.0: `event: error` stops its stream hook with an error,
 // while its plain client hands the event on; neither knows of an event that ends a run, which some servers send as
-// `event: end`, so that a stream that ends whole is whole.
+// `event: end`, so that a stream that ends whole is whole. It has no error frame: breaking off is what that client raises.
 
 import "bytes"
 
@@ -40,9 +40,4 @@ func (s *Scanner) addTokens() {
 	s.tokens.In += w.count(slotTokensIn)
 	s.tokens.Out += w.count(slotTokensOut)
 	s.tokens.Known = true
-}
-
-// langGraphFrame is an error event.
-func langGraphFrame(_ *Scanner, reason string) string {
-	return "event: error\n" + `data: {"error":"ServiceUnavailable","message":` + reason + "}\n\n"
 }

@@ -22,7 +22,7 @@ var protocols = [formatCount]protocol{
 	AGUI:            {paths: compile(aguiPaths), judge: judgeAGUI, ended: endedStrictly, frame: aguiFrame},
 	A2A:             {paths: compile(a2aPaths), judge: judgeA2A, ended: endedStrictly, frame: a2aFrame},
 	MCP:             {paths: compile(mcpPaths), judge: judgeMCP, ended: endedMCP, frame: mcpFrame},
-	LangGraph:       {paths: compile(langGraphPaths), lists: true, judge: judgeLangGraph, ended: endedSoftly, frame: langGraphFrame},
+	LangGraph:       {paths: compile(langGraphPaths), lists: true, judge: judgeLangGraph, ended: endedSoftly},
 	AISDK:           {paths: compile(aisdkPaths), judge: judgeAISDK, ended: endedChat, frame: aisdkFrame},
 	SSE:             {paths: plainTree, judge: judgePlain, ended: endedSoftly},
 	NDJSON:          {paths: plainTree, judge: judgePlain, ended: endedSoftly},
