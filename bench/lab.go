@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -96,4 +97,18 @@ func tail(dir, name string) string {
 		return err.Error()
 	}
 	return string(text[max(len(text)-most, 0):])
+}
+
+// besideEach does something beside each proxy, which gets its number, until the lab is closed.
+func (l *lab) besideEach(ctx context.Context, proxies []*proxy, do func(ctx context.Context, n int, p *proxy)) {
+	ctx, stop := context.WithCancel(ctx)
+	var all sync.WaitGroup
+	l.atEnd(func() error {
+		stop()
+		all.Wait()
+		return nil
+	})
+	for n, p := range proxies {
+		all.Go(func() { do(ctx, n, p) })
+	}
 }

@@ -79,16 +79,7 @@ type gate struct {
 func (l *lab) startTraffic(ctx context.Context, proxies []*proxy) (*traffic, error) {
 	t := &traffic{gates: make([]gate, len(proxies))}
 	t.expect(expectation{serves: true})
-	ctx, stop := context.WithCancel(ctx)
-	var all sync.WaitGroup
-	l.atEnd(func() error {
-		stop()
-		all.Wait()
-		return nil
-	})
-	for n, p := range proxies {
-		all.Go(func() { t.send(ctx, n, p.address) })
-	}
+	l.besideEach(ctx, proxies, func(ctx context.Context, n int, p *proxy) { t.send(ctx, n, p.address) })
 	return t, nil
 }
 

@@ -33,16 +33,7 @@ type watch struct {
 // startWatch looks at all proxies until the lab is closed.
 func (l *lab) startWatch(ctx context.Context, proxies []*proxy) *watch {
 	w := newWatch(len(proxies))
-	ctx, stop := context.WithCancel(ctx)
-	var all sync.WaitGroup
-	l.atEnd(func() error {
-		stop()
-		all.Wait()
-		return nil
-	})
-	for n, p := range proxies {
-		all.Go(func() { w.follow(ctx, n, p.control) })
-	}
+	l.besideEach(ctx, proxies, func(ctx context.Context, n int, p *proxy) { w.follow(ctx, n, p.control) })
 	return w
 }
 

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"weak"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyevents"
@@ -120,7 +121,7 @@ func (a *App) newShared() (*shared, error) {
 		Instance:        a.Instance,
 		Release:         release(),
 		Open:            a.opener(),
-		Memory:          carrying{a.memory(), controllers.newest()},
+		Memory:          carrying{a.memory(), weak.Make(controllers.newest())},
 		StableWhenStale: a.OnStale == onStaleStable,
 		MaxStale:        time.Duration(a.MaxStale),
 		BootWait:        time.Duration(a.BootWait),

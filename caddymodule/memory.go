@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"weak"
 
 	"github.com/caddyserver/caddy/v2"
 
@@ -18,16 +19,19 @@ import (
 // store, the fleet or the name. Kills that hold here go on to hold.
 type carrying struct {
 	rollout.Memory
-	before *rollout.Controller // nil if there was none
+	// before is weak: it is asked while it still runs, and a line of controllers, each of which holds the one before,
+	// would never be let go.
+	before weak.Pointer[rollout.Controller]
 }
 
 // Recall reads what is remembered, and adds what is killed now.
 func (m carrying) Recall(split string) (rollout.Snapshot, error) {
 	snap, err := m.Memory.Recall(split)
-	if m.before == nil || err != nil && !errors.Is(err, fs.ErrNotExist) {
+	before := m.before.Value()
+	if before == nil || err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return snap, err
 	}
-	running := m.before.Split(split)
+	running := before.Split(split)
 	if running == nil {
 		return snap, err
 	}

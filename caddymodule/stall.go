@@ -22,7 +22,10 @@ var errStalled error = stalledError{}
 
 type stalledError struct{}
 
-func (stalledError) Error() string        { return "nothing came for too long" }
+// Error returns the sentence for logs.
+func (stalledError) Error() string { return "nothing came for too long" }
+
+// Is reports whether target is context.Canceled.
 func (stalledError) Is(target error) bool { return target == context.Canceled }
 
 // stallWatch ends an answer in which nothing moves. Whoever writes pays no more than a count: the clock is the timer's,
