@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,6 +21,7 @@ import (
 type visitor struct {
 	conn    net.Conn
 	in      *bufio.Reader
+	user    string
 	request []byte
 	ended   time.Time // when awaitEnd saw the end
 }
@@ -33,8 +35,18 @@ func visit(ctx context.Context, address, path, user string) (*visitor, error) {
 	if err != nil {
 		return nil, fmt.Errorf("visit the proxy: %w", err)
 	}
-	return &visitor{conn: conn, in: bufio.NewReaderSize(conn, visitorBuffer),
-		request: fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\nX-User-ID: %s\r\n\r\n", path, address, user)}, nil
+	return &visitor{conn: conn, in: bufio.NewReaderSize(conn, visitorBuffer), user: user,
+		request: requestFor(address, path, user)}, nil
+}
+
+// requestFor returns what a user sends: a question where an agent chats, and elsewhere nothing but headers.
+func requestFor(address, path, user string) []byte {
+	method, question := http.MethodGet, ""
+	if path == chatPath {
+		method, question = http.MethodPost, fmt.Sprintf("Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
+			len(chatQuestion), chatQuestion)
+	}
+	return fmt.Appendf(nil, "%s %s HTTP/1.1\r\nHost: %s\r\nX-User-ID: %s\r\n%s", method, path, address, user, cmp.Or(question, "\r\n"))
 }
 
 // answer is what matters of an answer.
@@ -69,7 +81,7 @@ func (v *visitor) open() error {
 	if err != nil || !strings.HasPrefix(status, "HTTP/1.1 200 ") {
 		return fmt.Errorf("open a stream: want status 200, got %q: %w", status, err)
 	}
-	for line := ""; !strings.HasPrefix(line, event); {
+	for line := ""; !strings.HasPrefix(line, eventBegin); {
 		if line, err = v.in.ReadString('\n'); err != nil {
 			return fmt.Errorf("open a stream: %w", err)
 		}
