@@ -47,9 +47,9 @@ const (
 )
 
 // delay compares how long a token takes through a split and through a plain reverse_proxy. One reader has one chat at a
-// time, by turns over both, and without a proxy, so that what the proxies themselves add can be told: the agent writes
-// into each token when it was sent, and the reader on the same machine looks at the same clock. Each block gives the
-// medians' ratio.
+// time, by turns over both; and some without a proxy, so that what the proxies themselves add can be told. The agent
+// writes into each token when it was sent, and the reader on the same machine looks at the same clock. Each block gives
+// the medians' ratio.
 func delay(ctx context.Context, l *lab, s scale) ([]row, error) {
 	var ratios, added, plain []float64
 	for range s.pairs {
@@ -80,27 +80,34 @@ func delaysOfPair(ctx context.Context, l *lab, s scale) ([]delays, error) {
 	if err != nil {
 		return nil, err
 	}
-	crowds := make([]crowd, len(delays{}))
-	if crowds[straight], err = l.gather(ctx, 1, a.address, chatPath); err != nil {
+	var direct crowd
+	if direct, err = l.gather(ctx, 1, a.address, chatPath); err != nil {
 		return nil, err
 	}
-	for way, settings := range map[int]settings{byPlain: plainSettings(a), bySplit: splitSettings(a)} {
+	var proxies [2]crowd
+	for i, settings := range []settings{plainSettings(a), splitSettings(a)} {
 		r, err := l.startRival(ctx, settings, chatPath, 1)
 		if err != nil {
 			return nil, err
 		}
-		crowds[way] = r.crowd
+		proxies[i] = r.crowd
 	}
 	blocks := make([]delays, 1+s.blocks)
 	for i := range blocks {
-		err := takeTurns(ctx, crowds, s.delays, func(way int, v *visitor) error {
-			return v.chat(a, func(age time.Duration) { blocks[i][way] = append(blocks[i][way], inUS(age)) })
-		})
+		// Apart, as whoever comes after the agent itself would find other caches than whoever comes after a proxy.
+		err := errors.Join(blocks[i].chat(ctx, a, straight, s.delays, direct), blocks[i].chat(ctx, a, byPlain, s.delays, proxies[:]...))
 		if err != nil {
 			return nil, err
 		}
 	}
 	return blocks[1:], nil // while the first one is had, connections and pools fill
+}
+
+// chat has so many chats with the agent by each of some ways, of which the first is named.
+func (d *delays) chat(ctx context.Context, a *agent, first, times int, ways ...crowd) error {
+	return takeTurns(ctx, ways, times, func(way int, v *visitor) error {
+		return v.chat(a, func(age time.Duration) { d[first+way] = append(d[first+way], inUS(age)) })
+	})
 }
 
 // inUS returns a duration in microseconds.
