@@ -284,7 +284,7 @@ func TestRescueUnreached(t *testing.T) {
 // What reached an agent is not sent to another one by default: it may have run. Nor is it if an earlier try did.
 func TestReachedIsNotRescued(t *testing.T) {
 	agent := startAgent(t)
-	agent.will(func(w http.ResponseWriter, r *http.Request) {
+	agent.will(func(_ http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/reset" {
 			panic(http.ErrAbortHandler)
 		}
