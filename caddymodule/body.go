@@ -34,6 +34,8 @@ type scanner interface {
 	Write(p []byte)
 	Close(whole bool, trailer stream.Header)
 	Report() stream.Report
+	Payload() bool
+	Events() int
 	ErrorFrame(reason string) ([]byte, bool)
 }
 
