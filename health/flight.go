@@ -22,6 +22,7 @@ type Flight struct {
 	answered atomic.Int64 // nanoseconds from Start to the first payload byte, plus one; 0 is not yet
 	uploaded atomic.Int64 // the same to the request's last byte; 0 is no body, uploading is not yet
 	upgraded atomic.Bool
+	ended    atomic.Bool
 	slot     *atomic.Pointer[Flight] // where it is registered; only for who added it
 }
 
@@ -71,6 +72,16 @@ func (f *Flight) Upgrade() { f.upgraded.Store(true) }
 
 // Upgraded reports whether Upgrade was called.
 func (f *Flight) Upgraded() bool { return f.upgraded.Load() }
+
+// End ends the request by Cancel, and notes it: an ended request stays among those in progress until its handler is done
+// with it.
+func (f *Flight) End(cause error) {
+	f.ended.Store(true)
+	f.Cancel(cause)
+}
+
+// Ended reports whether End was called.
+func (f *Flight) Ended() bool { return f.ended.Load() }
 
 // Flights holds the requests in progress. Its zero value is ready; all methods may be called concurrently and none
 // takes a lock.
