@@ -169,6 +169,24 @@ func (s *Flights) All() iter.Seq[*Flight] {
 	}
 }
 
+// AllFrom goes over the flights as All does, but begins at a place and comes to those before it at the end. With each
+// flight it yields the place behind it, where a later round may go on. Any place from 0 on is one.
+func (s *Flights) AllFrom(place int) iter.Seq2[int, *Flight] {
+	return func(yield func(int, *Flight) bool) {
+		chunks := s.chunks.Load()
+		if chunks == nil {
+			return
+		}
+		slots := len(*chunks) * chunkSize
+		for i := range slots {
+			at := (place%slots + i) % slots
+			if f := (*chunks)[at/chunkSize][at%chunkSize].Load(); f != nil && !yield(at+1, f) {
+				return
+			}
+		}
+	}
+}
+
 // Len counts the flights, by looking at every slot.
 func (s *Flights) Len() int {
 	n := 0

@@ -154,13 +154,14 @@ func (s *Split) tellEnded(sp *spread) {
 	}
 }
 
-// endDue ends the requests in progress that the kills cover, as far as they may end more. Caller must hold s.mu.
+// endDue ends the requests in progress that the kills cover, as far as they may end more. Each turn goes on where the last
+// one stopped: beginning anew, it would pass by all that stay, again and again. Caller must hold s.mu.
 func (s *Split) endDue(due []splitter.Kill, now time.Time) {
 	if len(due) == 0 {
 		return
 	}
 	left := len(due) // kills that may end more
-	for f := range s.Flights.All() {
+	for place, f := range s.Flights.AllFrom(s.place) {
 		k := splitter.CutOf(due, f.Variant, now)
 		if k == nil || f.Ended() {
 			continue
@@ -176,6 +177,7 @@ func (s *Split) endDue(due []splitter.Kill, now time.Time) {
 			left--
 		}
 		if left == 0 {
+			s.place = place
 			return
 		}
 	}

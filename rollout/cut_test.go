@@ -407,6 +407,39 @@ func TestRevivedWhileEnding(t *testing.T) {
 	})
 }
 
+// A drain moves to another store with its deadline.
+func TestImportedDrain(t *testing.T) {
+	bubble(t, func(t *testing.T, s *embedded.Store) {
+		old := start(t, s, "proxy-1", assistant(99, 1))
+		elapse(time.Second)
+		old.ends(t, rollout.KillRequest{Variant: "green", Level: splitter.KillDrain, Deadline: time.Minute, Rate: 5})
+		states, err := old.Export(t.Context(), nil)
+		if err != nil || len(states) != 1 {
+			t.Fatalf("Export: got %v, %v, want the state", states, err)
+		}
+		exported, err := splitter.Decode([]byte(encode(t, states[0])))
+		if err != nil {
+			t.Fatal(err)
+		}
+		elapse(30 * time.Second)
+
+		p := start(t, newStore(t), "proxy-2", assistant(99, 1))
+		elapse(time.Second)
+		green := p.streams(t, "green", 6)
+		r, err := p.Import(t.Context(), "assistant", rollout.ImportRequest{State: exported}, alice)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := encode(t, r.State.Kills), encode(t, states[0].Kills); got != want {
+			t.Errorf("imported: got %s, want %s", got, want)
+		}
+		elapse(28 * time.Second)
+		green.wants(t, "before the deadline", 0)
+		elapse(3 * time.Second)
+		green.wants(t, "after it", 6)
+	})
+}
+
 // A kill is timed by whoever asks, and refused if that makes no sense.
 func TestKillRequestIsChecked(t *testing.T) {
 	for name, tt := range map[string]struct {

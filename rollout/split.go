@@ -49,6 +49,7 @@ type Split struct {
 	totals      map[string]*health.Totals
 	judgement   judgement
 	spreads     map[string]*spread // how kills end requests by and by, by the kills' ids
+	place       int                // where among Flights to go on with that
 }
 
 func newSplit(name string, flights *health.Flights, log *zap.Logger, wake func()) *Split {
