@@ -22,6 +22,7 @@ type Flight struct {
 	answered atomic.Int64 // nanoseconds from Start to the first payload byte, plus one; 0 is not yet
 	uploaded atomic.Int64 // the same to the request's last byte; 0 is no body, uploading is not yet
 	upgraded atomic.Bool
+	ended    atomic.Bool
 	slot     *atomic.Pointer[Flight] // where it is registered; only for who added it
 }
 
@@ -71,6 +72,16 @@ func (f *Flight) Upgrade() { f.upgraded.Store(true) }
 
 // Upgraded reports whether Upgrade was called.
 func (f *Flight) Upgraded() bool { return f.upgraded.Load() }
+
+// End ends the request by Cancel, and notes it: an ended request stays among those in progress until its handler is done
+// with it.
+func (f *Flight) End(cause error) {
+	f.ended.Store(true)
+	f.Cancel(cause)
+}
+
+// Ended reports whether End was called.
+func (f *Flight) Ended() bool { return f.ended.Load() }
 
 // Flights holds the requests in progress. Its zero value is ready; all methods may be called concurrently and none
 // takes a lock.
@@ -153,6 +164,24 @@ func (s *Flights) All() iter.Seq[*Flight] {
 				if f := c[i].Load(); f != nil && !yield(f) {
 					return
 				}
+			}
+		}
+	}
+}
+
+// AllFrom goes over the flights as All does, but begins at a place and comes to those before it at the end. With each
+// flight it yields the place behind it, where a later round may go on. Any place from 0 on is one.
+func (s *Flights) AllFrom(place int) iter.Seq2[int, *Flight] {
+	return func(yield func(int, *Flight) bool) {
+		chunks := s.chunks.Load()
+		if chunks == nil {
+			return
+		}
+		slots := len(*chunks) * chunkSize
+		for i := range slots {
+			at := (place%slots + i) % slots
+			if f := (*chunks)[at/chunkSize][at%chunkSize].Load(); f != nil && !yield(at+1, f) {
+				return
 			}
 		}
 	}

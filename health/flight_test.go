@@ -1,6 +1,9 @@
 package health_test
 
 import (
+	"context"
+	"errors"
+	"io"
 	"sync"
 	"testing"
 	"time"
@@ -54,6 +57,54 @@ func TestFlightsHoldWhatWasAdded(t *testing.T) {
 	}
 	if got, want := flights.Len(), len(all)/2; got != want {
 		t.Errorf("the set holds %d, want %d", got, want)
+	}
+}
+
+// Rounds that each go on where the last one stopped see everybody once, before they see anybody twice.
+func TestFlightsGoOnFromAPlace(t *testing.T) {
+	var flights health.Flights
+	for place := range flights.AllFrom(7) {
+		t.Fatalf("an empty set has a flight before place %d", place)
+	}
+	all := make([]health.Flight, 1000)
+	for i := range all {
+		flights.Add(&all[i])
+	}
+	seen := map[*health.Flight]int{}
+	next := 1_000_003 // beyond the end
+	for round := range 100 {
+		n := 0
+		for place, f := range flights.AllFrom(next) {
+			if seen[f]++; seen[f] > 1 {
+				t.Fatalf("a flight was seen twice in round %d", round)
+			}
+			if n++; n == 10 {
+				next = place
+				break
+			}
+		}
+	}
+	if len(seen) != len(all) {
+		t.Errorf("%d flights were seen, want %d", len(seen), len(all))
+	}
+	clear(seen)
+	for _, f := range flights.AllFrom(next) {
+		seen[f]++
+	}
+	if len(seen) != len(all) {
+		t.Errorf("a whole round saw %d flights, want %d", len(seen), len(all))
+	}
+}
+
+func TestFlightEnds(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	f := &health.Flight{Cancel: cancel}
+	if f.Ended() {
+		t.Error("ended before End")
+	}
+	f.End(io.EOF)
+	if cause := context.Cause(ctx); !f.Ended() || !errors.Is(cause, io.EOF) {
+		t.Errorf("after End: %t, canceled with %v, want its cause", f.Ended(), cause)
 	}
 }
 

@@ -84,10 +84,7 @@ func since(state *splitter.State, v splitter.Version) []splitter.Version {
 // whoApplied sorts the members that run the split into those that have applied a change and those that have not. Several
 // of one name are told apart by their boots.
 func whoApplied(p store.Pulse, split string, counts func(splitter.Version) bool) (applied, missing []string) {
-	waited := slices.DeleteFunc(slices.Clone(p.Members), func(m store.Member) bool {
-		_, runs := m.Applied[split]
-		return !runs || p.Now.Sub(m.Seen) > silentFor || isReplaced(p, m)
-	})
+	waited := slices.DeleteFunc(slices.Clone(p.Members), func(m store.Member) bool { return !mayServe(p, m, split) })
 	for _, m := range waited {
 		name := m.Name
 		if hasNamesake(waited, m) {
@@ -100,6 +97,12 @@ func whoApplied(p store.Pulse, split string, counts func(splitter.Version) bool)
 		}
 	}
 	return applied, missing
+}
+
+// mayServe reports whether a member runs the split and is not known to be gone.
+func mayServe(p store.Pulse, m store.Member, split string) bool {
+	_, runs := m.Applied[split]
+	return runs && p.Now.Sub(m.Seen) <= silentFor && !isReplaced(p, m)
 }
 
 func hasNamesake(members []store.Member, m store.Member) bool {

@@ -49,6 +49,12 @@ type KillRequest struct {
 	Variant string // empty: the whole split
 	Level   splitter.KillLevel
 	All     bool // needed to kill stable, which kills the whole split
+	// Deadline is how long a drain waits for what is in flight, at most [MaxDrain]; zero: [splitter.DefaultDrain]. At
+	// other levels it must be zero.
+	Deadline time.Duration
+	// Rate bounds how many requests the fleet ends a second, at most [MaxRate], at the levels that end any; zero: all at
+	// once.
+	Rate splitter.Rate
 }
 
 // ReviveRequest names what to lift: kills by id, or all kills of one variant, or (both empty) every kill.
@@ -107,6 +113,8 @@ type Status struct {
 	Local Definition
 	// Notes are sentences about differences: file against store, variants unknown here, kills not yet written.
 	Notes []string
+	// Now is the store's clock, by which the State's times are; as this instance last heard it.
+	Now time.Time
 	// Ready is false while the instance boots blind, or serves its own stable because the State names another.
 	Ready bool
 	// StoreAge is how long ago the store last answered; negative if it never has.

@@ -84,6 +84,8 @@ type Controller struct {
 	skew    atomic.Int64 // store's clock minus ours, in nanoseconds
 	contact atomic.Int64 // when the store last answered, in ns since started; 0 = never
 	called  atomic.Pointer[rollCall]
+	cutting chan struct{} // asks for cutDue
+	busy    atomic.Bool   // requests wait for their turn to be ended
 
 	// Used by the pulse alone.
 	secretLost bool // the store has not, or may not have, the secret that we know
@@ -125,6 +127,7 @@ func New(opts Options) *Controller {
 		started: time.Now(),
 		log:     opts.Log,
 		poke:    make(chan struct{}, 1),
+		cutting: make(chan struct{}, 1),
 		save:    make(chan struct{}, 1),
 		unsaved: map[*Split]struct{}{},
 		splits:  map[string]*Split{},
@@ -212,6 +215,7 @@ func (c *Controller) work(answered chan struct{}) {
 	c.loops.Go(func() { c.watchLoop(ctx) })
 	c.loops.Go(func() { c.judgeLoop(ctx) })
 	c.loops.Go(func() { c.saveLoop(ctx) })
+	c.loops.Go(func() { c.cutLoop(ctx, answered) })
 	c.telling.Go(func() { c.eventLoop(untold) })
 }
 

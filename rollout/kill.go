@@ -13,11 +13,24 @@ import (
 // revivedKept is how long a lifted kill's id is remembered: a kill queued on some disk for longer is not replayed.
 const revivedKept = 90 * 24 * time.Hour
 
+const (
+	// MaxDrain is the longest that a drain may wait. Whoever wants to wait for longer kills at level requests.
+	MaxDrain = 24 * time.Hour
+	// MaxRate is the greatest rate; beyond it a rate spreads nothing.
+	MaxRate splitter.Rate = 1_000_000
+)
+
 // NewKill checks a wish to kill against the State and returns the kill. A kill of stable would leave its users to
 // nobody: it is refused, or with All kills the whole split.
 func NewKill(s *splitter.State, def Definition, r KillRequest, by By, seed Seed) (splitter.Kill, error) {
 	k := splitter.Kill{ID: seed.ID, Variant: r.Variant, Level: r.Level, Reason: by.Reason,
-		Actor: by.Actor, Via: by.Via, At: seed.Now}
+		Actor: by.Actor, Via: by.Via, At: seed.Now, Rate: r.Rate}
+	if r.Level == splitter.KillDrain {
+		k.Deadline = seed.Now.Add(cmp.Or(r.Deadline, splitter.DefaultDrain))
+	}
+	if err := r.checkEnding(); err != nil {
+		return k, err
+	}
 	stable := def.Stable
 	if s != nil {
 		stable = s.Stable
@@ -37,6 +50,22 @@ func NewKill(s *splitter.State, def Definition, r KillRequest, by By, seed Seed)
 		}
 	}
 	return k, checkKill(k)
+}
+
+// checkEnding says what is wrong with how a kill is to end what is in flight.
+func (r KillRequest) checkEnding() error {
+	switch {
+	case r.Deadline != 0 && r.Level != splitter.KillDrain:
+		return fmt.Errorf("%w: deadline %s with level %s: only a drain waits for one", ErrInvalid, r.Deadline, r.Level)
+	case r.Deadline < 0 || r.Deadline > MaxDrain:
+		return fmt.Errorf("%w: deadline %s: must be longer than 0s, and %s at most", ErrInvalid, r.Deadline, MaxDrain)
+	case r.Rate != 0 && r.Level == splitter.KillRequests:
+		return fmt.Errorf("%w: rate %s with level %s: it ends nothing that is in flight; drain and cut do", ErrInvalid, r.Rate,
+			r.Level)
+	case r.Rate > MaxRate:
+		return fmt.Errorf("%w: rate %s: must be %s at most", ErrInvalid, r.Rate, MaxRate)
+	}
+	return nil
 }
 
 // checkKill says what is wrong with a kill that was asked for, announced or read from disk. One that no State can hold

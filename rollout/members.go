@@ -19,10 +19,29 @@ type rollCall struct {
 	twin    string    // boot of a living member with our name; empty if there is none
 }
 
-// rollIsOld reports whether it is time to ask for the members again.
+// rollIsOld reports whether it is time to ask for the members again: sooner while they share the ending of requests.
 func (c *Controller) rollIsOld() bool {
-	last := c.called.Load()
-	return last == nil || time.Since(last.at) >= c.opts.pace.roll
+	last, roll := c.called.Load(), c.opts.pace.roll
+	if c.busy.Load() {
+		roll = c.opts.pace.pulse
+	}
+	return last == nil || time.Since(last.at) >= roll
+}
+
+// crew counts the members that run a split and are not known to be gone, as they were last listed. This one is always
+// counted.
+func (c *Controller) crew(split string) int {
+	n, call := 1, c.called.Load()
+	if call == nil {
+		return n
+	}
+	p := store.Pulse{Members: call.members, Now: call.now}
+	for _, m := range call.members {
+		if m.MemberID != c.id && mayServe(p, m, split) {
+			n++
+		}
+	}
+	return n
 }
 
 // noteRoll keeps who was listed, and says so if another proxy has our name: who has applied what cannot be told then.

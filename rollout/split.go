@@ -22,6 +22,7 @@ type Split struct {
 
 	name      string
 	log       *zap.Logger
+	wake      func()        // tells that cutDue is to be called
 	complaint string        // what was logged last of what keeps failing; used by the pulse alone
 	failbacks atomic.Uint64 // failbacks that this instance saw since it started
 	refused   atomic.Uint64 // requests that a kill refused since it started
@@ -47,15 +48,19 @@ type Split struct {
 	windows     map[string]*health.Window
 	totals      map[string]*health.Totals
 	judgement   judgement
+	spreads     map[string]*spread // how kills end requests by and by, by the kills' ids
+	place       int                // where among Flights to go on with that
 }
 
-func newSplit(name string, flights *health.Flights, log *zap.Logger) *Split {
+func newSplit(name string, flights *health.Flights, log *zap.Logger, wake func()) *Split {
 	return &Split{
 		Flights: flights,
 		name:    name,
 		log:     log.With(zap.String("split", name)),
+		wake:    wake,
 		windows: map[string]*health.Window{},
 		totals:  map[string]*health.Totals{},
+		spreads: map[string]*spread{},
 	}
 }
 
@@ -145,23 +150,4 @@ func (s *Split) readPolicy(state *splitter.State) Policy {
 		return Policy{}
 	}
 	return policy
-}
-
-// cut ends the requests in progress that a kill of level cut covers. Ending one twice does nothing.
-// Caller must hold s.mu.
-func (s *Split) cut() {
-	kills := s.queue
-	if s.effective != nil {
-		kills = s.effective.Kills
-	}
-	for _, k := range kills {
-		if k.Level != splitter.KillCut {
-			continue
-		}
-		for f := range s.Flights.All() {
-			if k.Variant == "" || k.Variant == f.Variant {
-				f.Cancel(ErrKilled)
-			}
-		}
-	}
 }

@@ -19,6 +19,7 @@ func (c *Controller) Status(split string) (Status, error) {
 	}
 	own := s.evidence(time.Now())
 	st := Status{
+		Now:        c.now(),
 		Ready:      s.ready(time.Since(c.started) > c.opts.BootWait),
 		StoreAge:   c.StoreAge(),
 		StoreError: c.storeError(),

@@ -155,7 +155,7 @@ func TestBlind(t *testing.T) {
 }
 
 func TestKillOf(t *testing.T) {
-	requests, cut := splitter.KillRequests, splitter.KillCut
+	requests, drain, cut := splitter.KillRequests, splitter.KillDrain, splitter.KillCut
 	tests := []struct {
 		name    string
 		kills   []splitter.Kill
@@ -169,6 +169,8 @@ func TestKillOf(t *testing.T) {
 		{"split asked, a variant killed", []splitter.Kill{kill("a", "green", requests, 0)}, "", ""},
 		{"earliest", []splitter.Kill{kill("a", "green", requests, 5), kill("b", "", requests, 3)}, "green", "b"},
 		{"strictest", []splitter.Kill{kill("a", "green", requests, 0), kill("b", "green", cut, 5)}, "green", "b"},
+		{"drain between the two", []splitter.Kill{kill("a", "", requests, 0), kill("b", "", drain, 5)}, "green", "b"},
+		{"cut above a drain", []splitter.Kill{kill("a", "", drain, 0), kill("b", "green", cut, 5)}, "green", "b"},
 		{"earliest of the strictest", []splitter.Kill{kill("a", "green", cut, 9), kill("b", "green", cut, 5), kill("c", "green", requests, 1)}, "green", "b"},
 		{"first of equals", []splitter.Kill{kill("a", "green", cut, 9), kill("b", "green", cut, 9)}, "green", "a"},
 	}

@@ -53,7 +53,18 @@ func drawState(t *rapid.T) *splitter.State {
 		s.Placed = append(s.Placed, drawVersion(t, 1, s.Revision-1))
 	}
 	s.Began, s.Forgotten = drawTime(t), drawTime(t)
+	for i := range s.Kills {
+		drawGentle(t, &s.Kills[i])
+	}
 	return s
+}
+
+// drawGentle gives a kill what the first release did not know, or not.
+func drawGentle(t *rapid.T, k *splitter.Kill) {
+	if rapid.Bool().Draw(t, "drains") {
+		k.Level, k.Deadline = splitter.KillDrain, drawTime(t)
+	}
+	k.Rate = splitter.Rate(rapid.Uint32().Draw(t, "rate"))
 }
 
 func drawVersion(t *rapid.T, lowest, highest uint64) splitter.Version {

@@ -167,7 +167,7 @@ func drawNewer(t *rapid.T) map[string]any {
 	progress["phase"] = rapid.SampledFrom([]string{"paused", "Trial", "\u2028<"}).Draw(t, "newer phase")
 	drawMembers(t, progress)
 	for _, kill := range asList(document["kills"]) {
-		asObject(kill)["level"] = rapid.SampledFrom([]string{"drain", "Cut"}).Draw(t, "newer level")
+		asObject(kill)["level"] = rapid.SampledFrom([]string{"freeze", "Cut"}).Draw(t, "newer level")
 		drawMembers(t, asObject(kill))
 	}
 	return document

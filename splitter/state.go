@@ -94,6 +94,12 @@ type Kill struct {
 	Actor  string    `json:"actor,omitempty"`
 	Via    string    `json:"via,omitempty"`
 	At     time.Time `json:"at"`
+	// Deadline is when a drain ends what is still in flight, by the store's clock; zero is [DefaultDrain] after At. It
+	// means nothing at other levels.
+	Deadline time.Time `json:"deadline,omitzero"`
+	// Rate bounds how many requests in flight the fleet ends a second, once the kill ends any; zero: all at once. Each
+	// proxy takes its share, and at least 1 a second.
+	Rate Rate `json:"rate,omitzero"`
 
 	unknown unknownFields
 	// newerLevel is the level's text if this release does not know it; Level is then KillRequests.
@@ -103,11 +109,13 @@ type Kill struct {
 // KillLevel says how hard a kill is. The zero value is KillRequests.
 type KillLevel uint8
 
-// The levels of a kill.
+// The levels of a kill, by strictness. All refuse new requests at once.
 const (
-	// KillRequests refuses new requests; those in flight finish.
+	// KillRequests lets those in flight finish.
 	KillRequests KillLevel = iota
-	// KillCut also ends requests in flight at once.
+	// KillDrain lets those in flight finish until the kill's deadline, then ends what is left.
+	KillDrain
+	// KillCut ends requests in flight without waiting.
 	KillCut
 )
 

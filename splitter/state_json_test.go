@@ -44,11 +44,17 @@ func failedBack() *splitter.State {
 // merged is a State with every field set: two histories were brought together, and later the split was given up.
 func merged() *splitter.State {
 	s := failedBack()
+	s.Kills = append(s.Kills, drained("k3", "green", time.Date(2026, 5, 1, 12, 0, 2, 0, time.UTC)))
 	s.Lineage = []splitter.Version{{Revision: 16, ID: "c16"}, {Revision: 16, ID: "d16"}, {Revision: 12, ID: "c12"}}
 	s.Placed = []splitter.Version{{Revision: 16, ID: "d16"}, {Revision: 12, ID: "c12"}}
 	s.Began = time.Date(2026, 4, 1, 12, 0, 0, 0, time.UTC)
 	s.Forgotten = time.Date(2026, 5, 2, 12, 0, 0, 0, time.UTC)
 	return s
+}
+
+// drained is a kill that waits for half a minute, and then ends 200 requests a second.
+func drained(id, variant string, at time.Time) splitter.Kill {
+	return splitter.Kill{ID: id, Variant: variant, Level: splitter.KillDrain, At: at, Deadline: at.Add(30 * time.Second), Rate: 200}
 }
 
 // A field that is forgotten here is a field that no test sees written.
@@ -158,6 +164,7 @@ func TestDecodeErrors(t *testing.T) {
 		{"empty", `{}`, "is invalid"},
 		{"wrong type", `{"revision":-1}`, "state cannot be read"},
 		{"level that is no text", `{"kills":[{"level":1}]}`, "state cannot be read"},
+		{"rate without unit", `{"kills":[{"rate":"200"}]}`, `rate "200": must be a whole number of requests a second`},
 		{"names in capitals", strings.ReplaceAll(string(readFile(t, "testdata/state-v1.json")), `"salt"`, `"Salt"`), "salt is empty"},
 	}
 	for _, tt := range tests {
@@ -174,14 +181,14 @@ func TestEnumTexts(t *testing.T) {
 		Reasons []splitter.Reason
 	}
 	in := all{
-		[]splitter.KillLevel{splitter.KillRequests, splitter.KillCut},
+		[]splitter.KillLevel{splitter.KillRequests, splitter.KillDrain, splitter.KillCut},
 		[]splitter.Phase{splitter.PhaseIdle, splitter.PhaseTrial, splitter.PhaseFailedBack, splitter.PhaseUnknown},
 		[]splitter.Reason{
 			splitter.ReasonError, splitter.ReasonSplit, splitter.ReasonTargetingMatch,
 			splitter.ReasonDisabled, splitter.ReasonDefault, splitter.ReasonStatic,
 		},
 	}
-	want := `{"Levels":["requests","cut"],"Phases":["idle","trial","failed_back","unknown"],` +
+	want := `{"Levels":["requests","drain","cut"],"Phases":["idle","trial","failed_back","unknown"],` +
 		`"Reasons":["ERROR","SPLIT","TARGETING_MATCH","DISABLED","DEFAULT","STATIC"]}`
 	data := marshal(t, in)
 	if string(data) != want {
@@ -206,7 +213,7 @@ func TestEnumErrors(t *testing.T) {
 		got  error
 		want string
 	}{
-		{level.UnmarshalText([]byte("hard")), `kill level "hard": must be one of requests, cut`},
+		{level.UnmarshalText([]byte("hard")), `kill level "hard": must be one of requests, drain, cut`},
 		{phase.UnmarshalText([]byte("")), `phase "": must be one of idle, trial, failed_back, unknown`},
 		{reason.UnmarshalText([]byte("split")), `reason "split": must be one of`},
 	}

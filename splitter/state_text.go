@@ -1,17 +1,17 @@
 package splitter
 
 var (
-	levelTexts = enumTexts{"requests", "cut"}
+	levelTexts = enumTexts{"requests", "drain", "cut"}
 	phaseTexts = enumTexts{"idle", "trial", "failed_back", "unknown"}
 )
 
-// String returns "requests" or "cut".
+// String returns "requests", "drain" or "cut".
 func (l KillLevel) String() string { return levelTexts.name(int(l), "KillLevel") }
 
-// MarshalText returns "requests" or "cut", or an error for another value.
+// MarshalText returns "requests", "drain" or "cut", or an error for another value.
 func (l KillLevel) MarshalText() ([]byte, error) { return levelTexts.marshal(int(l), "kill level") }
 
-// UnmarshalText reads "requests" or "cut". Inside a [Kill], other texts are read too.
+// UnmarshalText reads "requests", "drain" or "cut". Inside a [Kill], other texts are read too.
 func (l *KillLevel) UnmarshalText(text []byte) error {
 	i, err := levelTexts.parse(string(text), "kill level")
 	if err != nil {

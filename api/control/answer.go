@@ -29,6 +29,8 @@ type Status struct {
 	Stable   string            `json:"stable"`
 	Canary   string            `json:"canary,omitempty"`
 	Progress splitter.Progress `json:"progress"`
+	// Now is the store's clock, by which the times of kills are; as the answering instance last heard it.
+	Now time.Time `json:"now"`
 	// Ready is false while the instance boots blind, or serves its own stable because the State names another.
 	Ready bool `json:"ready"`
 	// Variants are ordered as configured; then come those that only the State has.
@@ -128,6 +130,7 @@ type Readiness struct {
 func statusOf(split string, s rollout.Status, d store.Description) Status {
 	answer := Status{
 		Split:           split,
+		Now:             s.Now,
 		Ready:           s.Ready,
 		Variants:        make([]Variant, 0, len(s.Variants)),
 		Kills:           []splitter.Kill{},

@@ -105,7 +105,13 @@ func setWeights(ctx context.Context, f Fleet, split string, b WeightsRequest, by
 }
 
 func kill(ctx context.Context, f Fleet, split string, b KillRequest, by rollout.By) (rollout.Result, error) {
-	return f.Kill(ctx, split, rollout.KillRequest{Variant: b.Variant, Level: b.Level, All: b.All}, by)
+	r := rollout.KillRequest{Variant: b.Variant, Level: b.Level, All: b.All, Rate: b.Rate}
+	if b.Deadline != nil {
+		if r.Deadline = time.Duration(*b.Deadline); r.Deadline == 0 {
+			return rollout.Result{}, kindInvalid.problem(`"deadline" must be longer than 0s; level "cut" does not wait`)
+		}
+	}
+	return f.Kill(ctx, split, r, by)
 }
 
 func revive(ctx context.Context, f Fleet, split string, b ReviveRequest, by rollout.By) (rollout.Result, error) {

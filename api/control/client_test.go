@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/switchback-proxy/switchback/api/control"
+	"github.com/switchback-proxy/switchback/health"
 	"github.com/switchback-proxy/switchback/rollout"
 	"github.com/switchback-proxy/switchback/splitter"
 )
@@ -54,7 +55,7 @@ func TestClientRoundTrip(t *testing.T) {
 			changeEverything(t, c)
 			want := []any{
 				rollout.WeightChange{Weights: map[string]splitter.Weight{"green": 10_000}},
-				rollout.KillRequest{Variant: "green", Level: splitter.KillCut},
+				rollout.KillRequest{Variant: "green", Level: splitter.KillDrain, Deadline: time.Minute, Rate: 200},
 				rollout.ReviveRequest{IDs: []string{"k1"}},
 				[2]string{"blue", "blue2"},
 				rollout.AdoptRequest{Stable: "green"},
@@ -112,7 +113,9 @@ func changeEverything(t *testing.T, c *control.Client) {
 			return c.SetWeights(ctx, "assistant", r, control.Wait(time.Second), control.If(splitter.Version{Revision: 12, ID: "c0ffee"}))
 		},
 		"2": func() (control.Change, error) {
-			return c.Kill(ctx, "assistant", control.KillRequest{Variant: "green", Level: splitter.KillCut, Claim: by})
+			deadline := health.Duration(time.Minute)
+			r := control.KillRequest{Variant: "green", Level: splitter.KillDrain, Deadline: &deadline, Rate: 200, Claim: by}
+			return c.Kill(ctx, "assistant", r)
 		},
 		"3": func() (control.Change, error) {
 			return c.Revive(ctx, "assistant", control.ReviveRequest{IDs: []string{"k1"}, Claim: by})

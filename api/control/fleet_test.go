@@ -1,6 +1,7 @@
 package control_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -34,6 +35,7 @@ type fleet struct {
 	asked    []any // the changes asked for, each followed by its rollout.By
 	trouble  bool  // status shows everything that can be wrong
 	killed   bool  // status shows a trial whose canary is killed, and that nobody has judged
+	draining bool  // status shows kills that end requests in flight, now and later
 	same     bool  // changes find everything as they want it
 	told     bool  // a queued kill was announced
 	untold   []string
@@ -84,7 +86,22 @@ func (f *fleet) Status(split string) (rollout.Status, error) {
 		s.Variants[1].Killed = true
 		s.Verdict = nil
 	}
+	if f.draining {
+		s.State = f.state.Clone()
+		s.State.Kills = draining()
+		s.Variants[0].Killed, s.Variants[1].Killed = true, true
+	}
 	return s, nil
+}
+
+// draining are kills that end requests in flight: one later, one by and by, one has.
+func draining() []splitter.Kill {
+	by := splitter.Kill{Reason: "too slow", Actor: "alice", Via: "socket", Level: splitter.KillDrain}
+	waits, spreads, over := by, by, by
+	waits.ID, waits.Variant, waits.At, waits.Deadline, waits.Rate = "k1", "green", noon, noon.Add(30*time.Second), 200
+	spreads.ID, spreads.At, spreads.Level, spreads.Rate = "k2", noon.Add(-10*time.Second), splitter.KillCut, 2
+	over.ID, over.Variant, over.At, over.Deadline = "k3", "red", noon.Add(-time.Hour), noon.Add(-59*time.Minute)
+	return []splitter.Kill{waits, spreads, over}
 }
 
 // calm is the status of a trial that goes well.
@@ -95,6 +112,7 @@ func (f *fleet) calm() rollout.Status {
 			{Name: "blue", Weight: 99_000}, {Name: "green", Weight: 1_000},
 		}},
 		Notes:    []string{"file says green 1%, store 10%: store wins"},
+		Now:      noon,
 		Ready:    !f.notReady,
 		StoreAge: 420 * time.Millisecond,
 		Variants: []rollout.VariantStatus{
@@ -173,7 +191,11 @@ func (f *fleet) SetWeights(_ context.Context, split string, c rollout.WeightChan
 }
 
 func (f *fleet) Kill(_ context.Context, split string, r rollout.KillRequest, by rollout.By) (rollout.Result, error) {
-	return f.changed(split, "kill", r, by, splitter.Kill{ID: "k1", Variant: r.Variant, Level: r.Level, At: noon})
+	k := splitter.Kill{ID: "k1", Variant: r.Variant, Level: r.Level, At: noon, Rate: r.Rate}
+	if r.Level == splitter.KillDrain {
+		k.Deadline = noon.Add(cmp.Or(r.Deadline, splitter.DefaultDrain))
+	}
+	return f.changed(split, "kill", r, by, k)
 }
 
 func (f *fleet) Revive(_ context.Context, split string, r rollout.ReviveRequest, by rollout.By) (rollout.Result, error) {

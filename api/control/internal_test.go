@@ -66,7 +66,7 @@ func FuzzParseEntityTag(f *testing.F) {
 func FuzzDecode(f *testing.F) {
 	for _, seed := range []string{
 		``, `{}`, `null`, `{"weights":{"green":"10%"},"from_file":false,"force":true,"reason":"x","actor":"y"}`,
-		`{"variant":"green","level":"cut","all":true}`, `{"ids":["k1","k2"]}`, `{"from":"a","to":"b"}`,
+		`{"variant":"green","level":"cut","all":true}`, `{"level":"drain","deadline":"1h30m","rate":"200/s"}`, `{"ids":["k1","k2"]}`, `{"from":"a","to":"b"}`,
 		`{"a":{"a":[{"b":1,"b":2}]}}`, `{"weights":{"green":"101%"}}`, `{"level":7}`, `{"state":{"split":"a","novelty":[1]},"force":true}`, `{"state":null}`, `[[[[`, "{\"actor\":\"\xff\"}",
 	} {
 		f.Add([]byte(seed))

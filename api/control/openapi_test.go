@@ -10,6 +10,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/switchback-proxy/switchback/splitter"
 )
 
 // document is what these tests read of openapi.yaml.
@@ -72,6 +74,7 @@ func TestOpenAPIHasEveryField(t *testing.T) {
 		WeightsRequest{}, KillRequest{}, ReviveRequest{}, RenameRequest{}, AdoptRequest{}, PolicyRequest{},
 		ForgetRequest{}, ImportRequest{}, List{}, Status{}, Variant{}, Change{}, Confirmation{}, Laggard{}, Events{}, Event{},
 		Instances{}, Instance{}, Forgotten{}, Export{}, Readiness{}, Problem{},
+		splitter.Kill{},
 	} {
 		typ := reflect.TypeOf(v)
 		got := slices.Sorted(maps.Keys(schemas[typ.Name()].Properties))

@@ -12,6 +12,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/switchback-proxy/switchback/health"
 	"github.com/switchback-proxy/switchback/rollout"
 	"github.com/switchback-proxy/switchback/splitter"
 )
@@ -51,8 +52,14 @@ type WeightsRequest struct {
 type KillRequest struct {
 	// Variant is what to turn off; empty means the whole split.
 	Variant string `json:"variant,omitempty"`
-	// Level is "requests" (default: what is in flight finishes) or "cut" (it ends at once).
+	// Level is "requests" (default: what is in flight finishes), "drain" (what has not finished by the deadline ends then)
+	// or "cut" (it ends now).
 	Level splitter.KillLevel `json:"level,omitempty"`
+	// Deadline is how long a drain waits, from when the kill is made: up to 24h; absent means 30s. Other levels have none.
+	Deadline *health.Duration `json:"deadline,omitempty"`
+	// Rate bounds how many requests the whole fleet ends a second ("200/s", up to 1000000/s), at the levels that end any;
+	// absent: all at once.
+	Rate splitter.Rate `json:"rate,omitzero"`
 	// All allows to turn off stable, and with it the whole split.
 	All bool `json:"all,omitempty"`
 	Claim

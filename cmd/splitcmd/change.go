@@ -199,32 +199,6 @@ func withoutStable(status control.Status, weights map[string]splitter.Weight) st
 	return strings.Join(named, " ")
 }
 
-func killCommand(h host) *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "kill <split> [<variant>]",
-		Short: "Turns a split or one variant off, for everybody, until revived",
-		Long: `Turns a split or one variant off, for everybody, until revived.
-
-A kill holds even if the store is away: on the proxy that is asked at once, and
-on all others when they can be told, at the latest when the store is back. To
-kill at once everywhere meanwhile, ask each proxy.`,
-		Example: h.examples(`split kill assistant green --reason "leaks prompts"`,
-			`split kill assistant --level cut`),
-		Args: atMost(2),
-	}
-	level := cmd.Flags().String("level", "requests", "requests: what is in flight finishes; cut: it ends at once")
-	all := cmd.Flags().Bool("all", false, "allow to name stable, which turns the whole split off")
-	cmd.RunE = h.changes(cmd, func(ctx context.Context, s *session, args []string, by control.Claim, o []control.Option) (control.Change, error) {
-		var l splitter.KillLevel
-		if err := l.UnmarshalText([]byte(*level)); err != nil {
-			return control.Change{}, err
-		}
-		r := control.KillRequest{Variant: second(args), Level: l, All: *all, Claim: by}
-		return s.client.Kill(ctx, args[0], r, o...)
-	})
-	return cmd
-}
-
 func reviveCommand(h host) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "revive <split> [<variant>]",

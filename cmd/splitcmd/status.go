@@ -63,8 +63,9 @@ func (s *session) headline(status control.Status) string {
 
 func (s *session) printKills(status control.Status) {
 	for _, k := range status.Kills {
-		s.say("killed", fmt.Sprintf("%s (%s, %s) by %s at %s: %s", whatOf(k), k.Level, k.ID,
+		s.say("killed", fmt.Sprintf("%s (%s, %s) by %s at %s: %s", whatOf(k), manner(k), k.ID,
 			orDash(k.Actor), s.look.time(k.At), orDash(k.Reason)), bad)
+		s.printEnding(status, k)
 	}
 }
 

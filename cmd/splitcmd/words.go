@@ -72,7 +72,7 @@ func shift(e control.Event) string {
 		return strings.Join(append(parts, turnedOn(e)...), "; ")
 	}
 	for _, k := range e.Kills {
-		parts = append(parts, whatOf(k)+" ("+k.Level.String()+", "+k.ID+")")
+		parts = append(parts, whatOf(k)+" ("+manner(k)+", "+k.ID+")")
 	}
 	return strings.Join(parts, "; ")
 }
