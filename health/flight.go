@@ -16,6 +16,10 @@ type Flight struct {
 	Variant string
 	// Start is when the request arrived. Set before Add.
 	Start time.Time
+	// User is a keyed hash of who asked; zero if nobody knows. Set before Add, by Arrive.
+	User uint64
+	// Surplus is true if the request is no evidence, as its user has had enough. Set before Add, by Arrive.
+	Surplus bool
 	// Cancel ends the request with a cause. Set before Add; whoever finds the flight may call it.
 	Cancel func(error)
 
@@ -23,6 +27,11 @@ type Flight struct {
 	uploaded atomic.Int64 // the same to the request's last byte; 0 is no body, uploading is not yet
 	upgraded atomic.Bool
 	slot     *atomic.Pointer[Flight] // where it is registered; only for who added it
+}
+
+// Arrive says that the request's outcome will be recorded into w, and counts its user there. Call it once Start is set.
+func (f *Flight) Arrive(w *Window, user uint64) {
+	f.Window, f.User, f.Surplus = w, user, !w.Arrive(f.Start, user)
 }
 
 // Answer says that the first payload byte was sent now. Only the first call counts.
