@@ -51,6 +51,7 @@ func (x *exchange) record(v verdictOn, repl *caddy.Replacer) {
 		x.Answer(now) // the end of an empty answer is its first byte
 	}
 	o := health.Outcome{Class: v.class, Cause: v.cause, Upgraded: x.Upgraded(), Retries: retries(repl)}
+	o.User, o.Surplus = x.Flight.User, x.Flight.Surplus
 	_, o.Answered = x.Answered()
 	o.TTFB, o.Total, _ = x.Waited(now)
 	report := x.body.report()
