@@ -21,6 +21,7 @@ type visitor struct {
 	conn    net.Conn
 	in      *bufio.Reader
 	request []byte
+	named   int       // how much of request comes before the user
 	ended   time.Time // when awaitEnd saw the end
 }
 
@@ -33,8 +34,16 @@ func visit(ctx context.Context, address, path, user string) (*visitor, error) {
 	if err != nil {
 		return nil, fmt.Errorf("visit the proxy: %w", err)
 	}
-	return &visitor{conn: conn, in: bufio.NewReaderSize(conn, visitorBuffer),
-		request: fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\nX-User-ID: %s\r\n\r\n", path, address, user)}, nil
+	v := &visitor{conn: conn, in: bufio.NewReaderSize(conn, visitorBuffer),
+		request: fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\nX-User-ID: ", path, address)}
+	v.named = len(v.request)
+	v.become(user)
+	return v, nil
+}
+
+// become makes the visitor another user, on the same connection.
+func (v *visitor) become(user string) {
+	v.request = append(append(v.request[:v.named], user...), "\r\n\r\n"...)
 }
 
 // answer is what matters of an answer.
