@@ -29,7 +29,8 @@ type Flight struct {
 	slot     *atomic.Pointer[Flight] // where it is registered; only for who added it
 }
 
-// Arrive says that the request's outcome will be recorded into w, and counts its user there. Call it once Start is set.
+// Arrive says that the request's outcome will be recorded into w, and counts its user there. Call it once Start is set,
+// and again if it is decided anew because the State changed meanwhile: so rare that its user may have one fewer for it.
 func (f *Flight) Arrive(w *Window, user uint64) {
 	f.Window, f.User, f.Surplus = w, user, !w.Arrive(f.Start, user)
 }
