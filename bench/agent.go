@@ -32,6 +32,7 @@ type agent struct {
 	address  string // host:port where it answers
 	mood     atomic.Int32
 	firstBad atomic.Int64 // when it first failed or was left hanging, in Unix nanoseconds; 0 if never
+	chats
 }
 
 // startAgent starts an agent, which ends with the lab.
@@ -65,6 +66,8 @@ func (a *agent) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case r.URL.Path == streamPath:
 		stream(w, r)
+	case r.URL.Path == chatPath:
+		a.chat(w, r)
 	case m == failing && rand.IntN(2) == 0:
 		a.noteBad()
 		w.WriteHeader(http.StatusInternalServerError)
@@ -91,5 +94,8 @@ func stream(w http.ResponseWriter, r *http.Request) {
 	<-r.Context().Done()
 }
 
-// event is what a stream begins with.
-const event = "data: hello"
+// event is what a stream begins with, and eventBegin what every event does.
+const (
+	event      = eventBegin + "hello"
+	eventBegin = "data: "
+)

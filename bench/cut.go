@@ -28,7 +28,7 @@ func cut(ctx context.Context, l *lab, s scale) ([]row, error) {
 	}
 	var took []float64 // ms
 	for range s.kills {
-		c, err := l.openStreams(ctx, p, s.cut)
+		c, err := l.openStreams(ctx, p, streamPath, s.cut)
 		if err != nil {
 			return nil, err
 		}

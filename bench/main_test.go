@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 }
 
 // tiny shows that everything can be measured; its figures mean nothing, nor are they looked at.
-var tiny = scale{tries: 1, pairs: 1, blocks: 2, block: 80, changes: 6, polled: 2, streams: 20, rounds: 1, cut: 20, kills: 1,
+var tiny = scale{tries: 1, pairs: 1, blocks: 2, block: 80, chats: 16, delays: 2, changes: 6, polled: 2, streams: 20, rounds: 1, cut: 20, kills: 1,
 	healthy: 2 * time.Second, members: 4, idle: time.Second, faults: []string{"pub/sub cut"}, span: 300 * time.Millisecond,
 	simulate: sim.Scale{Healthy: time.Minute, Runs: 1, Detections: 1}}
 

@@ -20,6 +20,8 @@ type measurement struct {
 var measurements = []measurement{
 	{name: "decide", what: "deciding by a header's key", measure: decide},
 	{name: "overhead", what: "processor time and allocations of the handler beside a plain reverse_proxy", measure: overhead},
+	{name: "scan", what: "processor time of looking into a stream of tokens", measure: scan},
+	{name: "delay", what: "how long a token is under way, beside a plain reverse_proxy", measure: delay},
 	{name: "propagate", what: "changes at one proxy until another serves by them, over one Redis", measure: propagate},
 	{name: "polled", what: "the same where the other hears no announcements", measure: polled},
 	{name: "members", what: "changes until all of a large fleet decide by them", measure: members},
@@ -27,6 +29,7 @@ var measurements = []measurement{
 	{name: "streams", what: "memory of open streams", measure: streams},
 	{name: "cut", what: "a kill that cuts open streams", measure: cut},
 	{name: "detect", what: "canaries that turn bad after a healthy time", measure: detect},
+	{name: "rescue", what: "a canary that refuses connections", measure: rescue},
 	{name: "sim", what: "the judge in virtual time", measure: simulate},
 	{name: "faults", what: "what befalls a fleet's Redis, in turn, with traffic on five proxies", measure: faults, apart: true},
 }
@@ -50,9 +53,11 @@ func namesOf(wanted func(measurement) bool) []string {
 // scale says how much is measured.
 type scale struct {
 	tries    int           // for decide
-	pairs    int           // of processes for overhead, each of which gives blocks
+	pairs    int           // of processes for overhead, scan and delay, each of which gives blocks
 	blocks   int           // of each pair
 	block    int           // requests to each of a pair
+	chats    int           // chats with each of a pair for scan, in a block
+	delays   int           // chats by each way for delay, in a block
 	changes  int           // for propagate
 	polled   int           // changes for polled
 	streams  int           // open at once
@@ -68,9 +73,11 @@ type scale struct {
 }
 
 // full is what the bars are stated for. It takes eight or nine minutes, and faults, apart, three.
-var full = scale{tries: 3, pairs: 3, blocks: 15, block: 1600, changes: 300, polled: 20, streams: 2000, rounds: 3, cut: 1000,
-	kills: 5, healthy: time.Minute, members: 300, idle: 30 * time.Second, span: 6 * time.Second, simulate: sim.Full}
+var full = scale{tries: 3, pairs: 3, blocks: 15, block: 1600, chats: 32, delays: 4, changes: 300, polled: 20, streams: 2000,
+	rounds: 3, cut: 1000, kills: 5, healthy: time.Minute, members: 300, idle: 30 * time.Second, span: 6 * time.Second,
+	simulate: sim.Full}
 
 // quick is for trying things out. It takes a minute and a half, and faults, apart, two.
-var quick = scale{tries: 1, pairs: 1, blocks: 15, block: 800, changes: 50, polled: 4, streams: 300, rounds: 1, cut: 300,
-	kills: 1, healthy: 5 * time.Second, members: 50, idle: 5 * time.Second, span: 2 * time.Second, simulate: sim.Quick}
+var quick = scale{tries: 1, pairs: 1, blocks: 15, block: 800, chats: 16, delays: 2, changes: 50, polled: 4, streams: 300,
+	rounds: 1, cut: 300, kills: 1, healthy: 5 * time.Second, members: 50, idle: 5 * time.Second, span: 2 * time.Second,
+	simulate: sim.Quick}

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,8 +21,10 @@ import (
 type visitor struct {
 	conn    net.Conn
 	in      *bufio.Reader
+	first   string // the user that it came as
+	user    string // the one that it is now
+	asked   int    // how often it asked as another one
 	request []byte
-	named   int       // how much of request comes before the user
 	ended   time.Time // when awaitEnd saw the end
 }
 
@@ -34,16 +37,25 @@ func visit(ctx context.Context, address, path, user string) (*visitor, error) {
 	if err != nil {
 		return nil, fmt.Errorf("visit the proxy: %w", err)
 	}
-	v := &visitor{conn: conn, in: bufio.NewReaderSize(conn, visitorBuffer),
-		request: fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\nX-User-ID: ", path, address)}
-	v.named = len(v.request)
-	v.become(user)
-	return v, nil
+	return &visitor{conn: conn, in: bufio.NewReaderSize(conn, visitorBuffer), first: user, user: user,
+		request: requestFor(address, path, user)}, nil
 }
 
 // become makes the visitor another user, on the same connection.
 func (v *visitor) become(user string) {
-	v.request = append(append(v.request[:v.named], user...), "\r\n\r\n"...)
+	const name = "X-User-ID: "
+	v.request = bytes.Replace(v.request, []byte(name+v.user+"\r"), []byte(name+user+"\r"), 1)
+	v.user = user
+}
+
+// requestFor returns what a user sends: a question where an agent chats, and elsewhere nothing but headers.
+func requestFor(address, path, user string) []byte {
+	method, question := http.MethodGet, ""
+	if path == chatPath {
+		method, question = http.MethodPost, fmt.Sprintf("Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
+			len(chatQuestion), chatQuestion)
+	}
+	return fmt.Appendf(nil, "%s %s HTTP/1.1\r\nHost: %s\r\nX-User-ID: %s\r\n%s", method, path, address, user, cmp.Or(question, "\r\n"))
 }
 
 // answer is what matters of an answer.
@@ -78,7 +90,7 @@ func (v *visitor) open() error {
 	if err != nil || !strings.HasPrefix(status, "HTTP/1.1 200 ") {
 		return fmt.Errorf("open a stream: want status 200, got %q: %w", status, err)
 	}
-	for line := ""; !strings.HasPrefix(line, event); {
+	for line := ""; !strings.HasPrefix(line, eventBegin); {
 		if line, err = v.in.ReadString('\n'); err != nil {
 			return fmt.Errorf("open a stream: %w", err)
 		}

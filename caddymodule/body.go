@@ -34,6 +34,8 @@ type scanner interface {
 	Write(p []byte)
 	Close(whole bool, trailer stream.Header)
 	Report() stream.Report
+	Payload() bool
+	Events() int
 	ErrorFrame(reason string) ([]byte, bool)
 }
 
@@ -96,7 +98,7 @@ func (x *exchange) beginScan() {
 		Header:    stream.Header(x.body.header),
 	})
 	if s.Report().End != stream.NotScanned {
-		x.body.scanner, x.body.pending = s, make([]byte, 0, pendingSize)
+		x.body.scanner = s
 	}
 }
 
@@ -104,7 +106,10 @@ func (x *exchange) beginScan() {
 // it to be scanned.
 func (x *exchange) take(p []byte) {
 	b := &x.body
-	if len(b.pending)+len(p) <= cap(b.pending) {
+	if len(b.pending)+len(p) <= pendingSize {
+		if b.pending == nil {
+			b.pending = make([]byte, 0, pendingSize)
+		}
 		b.pending = append(b.pending, p...)
 		return
 	}

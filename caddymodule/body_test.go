@@ -44,7 +44,7 @@ func TestFiles(t *testing.T) {
 
 // A route that sends less than it has declared has broken its answer off, though it says nothing of it.
 func TestShortAnswer(t *testing.T) {
-	x := &exchange{handler: &Handler{}, client: context.Background(), status: http.StatusOK, body: body{declared: 10, sent: 9}}
+	x := &exchange{handler: &Handler{}, client: context.Background(), ctx: context.Background(), status: http.StatusOK, body: body{declared: 10, sent: 9}}
 	x.request = httptest.NewRequest(http.MethodGet, "/", http.NoBody)
 	if got, want := x.judge(nil, nil), (verdictOn{health.Failure, health.CauseTruncated}); got != want {
 		t.Errorf("got %v, want %v", got, want)
@@ -57,6 +57,8 @@ type mistaken struct{ in string }
 func (m mistaken) Write([]byte)              { m.fail("write") }
 func (m mistaken) Close(bool, stream.Header) { m.fail("close") }
 func (mistaken) Report() (r stream.Report)   { return r }
+func (mistaken) Payload() bool               { return false }
+func (mistaken) Events() int                 { return 0 }
 func (m mistaken) ErrorFrame(string) ([]byte, bool) {
 	m.fail("frame")
 	return nil, false
@@ -71,7 +73,7 @@ func (m mistaken) fail(where string) {
 func TestScannerPanics(t *testing.T) {
 	for _, where := range []string{"write", "close"} {
 		w := httptest.NewRecorder()
-		x := &exchange{handler: &Handler{handlerState: handlerState{log: zap.NewNop()}}, client: context.Background(), status: http.StatusOK}
+		x := &exchange{handler: &Handler{handlerState: handlerState{log: zap.NewNop()}}, client: context.Background(), ctx: context.Background(), status: http.StatusOK}
 		x.request = httptest.NewRequest(http.MethodGet, "/", http.NoBody)
 		x.ResponseWriter, x.body.scanner, x.body.declared = w, mistaken{where}, -1
 		before := scanPanics.Load()

@@ -24,17 +24,22 @@ func (c *Classify) subDirectives(at positions) map[string]subDirective {
 }
 
 func (p *splitParser) parseFailingStatuses(d *caddyfile.Dispenser) error {
-	args := d.RemainingArgs()
+	return parseStatuses(d, &p.split.FailingStatuses, "failing_statuses", p.at)
+}
+
+// parseStatuses reads statuses, which are at path in the JSON configuration.
+func parseStatuses(d *caddyfile.Dispenser, field *[]int, path string, at positions) error {
+	name, args := d.Val(), d.RemainingArgs()
 	if len(args) == 0 {
-		return d.Errf("failing_statuses needs at least one status, such as 5xx or 408")
+		return d.Errf("%s needs at least one status, such as 5xx or 408", name)
 	}
 	for i, arg := range args {
 		status, ok := parseStatus(arg)
 		if !ok || !mayFail(status) {
-			return d.Errf("failing_statuses %w", statusError(arg))
+			return d.Errf("%s %w", name, statusError(arg))
 		}
-		p.at.mark(item("failing_statuses", i), d)
-		p.split.FailingStatuses = append(p.split.FailingStatuses, status)
+		at.mark(item(path, i), d)
+		*field = append(*field, status)
 	}
 	return nil
 }

@@ -51,6 +51,16 @@ import (
 //	    stall <duration>
 //	    exclude_from_evidence <matchers...>
 //
+//	    rescue off
+//	    rescue {
+//	        when     unreached|before_payload
+//	        hold     <duration>
+//	        at_most  <percent>
+//	        body     <size>
+//	        statuses <statuses...>
+//	        timeout  <duration>
+//	    }
+//
 //	    kill_response [<status>] {
 //	        body        <text>
 //	        retry_after <duration>
@@ -115,6 +125,7 @@ func (p *splitParser) subDirectives() map[string]subDirective {
 		"classify":              p.at.marked("classify", once(p.parseClassify)),
 		"failing_statuses":      p.at.marked("failing_statuses", once(p.parseFailingStatuses)),
 		"agent_outcome":         p.at.marked("agent_outcome", text(&s.AgentOutcome, "trust or ignore")),
+		"rescue":                p.at.marked("rescue", once(p.parseRescue)),
 		"stall":                 p.at.marked("stall", duration(&s.Stall)),
 		"exclude_from_evidence": repeated(p.parseExcluded),
 		"response_header":       p.at.marked("response_header", text(&s.ResponseHeader, "the name of a header")),

@@ -81,6 +81,10 @@ type Handler struct {
 	// none.
 	ExcludeRaw caddyhttp.RawMatcherSets `json:"exclude_from_evidence,omitempty" caddy:"namespace=http.matchers"`
 
+	// Rescue says when stable answers a request that failed on the canary, before the client has seen any of it.
+	// Default: when the canary's agent was never reached.
+	Rescue *Rescue `json:"rescue,omitempty"`
+
 	// KillResponse is the answer while the split is killed. Default: 503 with a sentence, to be tried again in 30 s.
 	KillResponse *KillResponse `json:"kill_response,omitempty"`
 
@@ -146,6 +150,7 @@ type Variant struct {
 	HandlersRaw []json.RawMessage `json:"handle,omitempty" caddy:"namespace=http.handlers inline_key=handler"`
 
 	handler caddyhttp.MiddlewareHandler // the loaded route; set by prepare
+	plain   bool                        // it is a reverse proxy and nothing else; set by prepare
 }
 
 // Override places requests on a variant regardless of weights: either listed users, or whatever a matcher matches.
@@ -208,6 +213,39 @@ type Classify struct {
 	// KeepEncoding passes the client's Accept-Encoding on to the variants. An answer that comes compressed cannot be
 	// looked into. Default: variants are asked not to compress; `encode` in front of the split does so for clients.
 	KeepEncoding bool `json:"keep_encoding,omitempty"`
+}
+
+// Rescue lets stable answer, once, a request that failed on the canary before the client has seen a byte of an answer.
+// It counts as the canary's failure all the same; what stable makes of it is no evidence. Requests that an override
+// placed are not rescued: who tests the canary wants to see it fail.
+type Rescue struct {
+	// Off lets clients have every failure. Excludes everything else. Default: false.
+	Off bool `json:"off,omitempty"`
+
+	// When says how far a request may have got. "unreached" (default): every try ended at connecting to the agent, so
+	// that nothing can have run twice, and nothing is kept back. "before_payload": the agent may have run; the beginning
+	// of its answer is kept back until it brings something of substance, and of the request its body.
+	When string `json:"when,omitempty"`
+
+	// Hold is how long the beginning of an answer is kept back at most, counted from its header, while it holds nothing
+	// of substance; 1ms to 10s. With before_payload only. Default: 300ms.
+	Hold caddy.Duration `json:"hold,omitempty"`
+
+	// AtMost bounds rescues on this proxy to a share of the requests that stable gets anyway, so that stable is not
+	// overrun: above 0, at most 1. The first 50 are free. Default: 0.2.
+	AtMost float64 `json:"at_most,omitempty"`
+
+	// Body is the greatest size in bytes of a request's body that is kept to be sent again, at most 16 MiB. A request
+	// whose body is longer is rescued only if the canary has read nothing of it. Default: 256 KiB.
+	Body int64 `json:"body,omitempty"`
+
+	// Statuses lists the canary's statuses that stable answers for: 400 to 599, or 4 and 5 for all that begin so. Each
+	// must be among failing_statuses. With before_payload only. Default: failing_statuses.
+	Statuses []int `json:"statuses,omitempty"`
+
+	// Timeout is how long the canary may take to begin its answer, counted from when the request has arrived whole, before
+	// stable is asked instead. With before_payload only. Default: for ever.
+	Timeout caddy.Duration `json:"timeout,omitempty"`
 }
 
 // KillResponse is the answer of a split that is off. It passes by handle_errors, so that an error page cannot hide it.

@@ -23,6 +23,7 @@ type exchange struct {
 	handler  *Handler
 	request  *http.Request
 	client   context.Context // the request's own: done when the client left
+	ctx      context.Context // the one that the variant serves it in: done also when it is ended from here
 	view     *rollout.View
 	totals   *health.Totals
 	cookie   *http.Cookie
@@ -34,6 +35,11 @@ type exchange struct {
 	refused  bool // a proxy answered 499 to a killed request; it was not let through
 	body     body
 	writeErr error
+
+	chance      *chance   // to be answered by stable instead; nil if there is none
+	weighed     bool      // nothing is kept back any more
+	first       *exchange // the canary's, in whose place this is; nil if nobody failed before
+	rescuedFrom string    // of what that one failed
 }
 
 // join decides, and enters the request among those in progress. If the State changed in between it decides again, so
@@ -42,7 +48,7 @@ type exchange struct {
 func (h *Handler) join(p placement, w http.ResponseWriter, r *http.Request) (*exchange, splitter.Decision) {
 	client, start := r.Context(), time.Now()
 	for {
-		x := &exchange{handler: h, request: r, client: client, view: h.attached.View()}
+		x := &exchange{handler: h, request: r, client: client, view: h.attached.View(), first: p.first}
 		x.ResponseWriter = w
 		x.Start = start
 		d := x.view.Table.Decide(p.Request)
@@ -66,8 +72,13 @@ func (x *exchange) enter(d splitter.Decision, key string) {
 		x.Flight.Arrive(x.view.Windows[d.Variant], x.handler.app.user(key))
 	}
 	x.Flight.Variant = x.variant
-	ctx, cancel := context.WithCancelCause(x.client)
-	x.Flight.Cancel = cancel
+	x.ctx, x.Flight.Cancel = context.WithCancelCause(x.client)
+	ctx := x.ctx
+	if x.chance = x.takeChance(d); x.chance != nil {
+		ctx = x.chance.watch(ctx)
+	} else if x.first == nil {
+		x.handler.budget.save()
+	}
 	*x.request = *x.request.WithContext(ctx)
 	x.flights().Add(&x.Flight)
 }
@@ -87,9 +98,10 @@ func (x *exchange) WriteHeader(status int) {
 	x.ResponseWriter.WriteHeader(status)
 }
 
-// swallow keeps a proxy from answering 499 to a request that was killed: it gets the kill response instead.
+// swallow keeps a proxy from answering 499 to a request that was killed, or given up: it gets the kill response, or
+// stable's answer, instead.
 func (x *exchange) swallow(status int) bool {
-	x.refused = status == statusClientClosed && x.killed()
+	x.refused = status == statusClientClosed && (x.killed() || x.isDropped())
 	return x.refused
 }
 
@@ -109,6 +121,10 @@ func (x *exchange) begin(status int) {
 	if x.cookie != nil && !isCacheable(x.Header()) {
 		x.Header().Add("Set-Cookie", x.cookie.String())
 	}
+	if x.rescuedFrom != "" {
+		x.Header().Set(rescuedHeader, x.rescuedFrom)
+	}
+	x.weighStatus()
 }
 
 // Write passes payload on.
@@ -132,6 +148,7 @@ func (x *exchange) Write(p []byte) (int, error) {
 	if x.body.scanner != nil {
 		x.take(p)
 	}
+	x.weigh()
 	return n, err
 }
 
@@ -147,6 +164,9 @@ func (x *exchange) ReadFrom(r io.Reader) (int64, error) {
 	}
 	if x.refused {
 		return io.Copy(io.Discard, r)
+	}
+	if x.chance.holding() { // piece by piece, to see what each holds
+		return io.Copy(struct{ io.Writer }{x}, r)
 	}
 	x.Answer(time.Now())
 	if x.body.scanner != nil {
@@ -174,6 +194,7 @@ func (x *exchange) FlushError() error {
 	err := http.NewResponseController(x.ResponseWriter).Flush()
 	x.body.stall.moved()
 	x.scanPending()
+	x.weigh()
 	return err
 }
 

@@ -216,7 +216,7 @@ func TestFarewellReason(t *testing.T) {
 		{"upgraded", http.ErrAbortHandler, func(x *exchange) { x.Upgrade() }, ""},
 	} {
 		x := passing(nil)
-		x.client = context.Background()
+		x.client, x.ctx = context.Background(), context.Background()
 		x.request = httptest.NewRequest(http.MethodGet, "/", http.NoBody)
 		if tt.change(x); x.farewellReason(tt.broken) != tt.want {
 			t.Errorf("%s: got %q, want %q", tt.name, x.farewellReason(tt.broken), tt.want)
@@ -237,7 +237,7 @@ func TestFarewellNeedsBody(t *testing.T) {
 		{http.MethodPost, http.StatusBadGateway, false},
 		{http.MethodPost, 0, false},
 	} {
-		x := &exchange{handler: &Handler{}, client: context.Background()}
+		x := &exchange{handler: &Handler{}, client: context.Background(), ctx: context.Background()}
 		x.request = httptest.NewRequest(tt.method, "/v1/messages", http.NoBody)
 		w := httptest.NewRecorder()
 		w.Header().Set("Content-Type", "text/event-stream")
@@ -253,7 +253,7 @@ func TestFarewellNeedsBody(t *testing.T) {
 // A mistake in a scanner costs the frame, and nothing else.
 func TestFarewellOfMistakenScanner(t *testing.T) {
 	x := passing(nil)
-	x.client = context.Background()
+	x.client, x.ctx = context.Background(), context.Background()
 	x.handler.log = zap.NewNop()
 	x.body.scanner = mistaken{"frame"}
 	if got := x.farewell(http.ErrAbortHandler); got != nil {

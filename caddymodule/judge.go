@@ -33,6 +33,9 @@ func (x *exchange) judge(err error, broken any) verdictOn {
 	x.scanPending()
 	told := x.hasTold()
 	x.endBody(whole)
+	if v, dropped := x.chance.dropped(); dropped {
+		return v
+	}
 	switch {
 	case x.killed() && (x.status == 0 || broken != nil || x.Upgraded()):
 		return verdictOn{health.Excluded, health.CauseKilled}
@@ -59,11 +62,16 @@ func (x *exchange) judge(err error, broken any) verdictOn {
 }
 
 func (x *exchange) killed() bool {
-	return errors.Is(context.Cause(x.request.Context()), rollout.ErrKilled)
+	return errors.Is(context.Cause(x.ctx), rollout.ErrKilled)
 }
 
 func (x *exchange) stalled() bool {
-	return errors.Is(context.Cause(x.request.Context()), errStalled)
+	return errors.Is(context.Cause(x.ctx), errStalled)
+}
+
+func (x *exchange) isDropped() bool {
+	_, dropped := x.chance.dropped()
+	return dropped
 }
 
 // hasTold reports whether the agent has said by now how its answer ends, so that it no longer matters how its body does.

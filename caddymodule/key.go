@@ -20,6 +20,8 @@ type placement struct {
 	splitter.Request
 	// sticky tells how an anonymous request was placed.
 	sticky sticky
+	// first is the request on the canary in whose place stable is asked; nil for any other.
+	first *exchange
 }
 
 // place finds the request's key, in the order of the sources, and the override that applies to it.

@@ -15,8 +15,10 @@ import (
 // Metrics are read from the controllers when they are scraped, so they survive reloads, cost a request nothing, and
 // exist for splits and variants only: never for a user.
 var (
-	requestsDesc  = desc("requests_total", "Requests ended, by what they count as and why.", "split", "variant", "class", "cause")
-	retriesDesc   = desc("retries_total", "Further tries that the variants' reverse proxies made.", "split", "variant")
+	requestsDesc = desc("requests_total", "Requests ended, by what they count as and why.", "split", "variant", "class", "cause")
+	retriesDesc  = desc("retries_total", "Further tries that the variants' reverse proxies made.", "split", "variant")
+	rescuesDesc  = desc("rescues_total", "Requests that failed on the variant and that stable was to answer instead, by what came of it.",
+		"split", "variant", "result")
 	tokensDesc    = desc("tokens_total", "Tokens that the agents say they read (in) and wrote (out).", "split", "variant", "direction")
 	ttfbDesc      = desc("ttfb_seconds", "Time that clients waited for the first payload byte of an answer.", "split", "variant")
 	durationDesc  = desc("duration_seconds", "Time that clients waited for the end of an answer.", "split", "variant")
@@ -61,7 +63,7 @@ func registerMetrics(registry *prometheus.Registry) error {
 
 // Describe sends all descriptions.
 func (collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{requestsDesc, retriesDesc, tokensDesc, ttfbDesc, durationDesc, inFlightDesc, weightDesc,
+	for _, d := range []*prometheus.Desc{requestsDesc, retriesDesc, rescuesDesc, tokensDesc, ttfbDesc, durationDesc, inFlightDesc, weightDesc,
 		scanDesc, killedDesc, usersDesc, failedDesc, fewDesc, revisionDesc, epochDesc, failbacksDesc, refusedDesc, readyDesc, staleDesc} {
 		ch <- d
 	}
@@ -130,6 +132,9 @@ func collectTotals(ch chan<- prometheus.Metric, split, variant string, t health.
 			split, variant, class.String(), cause.String())
 	})
 	ch <- prometheus.MustNewConstMetric(retriesDesc, prometheus.CounterValue, float64(t.Retries), split, variant)
+	t.Rescues.Each(func(result health.RescueResult, n uint64) {
+		ch <- prometheus.MustNewConstMetric(rescuesDesc, prometheus.CounterValue, float64(n), split, variant, result.String())
+	})
 	ch <- prometheus.MustNewConstMetric(tokensDesc, prometheus.CounterValue, float64(t.TokensIn), split, variant, "in")
 	ch <- prometheus.MustNewConstMetric(tokensDesc, prometheus.CounterValue, float64(t.TokensOut), split, variant, "out")
 	histogram(ch, ttfbDesc, t.TTFB, t.TTFBSum, split, variant)

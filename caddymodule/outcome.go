@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"net/http"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -12,36 +13,69 @@ import (
 // retriesPlaceholder is where a reverse_proxy tells how often it tried again.
 const retriesPlaceholder = "http.reverse_proxy.retries"
 
-// serve runs the variant's route and records what became of the request. A failure after the headers comes as a
-// panic, not as an error: it is recorded and goes on its way, unless the client could be told in its own protocol.
-func (x *exchange) serve(variant caddyhttp.MiddlewareHandler) (err error) {
+// serve runs the variant's route, records what became of the request, and lets stable answer if it can be rescued.
+func (x *exchange) serve(variant caddyhttp.MiddlewareHandler) error {
 	repl, _ := x.client.Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	if repl != nil {
 		repl.Delete(retriesPlaceholder) // one left by a proxy in front of us is not ours to count
 	}
-	defer func() {
-		broken := recover()
-		x.body.stall.end()
-		x.upload.release(x.request)
-		x.encoding.restore()
-		x.leave()
-		frame := x.farewell(broken)
-		x.record(x.judge(err, broken), repl)
-		if broken != nil && !x.bid(frame) {
-			panic(broken)
-		}
-	}()
 	x.upload.watch(x.request, &x.Flight, x.handler.format)
 	if x.handler.asksIdentity() {
 		x.encoding.ask(x.request)
 	}
-	err = variant.ServeHTTP(x, x.request, noNext)
-	if x.killed() && x.status == 0 {
-		x.upload.release(x.request)
-		x.encoding.restore()
-		return x.handler.refuse(x.ResponseWriter, x.request)
+	x.wait()
+	broken, err := x.run(variant, repl)
+	x.end()
+	frame := x.farewell(broken)
+	v := x.judge(err, broken)
+	if x.isRescued(v, err, repl) {
+		x.record(v, repl)
+		return x.askStable(v, repl)
+	}
+	if w, refused := x.refuseBy(broken); refused {
+		broken, err = nil, x.handler.refuse(w, x.request)
+	}
+	x.chance.finish()
+	x.record(v, repl)
+	if broken != nil && !x.bid(frame) {
+		panic(broken)
 	}
 	return err
+}
+
+// run runs the route. A failure after the headers comes as a panic, not as an error, and is returned as broken; one that
+// is a mistake of somebody's is recorded and goes on its way.
+func (x *exchange) run(variant caddyhttp.MiddlewareHandler, repl *caddy.Replacer) (broken any, err error) {
+	defer func() {
+		if broken = recover(); broken != nil && !isAbort(broken) {
+			x.end()
+			v := x.judge(nil, broken)
+			x.chance.finish()
+			x.record(v, repl)
+			panic(broken)
+		}
+	}()
+	return nil, variant.ServeHTTP(x, x.request, noNext)
+}
+
+// end undoes what was done to the request and takes it off those in progress.
+func (x *exchange) end() {
+	x.body.stall.end()
+	x.upload.release(x.request)
+	x.encoding.restore()
+	x.leave()
+}
+
+// refuseBy returns by which writer to refuse a request that was killed before anything of its answer has gone out.
+func (x *exchange) refuseBy(broken any) (http.ResponseWriter, bool) {
+	switch {
+	case !x.killed():
+		return nil, false
+	case x.chance.holding() && (x.status == 0 || broken != nil):
+		held := x.chance.held
+		return held.ResponseWriter, held.Drop(true, verdictOn{}, func() bool { return true })
+	}
+	return x.ResponseWriter, x.status == 0
 }
 
 // record counts the outcome: always among the totals, and as evidence if the bucket placed the request.
@@ -50,10 +84,15 @@ func (x *exchange) record(v verdictOn, repl *caddy.Replacer) {
 	if v.class == health.Success {
 		x.Answer(now) // the end of an empty answer is its first byte
 	}
-	o := health.Outcome{Class: v.class, Cause: v.cause, Upgraded: x.Upgraded(), Retries: retries(repl)}
+	o := health.Outcome{Class: v.class, Cause: v.cause, Upgraded: x.Upgraded()}
+	o.Retries, _ = retries(repl)
 	o.User, o.Surplus = x.Flight.User, x.Flight.Surplus
 	_, o.Answered = x.Answered()
 	o.TTFB, o.Total, _ = x.Waited(now)
+	if x.first != nil { // no evidence on stable: it would not have been asked
+		x.first.rescued(x.variant, o)
+		return
+	}
 	report := x.body.report()
 	o.TokensIn, o.TokensOut = report.Tokens.In, report.Tokens.Out
 	if x.shown != nil {
@@ -66,17 +105,15 @@ func (x *exchange) record(v verdictOn, repl *caddy.Replacer) {
 	x.totals.Record(o)
 }
 
-func retries(repl *caddy.Replacer) int {
+// retries returns how often a variant's proxy tried again, and whether there was one.
+func retries(repl *caddy.Replacer) (n int, tried bool) {
 	if repl == nil {
-		return 0
+		return 0, false
 	}
 	value, ok := repl.Get(retriesPlaceholder)
 	if !ok {
-		return 0
+		return 0, false
 	}
-	n, ok := value.(int)
-	if !ok {
-		return 0
-	}
-	return n
+	n, ok = value.(int)
+	return n, ok
 }

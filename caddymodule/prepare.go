@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -76,6 +77,10 @@ func (h *Handler) setDefaults() {
 		h.KillResponse = new(KillResponse)
 	}
 	h.KillResponse.setDefaults()
+	if h.Rescue == nil {
+		h.Rescue = new(Rescue)
+	}
+	h.Rescue.setDefaults(h.FailingStatuses)
 }
 
 func (k *KillResponse) setDefaults() {
@@ -106,7 +111,9 @@ func (h *Handler) loadVariants(ctx caddy.Context) error {
 			handlers[j] = handler
 		}
 		v.handler = newChain(handlers)
+		v.plain = isPlain(v.handler)
 	}
+	h.plain = !slices.ContainsFunc(h.Variants, func(v *Variant) bool { return !v.plain })
 	return nil
 }
 

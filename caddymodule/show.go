@@ -79,6 +79,12 @@ func (h *Handler) placeholder(key string, variant any, reason splitter.Reason) (
 	return nil, false
 }
 
+// showRescue tells placeholders and matchers that another variant serves the request after all.
+func (h *Handler) showRescue(r *http.Request, variant int, repl *caddy.Replacer) {
+	repl.Set(h.seen.prefix+"variant", h.seen.variant(variant))
+	caddyhttp.SetVar(r.Context(), h.seen.variable, h.seen.variant(variant))
+}
+
 // shownKey is where a request's placements are kept for the access log.
 const shownKey = "traffic_split"
 
@@ -90,6 +96,8 @@ type shown struct {
 	ended                  bool // whether the following are known; a refused request has none of them
 	outcome                health.Outcome
 	code                   string // the protocol's own word for how the answer ended
+	rescuedBy              string // who answered in the variant's place; empty if nobody had to
+	rescue                 health.Outcome
 	before                 *shown
 }
 
@@ -120,6 +128,11 @@ func (s *shown) fields(enc zapcore.ObjectEncoder) error {
 	enc.AddString("cause", s.outcome.Cause.String())
 	if s.code != "" {
 		enc.AddString("code", s.code)
+	}
+	if s.rescuedBy != "" {
+		enc.AddString("rescued_by", s.rescuedBy)
+		enc.AddString("rescue_class", s.rescue.Class.String())
+		enc.AddString("rescue_cause", s.rescue.Cause.String())
 	}
 	if s.outcome.TokensIn > 0 || s.outcome.TokensOut > 0 {
 		enc.AddUint64("tokens_in", s.outcome.TokensIn)

@@ -16,8 +16,10 @@ import (
 // its upstream had.
 type upload struct {
 	io.ReadCloser
+	own     io.ReadCloser // the server's; what is read, unless that is a copy which is sent once more
 	flight  *health.Flight
-	call    *call // nil if nobody wants to know its id
+	call    *call   // nil if nobody wants to know its id
+	replay  *replay // nil if it will not be sent again
 	closed  atomic.Bool
 	spoiled atomic.Bool // read by another goroutine than the one that sends
 }
@@ -25,25 +27,32 @@ type upload struct {
 // watch puts u in the place of the request's body. The server must find its own there when the answer begins, as it
 // decides by its type what to do with the rest: see release. The format is what answers are read as.
 func (u *upload) watch(r *http.Request, f *health.Flight, format stream.Format) {
-	// A server in front may have put a body of its own in the place of none, which nobody would read.
-	if r.Body != nil && r.Body != http.NoBody && r.ContentLength != 0 {
-		f.Upload()
-		u.ReadCloser, u.flight, u.call = r.Body, f, newCall(r, format)
-		r.Body = u
+	if !hasBody(r) {
+		return
 	}
+	f.Upload()
+	u.ReadCloser, u.flight, u.call = r.Body, f, newCall(r, format)
+	if u.own == nil {
+		u.own = r.Body
+	}
+	r.Body = u
 }
 
 // release puts the request's own body back, unless somebody put another in its place. Whoever reads u goes on.
 func (u *upload) release(r *http.Request) {
 	if r.Body == io.ReadCloser(u) {
-		r.Body = u.ReadCloser
+		r.Body = u.own
 	}
 }
 
 // Read passes the body on.
 func (u *upload) Read(p []byte) (int, error) {
+	if err := u.replay.begin(); err != nil {
+		return 0, err
+	}
 	n, err := u.ReadCloser.Read(p)
 	u.call.take(p[:n])
+	u.replay.take(p[:n], err)
 	switch {
 	case err == nil:
 	case errors.Is(err, io.EOF):
@@ -57,6 +66,9 @@ func (u *upload) Read(p []byte) (int, error) {
 // Close says that the variant wants no more; that reading fails from then on is not the client's doing.
 func (u *upload) Close() error {
 	u.closed.Store(true)
+	if u.replay.taken() {
+		return nil // it is stable's now
+	}
 	return u.ReadCloser.Close()
 }
 

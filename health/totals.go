@@ -10,6 +10,7 @@ import (
 type Totals struct {
 	counts  [numClasses][numCauses]atomic.Uint64
 	retries atomic.Uint64
+	rescues [numRescueResults]atomic.Uint64
 	tokens  [2]atomic.Uint64 // in, out
 	ttfb    cumulative
 	latency cumulative
@@ -21,6 +22,8 @@ type TotalsSnapshot struct {
 	Counts Counts
 	// Retries counts further tries.
 	Retries uint64
+	// Rescues counts requests that stable was to answer instead.
+	Rescues Rescues
 	// TokensIn and TokensOut count what the agents say they consumed.
 	TokensIn, TokensOut uint64
 	// TTFB and Latency are the distributions of the time to the first payload byte, and to the end. Failures are in
@@ -73,6 +76,9 @@ func (t *Totals) Snapshot() TotalsSnapshot {
 		for cause := range t.counts[class] {
 			s.Counts[class][cause] = t.counts[class][cause].Load()
 		}
+	}
+	for result := range t.rescues {
+		s.Rescues[result] = t.rescues[result].Load()
 	}
 	s.TTFB, s.TTFBSum = t.ttfb.snapshot()
 	s.Latency, s.LatencySum = t.latency.snapshot()

@@ -1,9 +1,6 @@
 package stream
 
-import (
-	"mime"
-	"strings"
-)
+import "strings"
 
 // A Head is what is known of an exchange before the response's body. New reads it and keeps nothing of it but
 // RequestID.
@@ -49,11 +46,8 @@ func (h *Head) framing(f Format) framing {
 	if raw == "" {
 		return defaultFraming(f)
 	}
-	kind, _, err := mime.ParseMediaType(raw)
-	if err != nil {
-		kind = strings.ToLower(strings.TrimSpace(strings.Split(raw, ";")[0]))
-	}
-	return framingOf(kind)
+	kind, _, _ := strings.Cut(raw, ";") // whatever the parameters are, even malformed
+	return framingOf(strings.ToLower(strings.TrimSpace(kind)))
 }
 
 // scanned is false for a response without a body, with one that cannot be read, or whose status has said it all.

@@ -1,6 +1,9 @@
 package stream
 
-import "bytes"
+import (
+	"encoding/binary"
+	"math/bits"
+)
 
 const (
 	maxDepth = 12  // containers that can hold a wanted value inside each other; the deepest path has four keys
@@ -112,6 +115,20 @@ func (w *walker) next() {
 	}
 }
 
+// onward reads what mostly follows a value that has ended, a comma and the quote of the next key, and returns how much
+// that was. Whatever else follows is left to structure.
+func (w *walker) onward(p []byte) int {
+	if w.state != wantComma || len(p) == 0 || p[0] != ',' {
+		return 0
+	}
+	w.next()
+	if w.state != wantKey || len(p) == 1 || p[1] != '"' {
+		return 1
+	}
+	w.state, w.keyLen = inKey, 0
+	return 2
+}
+
 // close leaves a container.
 func (w *walker) close() {
 	if w.depth == 0 {
@@ -194,12 +211,19 @@ func (w *walker) readKey(p []byte) int {
 	if w.at == 0 && w.depth == 1 {
 		w.other = true
 	}
-	if n+1 < len(p) && p[n+1] == ':' {
-		w.state = wantValue
+	if n+1 == len(p) || p[n+1] != ':' {
+		w.state = wantColon
+		return n + 1
+	}
+	w.state = wantValue
+	if n+2 == len(p) {
 		return n + 2
 	}
-	w.state = wantColon
-	return n + 1
+	if p[n+2] > ' ' {
+		w.begin(p[n+2])
+		return n + 3
+	}
+	return n + 2
 }
 
 // readString reads on in a string that is a value, wanted or not.
@@ -211,12 +235,13 @@ func (w *walker) readString(p []byte) int {
 	if !closed {
 		return n
 	}
+	n++
 	if w.skip > 0 {
 		w.state = skipping
-	} else {
-		w.end()
+		return n
 	}
-	return n + 1
+	w.end()
+	return n + w.onward(p[n:])
 }
 
 // skipContainer reads on in a container that no path leads into, up to a string or the end of the container.
@@ -231,7 +256,7 @@ func (w *walker) skipContainer(p []byte) int {
 		case '}', ']':
 			if w.skip--; w.skip == 0 {
 				w.end()
-				return i + 1
+				return i + 1 + w.onward(p[i+1:])
 			}
 		}
 	}
@@ -243,36 +268,41 @@ func (w *walker) readWord(p []byte) int {
 	for i, c := range p {
 		if c < 'a' || c > 'z' {
 			w.end()
-			return i
+			return i + w.onward(p[i:])
 		}
 	}
 	return len(p)
 }
 
-// maxShort is up to which length a loop finds a string's end faster than a search that has to be set up first.
-const maxShort = 24
-
-// untilQuote returns how much of p belongs to the string that has begun, and whether the quote that ends it follows.
+// untilQuote returns how much of p belongs to the string that has begun, and whether the quote that ends it follows. It
+// looks at eight bytes at a time: strings are most of a text.
 func (w *walker) untilQuote(p []byte) (n int, closed bool) {
 	if w.escape {
 		return w.untilQuoteEscaped(p)
 	}
-	for i, c := range p[:min(len(p), maxShort)] {
-		switch c {
+	for ; n+8 <= len(p); n += 8 {
+		if found := special(binary.LittleEndian.Uint64(p[n:])); found != 0 {
+			n += bits.TrailingZeros64(found) / 8
+			break
+		}
+	}
+	for ; n < len(p); n++ {
+		switch p[n] {
 		case '"':
-			return i, true
+			return n, true
 		case '\\':
 			return w.untilQuoteEscaped(p)
 		}
 	}
-	n, closed = bytes.IndexByte(p, '"'), true
-	if n < 0 {
-		n, closed = len(p), false
-	}
-	if bytes.IndexByte(p[:n], '\\') >= 0 {
-		return w.untilQuoteEscaped(p)
-	}
-	return n, closed
+	return n, false
+}
+
+// special tells which bytes of a word are quotes or backslashes: the lowest of the highest bits that are set is the
+// first one's. Above it there may be more that are none (Warren, Hacker's Delight, section 6-1).
+func special(word uint64) uint64 {
+	const each = 0x0101010101010101
+	quotes, backslashes := word^each*'"', word^each*'\\'
+	return ((quotes-each)&^quotes | (backslashes-each)&^backslashes) & (each << 7)
 }
 
 // untilQuoteEscaped is untilQuote for a string with backslashes.

@@ -16,6 +16,16 @@ type node struct {
 	key         string
 	slot        slot
 	child, next uint8
+	hints       uint64 // of the children's keys
+}
+
+// hint is a bit that stands for a key, among others: most keys of a text are wanted nowhere, and are told by it from
+// those that are.
+func hint(key []byte) uint64 {
+	if len(key) == 0 {
+		return 1
+	}
+	return 1 << ((int(key[0]) + 5*len(key)) % 64)
 }
 
 // compile builds the tree of all the lists' paths.
@@ -41,11 +51,15 @@ func (t *paths) add(at uint8, key string) uint8 {
 	*t = append(*t, node{key: key, next: (*t)[at].child})
 	i := uint8(len(*t) - 1)
 	(*t)[at].child = i
+	(*t)[at].hints |= hint([]byte(key))
 	return i
 }
 
 // find returns the child of node at that has the key, or 0.
 func (t paths) find(at uint8, key []byte) uint8 {
+	if t[at].hints&hint(key) == 0 {
+		return 0
+	}
 	for i := t[at].child; i != 0; i = t[i].next {
 		if t[i].key == string(key) {
 			return i

@@ -115,7 +115,7 @@ func (w *walker) readNumber(p []byte) int {
 		default:
 			w.keepNumber()
 			w.end()
-			return i
+			return i + w.onward(p[i:])
 		}
 	}
 	return len(p)
