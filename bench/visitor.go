@@ -21,7 +21,9 @@ import (
 type visitor struct {
 	conn    net.Conn
 	in      *bufio.Reader
-	user    string
+	first   string // the user that it came as
+	user    string // the one that it is now
+	asked   int    // how often it asked as another one
 	request []byte
 	ended   time.Time // when awaitEnd saw the end
 }
@@ -35,8 +37,15 @@ func visit(ctx context.Context, address, path, user string) (*visitor, error) {
 	if err != nil {
 		return nil, fmt.Errorf("visit the proxy: %w", err)
 	}
-	return &visitor{conn: conn, in: bufio.NewReaderSize(conn, visitorBuffer), user: user,
+	return &visitor{conn: conn, in: bufio.NewReaderSize(conn, visitorBuffer), first: user, user: user,
 		request: requestFor(address, path, user)}, nil
+}
+
+// become makes the visitor another user, on the same connection.
+func (v *visitor) become(user string) {
+	const name = "X-User-ID: "
+	v.request = bytes.Replace(v.request, []byte(name+v.user+"\r"), []byte(name+user+"\r"), 1)
+	v.user = user
 }
 
 // requestFor returns what a user sends: a question where an agent chats, and elsewhere nothing but headers.

@@ -37,7 +37,8 @@ type appState struct {
 	controller *rollout.Controller
 	events     *caddyevents.App
 	ctx        caddy.Context
-	ring       *atomic.Pointer[keyring] // nil until the secrets are known
+	ring       *atomic.Pointer[keyring]  // nil until the secrets are known
+	users      *atomic.Pointer[userHash] // nil until the secrets are known
 }
 
 // shared is what the generations of a configuration have in common.
@@ -67,6 +68,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("switchback: %w", err)
 	}
 	a.ctx, a.log, a.ring = ctx, ctx.Logger(), new(atomic.Pointer[keyring])
+	a.users = new(atomic.Pointer[userHash])
 	events, err := ctx.App("events")
 	if err != nil {
 		return fmt.Errorf("switchback: %w", err)

@@ -4,6 +4,9 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
+	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
@@ -47,17 +50,35 @@ func BenchmarkHandler(b *testing.B) {
 	for _, v := range h.Variants {
 		v.handler = answer{}
 	}
+	users := make([]string, 5000) // of one user most requests are no evidence, which costs less
+	for i := range users {
+		users[i] = "0b9c3f52-8d1e-4a67-9c0d-" + strconv.Itoa(1e11+i)
+	}
 	for name, serve := range map[string]caddyhttp.MiddlewareHandler{"alone": answer{}, "split": h} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
-			for b.Loop() {
+			for n := 0; b.Loop(); n++ {
 				w := &silent{http.Header{}}
 				r := httptest.NewRequest(http.MethodGet, "http://agent.test/", http.NoBody)
-				r.Header.Set("X-User-Id", "alice")
+				r.Header.Set("X-User-Id", users[n%len(users)])
 				r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), w, new(caddyhttp.Server))
 				if err := serve.ServeHTTP(w, r, nil); err != nil {
 					b.Fatal(err)
 				}
+			}
+		})
+	}
+}
+
+// BenchmarkUser is what it costs to turn a key into what it is counted by: with a key of one block of the hash, and of
+// the most.
+func BenchmarkUser(b *testing.B) {
+	app := &App{Secrets: []string{"0123456789abcdef0123456789abcdef"}, appState: appState{users: new(atomic.Pointer[userHash])}}
+	for name, key := range map[string]string{"UUID": "0b9c3f52-8d1e-4a67-9c0d-000000000001", "longest": strings.Repeat("k", maxKey)} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				app.user(key)
 			}
 		})
 	}

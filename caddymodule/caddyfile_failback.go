@@ -34,6 +34,7 @@ func (f *Failback) subDirectives() map[string]subDirective {
 		"max_mean_latency": duration(&f.MaxMeanLatency),
 		"max_latency":      quantileLimit(&f.MaxLatency),
 		"max_ttft":         quantileLimit(&f.MaxTTFT),
+		"few_users":        once(f.parseFewUsers),
 		"cooldown":         duration(&f.Cooldown),
 	}
 }
@@ -45,6 +46,17 @@ func (f *Failback) parseMinRequests(d *caddyfile.Dispenser) error {
 	}
 	if f.MinRequests, err = strconv.Atoi(number); err != nil || f.MinRequests < 1 {
 		return d.Errf("min_requests %q: it must be a number, 1 or more", number)
+	}
+	return nil
+}
+
+func (f *Failback) parseFewUsers(d *caddyfile.Dispenser) error {
+	word, err := parseArg(d, "hold or failback")
+	if err != nil {
+		return err
+	}
+	if err := f.FewUsers.UnmarshalText([]byte(word)); err != nil {
+		return d.Errf("few_users %q: it must be hold or failback", word)
 	}
 	return nil
 }

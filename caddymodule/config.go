@@ -193,6 +193,10 @@ type Failback struct {
 	// MaxTTFT limits a quantile of the time to the first payload byte.
 	MaxTTFT *health.QuantileLimit `json:"max_ttft,omitempty"`
 
+	// FewUsers says what becomes of a verdict while one user makes over 90 % of the canary's requests, so that version and
+	// user cannot be told apart: "hold" (default) neither fails back nor passes, "failback" judges all the same.
+	FewUsers health.OnFewUsers `json:"few_users,omitempty"`
+
 	// Cooldown is how long after a failback the canary may not be increased without force; doubled each time until
 	// a promotion. Default: 15m.
 	Cooldown health.Duration `json:"cooldown,omitempty"`

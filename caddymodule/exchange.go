@@ -55,7 +55,7 @@ func (h *Handler) join(p placement, w http.ResponseWriter, r *http.Request) (*ex
 		if d.Variant < 0 {
 			return x, d
 		}
-		x.enter(d)
+		x.enter(d, p.Key)
 		if h.attached.View() == x.view {
 			return x, d
 		}
@@ -65,11 +65,11 @@ func (h *Handler) join(p placement, w http.ResponseWriter, r *http.Request) (*ex
 
 // enter registers the request with the variant decided on. Only what the bucket placed is evidence, and of that not what
 // the configuration excludes.
-func (x *exchange) enter(d splitter.Decision) {
+func (x *exchange) enter(d splitter.Decision, key string) {
 	x.variant = x.handler.Variants[d.Variant].Name
 	x.totals = x.view.Totals[d.Variant]
 	if d.Reason == splitter.ReasonSplit && !x.handler.excludes(x.request) {
-		x.Flight.Window = x.view.Windows[d.Variant]
+		x.Flight.Arrive(x.view.Windows[d.Variant], x.handler.app.user(key))
 	}
 	x.Flight.Variant = x.variant
 	x.ctx, x.Flight.Cancel = context.WithCancelCause(x.client)

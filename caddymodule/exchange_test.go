@@ -32,6 +32,7 @@ func joinable(t *testing.T) (*Handler, *rollout.Controller) {
 	})
 	h := &Handler{Name: "s", Stable: "blue", Canary: "green", Variants: []*Variant{
 		{Name: "blue", Weight: splitter.Full / 2}, {Name: "green", Weight: splitter.Full / 2}}}
+	h.app = &App{appState: appState{controller: c, users: new(atomic.Pointer[userHash])}}
 	var err error
 	if h.attached, err = c.Attach(h.definition(), "only"); err != nil {
 		t.Fatal(err)

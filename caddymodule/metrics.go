@@ -25,6 +25,9 @@ var (
 	inFlightDesc  = desc("requests_in_flight", "Requests in progress.", "split", "variant")
 	weightDesc    = desc("weight_ratio", "The variant's share of users, 0 to 1.", "split", "variant")
 	killedDesc    = desc("killed", "1 if the kill switch of the variant, or of its split, is on.", "split", "variant")
+	usersDesc     = desc("users", "Users whose requests the judge has seen in the window, over the fleet while a trial is judged.", "split", "variant")
+	failedDesc    = desc("users_failed", "Those of the users who saw a failure in the window.", "split", "variant")
+	fewDesc       = desc("few_users", "1 while one user makes nearly all of the canary's requests.", "split")
 	revisionDesc  = desc("state_revision", "Revision of the state that this instance decides by; 0 without one.", "split")
 	epochDesc     = desc("state_epoch", "Epoch (number of the trial).", "split")
 	failbacksDesc = desc("failbacks_total", "Failbacks that this instance applied.", "split")
@@ -61,7 +64,7 @@ func registerMetrics(registry *prometheus.Registry) error {
 // Describe sends all descriptions.
 func (collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{requestsDesc, retriesDesc, rescuesDesc, tokensDesc, ttfbDesc, durationDesc, inFlightDesc, weightDesc,
-		scanDesc, killedDesc, revisionDesc, epochDesc, failbacksDesc, refusedDesc, readyDesc, staleDesc} {
+		scanDesc, killedDesc, usersDesc, failedDesc, fewDesc, revisionDesc, epochDesc, failbacksDesc, refusedDesc, readyDesc, staleDesc} {
 		ch <- d
 	}
 }
@@ -113,10 +116,13 @@ func collectState(ch chan<- prometheus.Metric, split string, status rollout.Stat
 	gauge(ch, revisionDesc, float64(revision), split)
 	gauge(ch, epochDesc, float64(epoch), split)
 	gauge(ch, readyDesc, asNumber(status.Ready), split)
+	gauge(ch, fewDesc, asNumber(status.Verdict != nil && status.Verdict.FewUsers != nil), split)
 	for _, v := range status.Variants {
 		gauge(ch, weightDesc, float64(v.Weight)/float64(splitter.Full), split, v.Name)
 		gauge(ch, killedDesc, asNumber(v.Killed), split, v.Name)
 		gauge(ch, inFlightDesc, float64(v.InFlight), split, v.Name)
+		gauge(ch, usersDesc, float64(v.Summary.Users), split, v.Name)
+		gauge(ch, failedDesc, float64(v.Summary.UsersFailed), split, v.Name)
 	}
 }
 

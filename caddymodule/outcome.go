@@ -86,6 +86,7 @@ func (x *exchange) record(v verdictOn, repl *caddy.Replacer) {
 	}
 	o := health.Outcome{Class: v.class, Cause: v.cause, Upgraded: x.Upgraded()}
 	o.Retries, _ = retries(repl)
+	o.User, o.Surplus = x.Flight.User, x.Flight.Surplus
 	_, o.Answered = x.Answered()
 	o.TTFB, o.Total, _ = x.Waited(now)
 	if x.first != nil { // no evidence on stable: it would not have been asked

@@ -41,6 +41,7 @@ func (f *Failback) limits() *health.Limits {
 		limits.MaxLatency = f.MaxLatency
 		limits.MaxTTFT = f.MaxTTFT
 	}
+	limits.FewUsers = f.FewUsers
 	if f.Window != 0 {
 		limits.Window = f.Window
 	}

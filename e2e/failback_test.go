@@ -13,12 +13,12 @@ import (
 // failBack lets green fail until it is failed back.
 func failBack(t *testing.T, p *proxy, green *agent) {
 	t.Helper()
-	ill, well := p.userOf("green"), p.userOf("blue")
+	ill, well := p.crowdOf("green"), p.crowdOf("blue")
 	green.fail.Store(true)
 	p.await("green is failed back", func() bool {
 		for range 10 {
-			p.get(ill, "/")
-			p.mustGet(well, "/")
+			p.get(ill.next(), "/")
+			p.mustGet(well.next(), "/")
 		}
 		return p.share("assistant", "green") == 0
 	})
@@ -62,7 +62,7 @@ func TestCanaryThatHangs(t *testing.T) {
 	t.Parallel()
 	s := settings{blue: startAgent(t, "blue"), green: startAgent(t, "green"), failback: "max_ttft p95 1s\nmin_requests 20"}
 	p := startProxy(t, s.caddyfile())
-	ill, well := p.userOf("green"), p.userOf("blue")
+	ill, well := p.crowdOf("green"), p.crowdOf("blue")
 	ctx, leave := context.WithCancel(t.Context())
 	var waiting sync.WaitGroup
 	defer waiting.Wait()
@@ -72,11 +72,11 @@ func TestCanaryThatHangs(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r.Header.Set("X-User-ID", ill)
+		r.Header.Set("X-User-ID", ill.next())
 		waiting.Go(func() { send(p.http, r) })
 	}
 	p.await("green is failed back", func() bool {
-		p.mustGet(well, "/")
+		p.mustGet(well.next(), "/")
 		return p.share("assistant", "green") == 0
 	})
 }
@@ -86,11 +86,11 @@ func TestStableNeverMoves(t *testing.T) {
 	t.Parallel()
 	s := settings{blue: startAgent(t, "blue"), green: startAgent(t, "green")}
 	p := startProxy(t, s.caddyfile())
-	ill, well := p.userOf("blue"), p.userOf("green")
+	ill, well := p.crowdOf("blue"), p.crowdOf("green")
 	s.blue.fail.Store(true)
 	p.await("stable's failures are counted", func() bool {
-		p.get(ill, "/")
-		p.mustGet(well, "/")
+		p.get(ill.next(), "/")
+		p.mustGet(well.next(), "/")
 		return evidence(p, "blue") > 60 && evidence(p, "green") > 40
 	})
 	p.await("there is a verdict", func() bool { return p.status("assistant").Verdict != nil })
@@ -104,13 +104,13 @@ func TestSharedCause(t *testing.T) {
 	t.Parallel()
 	s := settings{blue: startAgent(t, "blue"), green: startAgent(t, "green")}
 	p := startProxy(t, s.caddyfile())
-	one, other := p.userOf("blue"), p.userOf("green")
+	one, other := p.crowdOf("blue"), p.crowdOf("green")
 	s.blue.fail.Store(true)
 	s.green.fail.Store(true)
 	p.await("a shared cause is said", func() bool {
 		for range 10 {
-			p.get(one, "/")
-			p.get(other, "/")
+			p.get(one.next(), "/")
+			p.get(other.next(), "/")
 		}
 		return strings.Contains(strings.ToLower(p.split("status", "assistant").out), "shared cause")
 	})
@@ -124,16 +124,45 @@ func TestBrokenStreamsFailBack(t *testing.T) {
 	t.Parallel()
 	s := settings{blue: startAgent(t, "blue"), green: startAgent(t, "green")}
 	p := startProxy(t, s.caddyfile())
-	ill, well := p.userOf("green"), p.userOf("blue")
+	ill, well := p.crowdOf("green"), p.crowdOf("blue")
 	p.await("green is failed back", func() bool {
 		for range 10 {
-			if got := p.get(ill, "/break"); p.share("assistant", "green") > 0 && got.err == nil {
+			if got := p.get(ill.next(), "/break"); p.share("assistant", "green") > 0 && got.err == nil {
 				t.Fatalf("want a visible break: %+v", got)
 			}
-			p.mustGet(well, "/")
+			p.mustGet(well.next(), "/")
 		}
 		return p.share("assistant", "green") == 0
 	})
+}
+
+// TestOneUserIsHeld has all of green's requests come from one user, and fail: it is said, and nobody is moved.
+func TestOneUserIsHeld(t *testing.T) {
+	t.Parallel()
+	s := settings{blue: startAgent(t, "blue"), green: startAgent(t, "green"), failback: "window 10s\nmin_requests 5\nmax_error_rate 5%"}
+	p := startProxy(t, s.caddyfile())
+	ill, well := p.userOf("green"), p.crowdOf("blue")
+	s.green.fail.Store(true)
+	p.await("the one user is told of", func() bool {
+		for range 10 {
+			p.get(ill, "/")
+			p.mustGet(well.next(), "/")
+		}
+		v := p.status("assistant").Verdict
+		return v != nil && v.FewUsers != nil && v.FewUsers.Held
+	})
+	if got := p.share("assistant", "green").String(); got != "50%" {
+		t.Errorf("share is %s, want nobody moved", got)
+	}
+	a := p.mustSplit(0, "status", "assistant")
+	for _, want := range []string{"version and user cannot be told apart", "saw a failure", "`few_users failback` or a kill"} {
+		if !strings.Contains(a.out, want) {
+			t.Errorf("want %q in %s", want, a)
+		}
+	}
+	if log := p.log(); !strings.Contains(log, "as one user makes nearly all of its requests") || strings.Contains(log, ill+`"`) {
+		t.Errorf("want the one user told of, and not by name, in %s", log)
+	}
 }
 
 // TestHangingAgentFailsBack has requests that are never answered: they count while they wait.
@@ -141,13 +170,14 @@ func TestHangingAgentFailsBack(t *testing.T) {
 	t.Parallel()
 	s := settings{blue: startAgent(t, "blue"), green: startAgent(t, "green"), failback: "max_ttft p90 1s\nmin_requests 10"}
 	p := startProxy(t, s.caddyfile())
-	ill, well := p.userOf("green"), p.userOf("blue")
+	ill, well := p.crowdOf("green"), p.crowdOf("blue")
 	waiting := make(chan reply, 60)
 	for range cap(waiting) {
-		go func() { waiting <- p.get(ill, "/wait") }()
+		user := ill.next()
+		go func() { waiting <- p.get(user, "/wait") }()
 	}
 	p.await("green is failed back", func() bool {
-		p.mustGet(well, "/")
+		p.mustGet(well.next(), "/")
 		return p.share("assistant", "green") == 0
 	})
 	p.mustSplit(0, "kill", "assistant", "green", "--level", "cut")

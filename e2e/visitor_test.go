@@ -70,6 +70,31 @@ func (p *proxy) userOf(variant string) string {
 	return ""
 }
 
+// crowd is some users of one variant, who ask by turns: of one user alone only the first requests are evidence, and a
+// variant that has but one is neither failed back nor passed.
+type crowd struct {
+	users []string
+	turn  int
+}
+
+// crowdOf finds 20 users whom a variant serves.
+func (p *proxy) crowdOf(variant string) *crowd {
+	p.t.Helper()
+	c := new(crowd)
+	for i := 0; len(c.users) < 20; i++ {
+		if user := fmt.Sprintf("user-%d", i); p.mustGet(user, "/") == variant {
+			c.users = append(c.users, user)
+		}
+	}
+	return c
+}
+
+// next returns whose turn it is.
+func (c *crowd) next() string {
+	c.turn++
+	return c.users[c.turn%len(c.users)]
+}
+
 // placements returns who of n users gets which variant.
 func (p *proxy) placements(n int) map[string]string {
 	p.t.Helper()

@@ -30,13 +30,43 @@ func BenchmarkRecordParallel(b *testing.B) {
 	})
 }
 
+// BenchmarkArrive is what counting its user adds to a request: when it arrives, and when it ends.
+func BenchmarkArrive(b *testing.B) {
+	for _, users := range []int{1, 50, 5000} {
+		b.Run(fmt.Sprintf("%d users", users), func(b *testing.B) {
+			w := health.NewWindow(strictLimits(), nil)
+			w.Arrive(epoch, 1<<40)
+			n := 0
+			b.ReportAllocs()
+			for b.Loop() {
+				n++
+				w.Arrive(epoch.Add(time.Duration(n%60)*time.Second), userOf(n%users))
+			}
+		})
+	}
+}
+
+func BenchmarkRecordOfUsers(b *testing.B) {
+	w := health.NewWindow(strictLimits(), new(health.Totals))
+	o := health.Outcome{Class: health.Success, Answered: true, TTFB: 300 * time.Millisecond, Total: 2 * time.Second}
+	n := 0
+	b.ReportAllocs()
+	for b.Loop() {
+		n++
+		o.User = userOf(n % 5000)
+		w.Record(epoch, o)
+	}
+}
+
 func BenchmarkEvidence(b *testing.B) {
 	l := strictLimits()
 	w := health.NewWindow(l, nil)
 	now := epoch
 	for range 12_000 {
 		now = now.Add(5 * time.Millisecond)
-		w.Record(now, health.Outcome{Class: health.Success, Answered: true, TTFB: 300 * time.Millisecond, Total: 2 * time.Second})
+		user := userOf(int(now.Sub(epoch) / (5 * time.Millisecond)))
+		w.Arrive(now, user)
+		w.Record(now, health.Outcome{Class: health.Success, Answered: true, TTFB: 300 * time.Millisecond, Total: 2 * time.Second, User: user})
 	}
 	b.ReportAllocs()
 	for b.Loop() {

@@ -8,6 +8,7 @@ type builder struct {
 	at     time.Duration // the moment, from the window's origin
 	width  time.Duration // of a coarse slice
 	e      Evidence
+	users  usersSum
 }
 
 func newBuilder(l Limits, at time.Duration) *builder {
@@ -23,6 +24,7 @@ func newBuilder(l Limits, at time.Duration) *builder {
 }
 
 func (b *builder) evidence() Evidence {
+	b.e.Users = b.users.sum()
 	b.e.Slices, b.e.Fine, b.e.Earlier = trimmed(b.e.Slices), trimmed(b.e.Fine), trimmed(b.e.Earlier)
 	return b.e
 }
@@ -55,8 +57,11 @@ func (b *builder) addWindow(w *Window) {
 		if i := int(time.Duration(age) * w.coarse.width / b.width); i < len(b.e.Slices) {
 			b.e.Slices[i] = b.e.Slices[i].plus(read(s))
 			s.addCounts(&b.e)
+			b.users.add(s.users.Load())
 		}
 	})
+	w.trial.failed.addTo(&b.users.trialFailed)
+	w.trial.seen.addTo(&b.users.trialSeen)
 }
 
 // recount counts requests over limits that the slice was not made for.
@@ -91,6 +96,12 @@ func (b *builder) isEarlier(age int) bool {
 func (b *builder) addFlight(f *Flight, now time.Time) {
 	age := now.Sub(f.Start)
 	if age < 0 {
+		return
+	}
+	if f.User != 0 {
+		b.users.seen.add(mark(f.User))
+	}
+	if f.Surplus {
 		return
 	}
 	o := Outcome{Class: Excluded, Cause: CauseClientLeft, Upgraded: f.upgraded.Load()}

@@ -26,6 +26,8 @@ type Evidence struct {
 	// TTFB and Latency are the window's distributions of what Slice.TTFT and Slice.Latency count.
 	TTFB    Histogram `json:"ttfb"`
 	Latency Histogram `json:"latency"`
+	// Users says who was behind them; none in frames of releases that do not count users.
+	Users Users `json:"users,omitzero"`
 }
 
 // Terms are the parts of limits that shape evidence. Zero is no limit.
@@ -70,6 +72,7 @@ func (e Evidence) Merge(other Evidence) Evidence {
 		Retries: add(e.Retries, other.Retries),
 		TTFB:    e.TTFB.Merge(other.TTFB),
 		Latency: e.Latency.Merge(other.Latency),
+		Users:   e.Users.Merge(other.Users),
 	}
 }
 
@@ -99,7 +102,7 @@ func trimmed(s []Slice) []Slice {
 	return s
 }
 
-// maxEvidence is more than any evidence needs: 100 slices and two histograms with the greatest numbers are 25 kB.
+// maxEvidence is more than any evidence needs: 100 slices, two histograms and all users with the greatest numbers are 32 kB.
 const maxEvidence = 64 << 10
 
 // UnmarshalJSON reads evidence of another instance. It trusts nothing: sizes, numbers and their consistency are
@@ -134,5 +137,5 @@ func (e Evidence) validate() error {
 	if e.Retries > maxCount {
 		return fmt.Errorf("it has %d retries: more than can be counted", e.Retries)
 	}
-	return nil
+	return e.Users.validate()
 }

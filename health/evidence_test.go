@@ -23,6 +23,7 @@ func evidences(l health.Limits) *rapid.Generator[health.Evidence] {
 			TTFB:     time.Duration(rapid.IntRange(0, 20_000).Draw(t, "ttfb")) * time.Millisecond,
 			Total:    time.Duration(rapid.IntRange(0, 100_000).Draw(t, "total")) * time.Millisecond,
 			Retries:  rapid.IntRange(0, 3).Draw(t, "retries"),
+			User:     rapid.Uint64Range(0, 20).Draw(t, "user") << 32,
 		}
 	})
 	return rapid.Custom(func(t *rapid.T) health.Evidence {
@@ -30,6 +31,7 @@ func evidences(l health.Limits) *rapid.Generator[health.Evidence] {
 		now := epoch
 		for _, o := range rapid.SliceOfN(outcomes, 0, 30).Draw(t, "outcomes") {
 			now = now.Add(time.Duration(rapid.IntRange(0, 15_000).Draw(t, "gap")) * time.Millisecond)
+			o.Surplus = !w.Arrive(now, o.User)
 			w.Record(now, o)
 		}
 		return w.Evidence(now, l, nil)
@@ -109,7 +111,9 @@ func TestEvidenceJSONRefusesNonsense(t *testing.T) {
 		`{"window":"60s","slices":[[18446744073709551615]]}`, `{"window":"60s","fine":[[],[],[],[],[],[],[],[],[],[],[]]}`,
 		`{"window":"60s","slices":[` + strings.Repeat("[],", 60) + `[]]}`, `{"window":"60s","earlier":[` + strings.Repeat("[],", 30) + `[]]}`,
 		`{"window":"60s","retries":18446744073709551615}`, `{"window":"60s","counts":{"failure":{"dial":18446744073709551615}}}`,
-		`{"window":"60s","counts":[]}`, `{"pad":"` + strings.Repeat("x", 1<<16) + `"}`,
+		`{"window":"60s","users":{"seen":"AAAA"}}`, `{"window":"60s","users":{"arrived":[18446744073709551615]}}`,
+		`{"window":"60s","users":{"judged":[1],"failures":[2]}}`, `{"window":"60s","users":{"judged":[` + strings.Repeat("1,", 64) + `1]}}`,
+		`{"window":"60s","users":[]}`, `{"window":"60s","counts":[]}`, `{"pad":"` + strings.Repeat("x", 1<<16) + `"}`,
 	} {
 		var e health.Evidence
 		if err := json.Unmarshal([]byte(in), &e); err == nil {
@@ -127,11 +131,19 @@ func FuzzEvidenceJSON(f *testing.F) {
 	w := health.NewWindow(strictLimits(), nil)
 	w.Record(epoch, success(time.Second, 2*time.Second))
 	w.Record(epoch, failure())
-	doc, err := json.Marshal(w.Evidence(epoch, strictLimits(), nil))
-	if err != nil {
-		f.Fatal(err)
+	for _, users := range []uint64{0, 3, 200} {
+		for user := range users {
+			o := failure()
+			o.User = (user + 1) * 0x9e3779b97f4a7c15
+			o.Surplus = !w.Arrive(epoch, o.User)
+			w.Record(epoch, o)
+		}
+		doc, err := json.Marshal(w.Evidence(epoch, strictLimits(), nil))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(doc)
 	}
-	f.Add(doc)
 	f.Add([]byte(`{"window":"60s","slices":[[9,9,9,9,9,9,9,9,9,9]],"counts":{"failure":{"dial":3}},"ttfb":[3,4]}`))
 	f.Fuzz(func(t *testing.T, in []byte) {
 		var e health.Evidence

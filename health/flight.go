@@ -16,6 +16,10 @@ type Flight struct {
 	Variant string
 	// Start is when the request arrived. Set before Add.
 	Start time.Time
+	// User is a keyed hash of who asked; zero if nobody knows. Set before Add, by Arrive.
+	User uint64
+	// Surplus is true if the request is no evidence, as its user has had enough. Set before Add, by Arrive.
+	Surplus bool
 	// Cancel ends the request with a cause. Set before Add; whoever finds the flight may call it.
 	Cancel func(error)
 
@@ -24,6 +28,12 @@ type Flight struct {
 	upgraded atomic.Bool
 	ended    atomic.Bool
 	slot     *atomic.Pointer[Flight] // where it is registered; only for who added it
+}
+
+// Arrive says that the request's outcome will be recorded into w, and counts its user there. Call it once Start is set,
+// and again if it is decided anew because the State changed meanwhile: so rare that its user may have one fewer for it.
+func (f *Flight) Arrive(w *Window, user uint64) {
+	f.Window, f.User, f.Surplus = w, user, !w.Arrive(f.Start, user)
 }
 
 // Answer says that the first payload byte was sent now. Only the first call counts.

@@ -36,6 +36,9 @@ const (
 // rate it had, chance would make it silent for that long, and that is at least 10 s, once in 100 million times. So a
 // canary that is given everything and then fails is not held for the minute in which the window still remembers the
 // baseline. If the canary had no traffic in the last 10 s either, nobody asks at all: what was a shared cause remains one.
+//
+// While one user makes over 90 % of at least MinRequests of the canary's requests, version and user cannot be told apart:
+// the verdict says so, and neither fails nor passes unless Limits.FewUsers says that it may.
 func Judge(l Limits, canary, baseline Evidence) Verdict {
 	terms := termsOf(l)
 	for _, e := range []Evidence{canary, baseline} {
@@ -59,9 +62,10 @@ func Judge(l Limits, canary, baseline Evidence) Verdict {
 	}
 	if len(broken) > 0 {
 		v.decide(broken)
-		return v
+	} else {
+		v.settleFor(l, t.canary.window, kept)
 	}
-	v.settleFor(l, t.canary.window, kept)
+	v.weighUsers(l, t.canary)
 	return v
 }
 

@@ -20,6 +20,8 @@ type Limits struct {
 	MaxLatency *QuantileLimit `json:"max_latency,omitempty"`
 	// MaxTTFT limits a quantile of the time to the first payload byte.
 	MaxTTFT *QuantileLimit `json:"max_ttft,omitempty"`
+	// FewUsers says what becomes of a verdict while one user makes over 90 % of the canary's requests. Default: hold.
+	FewUsers OnFewUsers `json:"few_users,omitempty"`
 }
 
 // QuantileLimit says that the share Quantile of requests must take no longer than Max.

@@ -51,4 +51,8 @@ type Outcome struct {
 	Retries int
 	// TokensIn and TokensOut are what the agent says it consumed; zero if it says nothing.
 	TokensIn, TokensOut uint64
+	// User is a keyed hash of who asked; zero if nobody knows.
+	User uint64
+	// Surplus is true for what [Window.Arrive] did not admit: it is no evidence.
+	Surplus bool
 }

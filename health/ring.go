@@ -74,6 +74,19 @@ type liveSlice struct {
 	retries               atomic.Uint64
 	counts                [numClasses][numCauses]atomic.Uint32
 	ttfb, latency         liveHistogram
+	users                 atomic.Pointer[liveUsers] // nil until there are some; only in the window's own slices
+}
+
+// crowd returns the slice's users.
+func (s *liveSlice) crowd() *liveUsers {
+	if s == nil {
+		return nil
+	}
+	if u := s.users.Load(); u != nil {
+		return u
+	}
+	s.users.CompareAndSwap(nil, new(liveUsers))
+	return s.users.Load()
 }
 
 func (s *liveSlice) count(o Outcome) {

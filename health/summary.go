@@ -20,6 +20,12 @@ type Summary struct {
 	Latency Quantiles `json:"latency"`
 	// MeanLatency is the mean time to the end.
 	MeanLatency Duration `json:"mean_latency"`
+	// Users counts the users of the window, UsersFailed those of them who had a failure; TrialUsers and TrialUsersFailed
+	// are the same since the trial began. Up to 64 they are exact, beyond that within 3.3 % (one standard error).
+	Users            uint64 `json:"users"`
+	UsersFailed      uint64 `json:"users_failed"`
+	TrialUsers       uint64 `json:"trial_users"`
+	TrialUsersFailed uint64 `json:"trial_users_failed"`
 }
 
 // Quantiles are the times that half, 95 % and 99 % of requests do not exceed.
@@ -41,6 +47,8 @@ func Summarize(e Evidence) Summary {
 		Retries: e.Retries, TTFB: quantilesOf(e.TTFB), Latency: quantilesOf(e.Latency),
 		MeanLatency: Duration(time.Duration(mean * float64(time.Second)).Round(time.Millisecond)),
 	}
+	s.Users, s.UsersFailed = both(e.Users.Seen, e.Users.Failed)
+	s.TrialUsers, s.TrialUsersFailed = both(e.Users.TrialSeen, e.Users.TrialFailed)
 	e.Counts.Each(func(class Class, cause Cause, n uint64) {
 		switch class {
 		case Failure:
@@ -50,6 +58,12 @@ func Summarize(e Evidence) Summary {
 		}
 	})
 	return s
+}
+
+// both counts users and the part of them that failed, which two estimates could make more than the whole.
+func both(seen, failed Distinct) (all, part uint64) {
+	all = seen.Count()
+	return all, min(failed.Count(), all)
 }
 
 func with(m map[Cause]uint64, cause Cause, n uint64) map[Cause]uint64 {

@@ -22,6 +22,8 @@ type Verdict struct {
 	// NoBaseline is true if the baseline had no traffic in the window, or its traffic has stopped: a shared outage
 	// cannot be told apart, and nothing vetoes a failure.
 	NoBaseline bool `json:"no_baseline,omitempty"`
+	// FewUsers is set if one user makes over 90 % of the canary's requests.
+	FewUsers *FewUsers `json:"few_users,omitempty"`
 	// Checks holds one entry for every limit that is set.
 	Checks []Check `json:"checks,omitempty"`
 }

@@ -26,6 +26,9 @@ type Window struct {
 	fine    *ring   // the last 10 s in slices of a second; the same as coarse if those are a second wide
 	earlier *ring   // the last 5 minutes in slices of 10 s
 	rings   []*ring // each of the above once
+
+	trial struct{ seen, failed liveDistinct } // users since the window began, which is the epoch
+	quota atomic.Pointer[quota]               // nil until the first user arrives
 }
 
 // NewWindow returns an empty window shaped by l: as long as l.Window, in slices of a sixtieth of it but at least a
@@ -66,6 +69,24 @@ func (w *Window) moment(now time.Time) time.Duration {
 	return now.Sub(*origin)
 }
 
+// Arrive counts a request that arrived now with its user (a keyed hash, zero if nobody knows), and reports whether it is
+// evidence: one of the user's first five in ten seconds, so that nobody can make a verdict alone. It is chosen by arrival,
+// never by how it ends. Requests without a user are each their own. It allocates once per slice of time, not per request.
+func (w *Window) Arrive(now time.Time, user uint64) bool {
+	if user == 0 {
+		return true
+	}
+	at, m := w.moment(now), mark(user)
+	w.coarse.at(at).crowd().arrive(m)
+	w.trial.seen.add(m)
+	q := w.quota.Load()
+	if q == nil {
+		w.quota.CompareAndSwap(nil, new(quota))
+		q = w.quota.Load()
+	}
+	return q.admit(user, int64(max(at, 0)/quotaSpan))
+}
+
 // Record counts what became of a request that ended now. It allocates once per slice of time, not per request. Words
 // that this release does not know (a class or cause out of range) are counted as an excluded request.
 func (w *Window) Record(now time.Time, o Outcome) {
@@ -76,6 +97,10 @@ func (w *Window) Record(now time.Time, o Outcome) {
 		w.totals.Record(o)
 	}
 	at := w.moment(now)
+	w.recordUser(at, o)
+	if o.Surplus {
+		return
+	}
 	ttfb := ttfbOf(o, w.limits.MaxTTFT.max())
 	latency := latencyOf(o, w.limits.MaxLatency.max())
 	mean := latencyOf(o, time.Duration(w.limits.MaxMeanLatency))
@@ -91,6 +116,18 @@ func (w *Window) Record(now time.Time, o Outcome) {
 		if mean.ok {
 			r.before(at, mean.ago, s).addMean(mean)
 		}
+	}
+}
+
+// recordUser counts whom an outcome hit.
+func (w *Window) recordUser(at time.Duration, o Outcome) {
+	if o.User == 0 {
+		return
+	}
+	m := mark(o.User)
+	w.coarse.at(at).crowd().end(m, o)
+	if o.Class == Failure {
+		w.trial.failed.add(m)
 	}
 }
 

@@ -27,7 +27,8 @@ var (
 		CauseStall:       "stall",
 		CauseAborted:     "aborted",
 	}
-	resultNames = []string{Inconclusive: "inconclusive", Pass: "pass", Fail: "fail"}
+	resultNames   = []string{Inconclusive: "inconclusive", Pass: "pass", Fail: "fail"}
+	fewUsersNames = []string{FewUsersHold: "hold", FewUsersFailback: "failback"}
 )
 
 const (
@@ -72,6 +73,19 @@ func (r Result) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
 func (r *Result) UnmarshalText(text []byte) error {
 	i, err := valueOf("result", resultNames, text)
 	*r = Result(i)
+	return err
+}
+
+// String returns the rule's word: hold, failback.
+func (f OnFewUsers) String() string { return wordOf("few_users", fewUsersNames, uint8(f)) }
+
+// MarshalText returns the rule's word.
+func (f OnFewUsers) MarshalText() ([]byte, error) { return []byte(f.String()), nil }
+
+// UnmarshalText reads the rule's word.
+func (f *OnFewUsers) UnmarshalText(text []byte) error {
+	i, err := valueOf("few_users", fewUsersNames, text)
+	*f = OnFewUsers(i)
 	return err
 }
 

@@ -112,6 +112,7 @@ func (c *Controller) judge(ctx context.Context, s *Split, now time.Time) error {
 	v := health.Judge(t.limits, j.evidence[t.state.Canary], j.evidence[t.state.Stable])
 	j.verdict = &v
 	s.keep(j, t.state.Epoch)
+	s.warnOfFewUsers(t.state, v)
 	if v.Result != health.Fail {
 		return nil
 	}
@@ -152,7 +153,7 @@ func (c *Controller) gather(ctx context.Context, s *Split, epoch uint64, own fra
 
 // add merges another instance's evidence, if it was gathered for the same limits and this release knows what it means.
 func (j *judgement) add(limits health.Limits, other frame) {
-	if other.Schema > frameSchema || !reflect.DeepEqual(limits, other.Limits) {
+	if other.Schema > frameSchema || !alike(limits, other.Limits) {
 		return
 	}
 	sum := make(map[string]health.Evidence, len(j.evidence))
@@ -167,6 +168,13 @@ func (j *judgement) add(limits health.Limits, other frame) {
 	}
 	j.evidence = sum
 	j.instances++
+}
+
+// alike reports whether evidence was gathered for the same limits. What becomes of a verdict on few users shapes none, and
+// older releases do not know of it.
+func alike(a, b health.Limits) bool {
+	a.FewUsers, b.FewUsers = 0, 0
+	return reflect.DeepEqual(a, b)
 }
 
 // failBack writes the failback; if the store is away it holds here until the store is back.

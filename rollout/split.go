@@ -24,6 +24,7 @@ type Split struct {
 	log       *zap.Logger
 	wake      func()        // tells that cutDue is to be called
 	complaint string        // what was logged last of what keeps failing; used by the pulse alone
+	few       fewWarned     // what was logged of few users; used by the judge alone
 	failbacks atomic.Uint64 // failbacks that this instance saw since it started
 	refused   atomic.Uint64 // requests that a kill refused since it started
 

@@ -121,6 +121,7 @@ func (f *fleet) calm() rollout.Status {
 				Causes: map[health.Cause]uint64{health.CauseStatus: 3}, MeanLatency: ms(842),
 				Latency: health.Quantiles{P50: ms(700), P95: ms(2100), P99: ms(4000)},
 				TTFB:    health.Quantiles{P50: ms(120), P95: ms(310), P99: ms(500)},
+				Users:   212, UsersFailed: 2, TrialUsers: 4031, TrialUsersFailed: 9,
 			}},
 			{Name: "green", Role: "canary", Weight: 10_000, FileSays: 1_000, Known: true, InFlight: 1},
 		},

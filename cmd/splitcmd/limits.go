@@ -44,6 +44,9 @@ func inWords(l health.Limits) string {
 	says = append(says, quantile("latency", l.MaxLatency)...)
 	says = append(says, quantile("ttft", l.MaxTTFT)...)
 	says = append(says, fmt.Sprintf("window %s, at least %s", l.Window, plural(l.MinRequests, "request")))
+	if l.FewUsers != health.FewUsersHold {
+		says = append(says, "few_users "+l.FewUsers.String())
+	}
 	return strings.Join(says, "; ")
 }
 

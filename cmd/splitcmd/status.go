@@ -81,6 +81,23 @@ func (s *session) printVariants(status control.Status) {
 	t.print(s.out, s.look, "  ")
 	window := fmt.Sprintf("REQUESTS to EXCLUDED: the whole fleet's last %s. IN FLIGHT: this proxy's, now.", windowOf(status))
 	fmt.Fprintf(s.out, "  %s\n\n", s.look.paint(window, subdued))
+	s.printUsers(status)
+}
+
+// printUsers says whom each variant has met.
+func (s *session) printUsers(status control.Status) {
+	for _, v := range status.Variants {
+		if v.Summary.Users == 0 && v.Summary.TrialUsers == 0 {
+			continue
+		}
+		s.say("users", fmt.Sprintf("%s: %s; since the trial began: %s", v.Name, usersMet(v.Summary.Users, v.Summary.UsersFailed),
+			usersMet(v.Summary.TrialUsers, v.Summary.TrialUsersFailed)), plain)
+	}
+}
+
+// usersMet says how many users there were, and how many of them were let down.
+func usersMet(all, failed uint64) string {
+	return fmt.Sprintf("%s, %d saw a failure", plural(int(all), "user"), failed)
 }
 
 // remarks says what is unusual about a variant.

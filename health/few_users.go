@@ -1,0 +1,81 @@
+package health
+
+import "fmt"
+
+// fewShare is the share of a canary's requests above which they are one user's.
+const fewShare = 0.9
+
+// OnFewUsers says what becomes of a verdict on a canary that has one user. The zero value is to hold.
+type OnFewUsers uint8
+
+// What can become of it.
+const (
+	FewUsersHold     OnFewUsers = iota // it neither fails nor passes
+	FewUsersFailback                   // it counts like any other
+)
+
+// FewUsers says that one user makes nearly all of a canary's requests, so that nobody can tell whether it is the version
+// that fails or that user's requests.
+type FewUsers struct {
+	// Share is the user's share of Requests in the window: of those that arrived, or where these tell nothing, as answers
+	// take longer than the window, of those that were judged.
+	Share    float64 `json:"share"`
+	Requests uint64  `json:"requests"`
+	// Users is how many users share it; zero if there are too many users beside to say, when it is one or very nearly.
+	Users int `json:"users,omitempty"`
+	// Held is true if a limit is broken, and nothing but this keeps it from failing.
+	Held bool `json:"held,omitempty"`
+}
+
+// String says it in a sentence.
+func (f FewUsers) String() string {
+	who := "one user makes"
+	if f.Users > 1 {
+		who = fmt.Sprintf("%d users make", f.Users)
+	}
+	return fmt.Sprintf("%s %s of the canary's %d requests: version and user cannot be told apart", who, percent(f.Share), f.Requests)
+}
+
+// fewUsers finds the user who makes over 90 % of at least MinRequests requests; nil if there is none. Users are known by
+// their group alone: a group with so much is one user, or very nearly, as the others spread over all 64. Requests that no
+// group counts, such as those of an older release, are nobody's.
+func fewUsers(l Limits, canary arm) *FewUsers {
+	for _, groups := range []*Groups{&canary.Users.Arrived, &canary.Users.Judged} {
+		group, most, all := groups.top()
+		all = max(all, canary.window.Judged)
+		if all >= l.leastN() && float64(most) > fewShare*float64(all) {
+			return &FewUsers{Share: ratio(most, all), Requests: all, Users: canary.Users.Seen.inGroup(group)}
+		}
+	}
+	return nil
+}
+
+// inGroup returns how many of the users are in a group; zero if they are too many to say.
+func (d Distinct) inGroup(group int) int {
+	n := 0
+	for _, m := range d.few {
+		if groupOf(m) == group {
+			n++
+		}
+	}
+	return n
+}
+
+// weighUsers says if the canary has but one user, and holds what would else be a result.
+func (v *Verdict) weighUsers(l Limits, canary arm) {
+	few := fewUsers(l, canary)
+	if few == nil {
+		return
+	}
+	v.FewUsers = few
+	v.Reason += "; " + few.String()
+	if v.Result == Inconclusive || l.FewUsers == FewUsersFailback {
+		return
+	}
+	few.Held = v.Result == Fail
+	v.Result = Inconclusive
+	v.Reason += ", holding"
+	if few.Held {
+		v.Reason += "; `few_users failback` or a kill is the way out"
+	}
+}
