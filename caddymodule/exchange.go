@@ -38,6 +38,7 @@ type exchange struct {
 
 	chance      *chance   // to be answered by stable instead; nil if there is none
 	weighed     bool      // nothing is kept back any more
+	unseen      bool      // stable answers in its place
 	first       *exchange // the canary's, in whose place this is; nil if nobody failed before
 	rescuedFrom string    // of what that one failed
 }

@@ -29,6 +29,7 @@ func (x *exchange) serve(variant caddyhttp.MiddlewareHandler) error {
 	frame := x.farewell(broken)
 	v := x.judge(err, broken)
 	if x.isRescued(v, err, repl) {
+		x.unseen = true
 		x.record(v, repl)
 		return x.askStable(v, repl)
 	}
@@ -84,7 +85,7 @@ func (x *exchange) record(v verdictOn, repl *caddy.Replacer) {
 	if v.class == health.Success {
 		x.Answer(now) // the end of an empty answer is its first byte
 	}
-	o := health.Outcome{Class: v.class, Cause: v.cause, Upgraded: x.Upgraded()}
+	o := health.Outcome{Class: v.class, Cause: v.cause, Upgraded: x.Upgraded(), Rescued: x.unseen}
 	o.Retries, _ = retries(repl)
 	o.User, o.Surplus = x.Flight.User, x.Flight.Surplus
 	_, o.Answered = x.Answered()

@@ -513,6 +513,34 @@ func TestRescueIsCapped(t *testing.T) {
 	}
 }
 
+// A user who was rescued saw no failure, though the canary failed.
+func TestRescuedUserSawNoFailure(t *testing.T) {
+	p := startPairWith(t, "", deadAddress(t), "rescue {\nat_most 1%\n}")
+	ask := func() (users, failed uint64) {
+		if _, body := p.post(t, strings.NewReader("{}")); !strings.HasPrefix(body, "stable got") {
+			t.Logf("not rescued: %q", body)
+		}
+		status, err := p.controller().Status("s")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, v := range status.Variants {
+			if v.Name == "green" {
+				return v.Summary.Users, v.Summary.UsersFailed
+			}
+		}
+		return 0, 0
+	}
+	for range 50 {
+		if users, failed := ask(); users != 1 || failed != 0 {
+			t.Fatalf("rescued: %d users, %d saw a failure; want 1 and none", users, failed)
+		}
+	}
+	if users, failed := ask(); users != 1 || failed != 1 {
+		t.Errorf("not rescued: %d users, %d saw a failure; want 1 and 1", users, failed)
+	}
+}
+
 // Overrides see the canary as it is, and so does everybody where rescuing is off.
 func TestNotRescued(t *testing.T) {
 	for name, options := range map[string]string{

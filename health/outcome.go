@@ -51,8 +51,13 @@ type Outcome struct {
 	Retries int
 	// TokensIn and TokensOut are what the agent says it consumed; zero if it says nothing.
 	TokensIn, TokensOut uint64
+	// Rescued is true for a failure that its user did not see, as another variant answered.
+	Rescued bool
 	// User is a keyed hash of who asked; zero if nobody knows.
 	User uint64
 	// Surplus is true for what [Window.Arrive] did not admit: it is no evidence.
 	Surplus bool
 }
+
+// seen reports whether the user saw a failure.
+func (o *Outcome) seen() bool { return o.Class == Failure && !o.Rescued }

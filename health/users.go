@@ -119,7 +119,7 @@ func (u *liveUsers) end(mark uint32, o Outcome) {
 		return
 	}
 	u.seen.add(mark)
-	if o.Class == Failure {
+	if o.seen() {
 		u.failed.add(mark)
 	}
 	if o.Surplus || o.Class == Excluded {

@@ -126,7 +126,7 @@ func (w *Window) recordUser(at time.Duration, o Outcome) {
 	}
 	m := mark(o.User)
 	w.coarse.at(at).crowd().end(m, o)
-	if o.Class == Failure {
+	if o.seen() {
 		w.trial.failed.add(m)
 	}
 }
