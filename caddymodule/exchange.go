@@ -33,6 +33,7 @@ type exchange struct {
 	status   int  // 0 until the answer has begun
 	refused  bool // a proxy answered 499 to a killed request; it was not let through
 	body     body
+	socket   *socket // what the connection has become; nil if that is none, or not read
 	writeErr error
 }
 
@@ -100,6 +101,7 @@ func (x *exchange) begin(status int) {
 	if status == http.StatusSwitchingProtocols || status < 300 && x.request.Method == http.MethodConnect {
 		x.Upgrade() // a WebSocket, over HTTP/1 or HTTP/2
 		x.Answer(time.Now())
+		x.beginSocket()
 	} else {
 		x.beginBody()
 	}
@@ -118,6 +120,10 @@ func (x *exchange) Write(p []byte) (int, error) {
 	}
 	if x.refused {
 		return len(p), nil
+	}
+	if x.socket != nil && x.socket.isGoodbye(p) {
+		x.socket.note(closedByProxy, 0, saidNothing)
+		return x.ResponseWriter.Write(p)
 	}
 	if _, answered := x.Answered(); !answered && len(p) > 0 { // a stream does not ask the clock for each piece
 		x.Answer(time.Now())

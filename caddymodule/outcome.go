@@ -27,6 +27,7 @@ func (x *exchange) serve(variant caddyhttp.MiddlewareHandler) (err error) {
 		x.leave()
 		frame := x.farewell(broken)
 		x.record(x.judge(err, broken), repl)
+		x.finishSocket()
 		if broken != nil && !x.bid(frame) {
 			panic(broken)
 		}

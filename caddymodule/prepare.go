@@ -105,7 +105,7 @@ func (h *Handler) loadVariants(ctx caddy.Context) error {
 			}
 			handlers[j] = handler
 		}
-		v.handler = newChain(handlers)
+		v.handler, v.maxStream = newChain(handlers), maxStream(handlers)
 	}
 	return nil
 }
