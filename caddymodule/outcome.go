@@ -25,10 +25,10 @@ func (x *exchange) serve(variant caddyhttp.MiddlewareHandler) (err error) {
 		x.upload.release(x.request)
 		x.encoding.restore()
 		x.leave()
-		frame := x.farewell(broken)
+		last := x.farewell(broken)
 		x.record(x.judge(err, broken), repl)
 		x.finishSocket()
-		if broken != nil && !x.bid(frame) {
+		if broken != nil && !x.bid(last) {
 			panic(broken)
 		}
 	}()

@@ -179,7 +179,7 @@ func (x *exchange) finishSocket() {
 	if c := s.conn.Load(); c != nil {
 		c.finish()
 	} else if x.killed() && x.writeErr == nil && x.client.Err() == nil {
-		x.bid(x.closeFrame())
+		x.bid(parting{frame: x.closeFrame()})
 	}
 }
 
