@@ -35,6 +35,7 @@ var commonWants = map[scene]*want{
 	sceneUnended: {sawShort, "failure truncated"},
 	sceneStalled: {sawError, "failure stall"},
 	scenePaused:  {sawPaused, "success none"},
+	sceneCut:     {sawError, "excluded killed"},
 }
 
 var protocols = []protocol{
@@ -47,11 +48,20 @@ var protocols = []protocol{
 	{name: "ag-ui", agent: eventAgent, client: node("ag-ui.mjs")},
 	{name: "a2a-jsonrpc", agent: eventAgent, client: node("a2a.mjs", "JSONRPC")},
 	{name: "a2a-rest", agent: eventAgent, client: node("a2a.mjs", "HTTP+JSON")},
+	{name: "a2a-03-jsonrpc", agent: eventAgent, client: node("a2a-0.3.mjs", "JSONRPC")},
+	{name: "a2a-03-rest", agent: eventAgent, client: node("a2a-0.3.mjs", "HTTP+JSON")},
 	{
 		name: "mcp", agent: mcpAgent, client: node("mcp.mjs"),
 		opening: outcomes{"success none": 2, "excluded client_error": 1},
 		wants: map[scene]*want{ // a call waits for its answer, whatever becomes of the stream
 			sceneUnended: {sawSilence, "failure truncated"},
+		},
+	},
+	{
+		name: "mcp-initialize", agent: openingAgent, client: node("mcp-initialize.mjs"),
+		wants: map[scene]*want{
+			sceneUnended: {sawSilence, "failure truncated"},
+			scenePaused:  nil,
 		},
 	},
 	{
@@ -62,25 +72,33 @@ var protocols = []protocol{
 		},
 	},
 	{name: "ai-sdk", agent: aiSDKAgent, client: node("ai-sdk.mjs")},
-	{
-		name: "grpc", scheme: "h2c://", agent: grpcAgent, client: fixed(grpcClient{}),
-		wants: map[scene]*want{
-			sceneError:   {sawError, "failure grpc"},
-			sceneUnended: {sawError, "failure truncated"},
-			scenePaused:  nil,
-		},
-	},
+	{name: "grpc", scheme: "h2c://", agent: grpcAgent, client: fixed(grpcClient{}), wants: grpcWants},
+	{name: "grpc-unary", scheme: "h2c://", agent: grpcAgent, client: fixed(grpcClient{unary: true}), wants: grpcWants},
+	{name: "grpc-torn", scheme: "h2c://", agent: grpcAgent, client: fixed(grpcClient{}), wants: tornWants},
 	{
 		name: "websocket", agent: websocketAgent, client: fixed(websocketClient{}),
-		wants: map[scene]*want{ // a socket is judged by its handshake, and may be silent for as long as it likes
-			sceneError:   {sawError, "success none"},
-			sceneBroken:  {sawError, "success none"},
+		wants: map[scene]*want{ // a socket without a close frame is broken, and it may be silent for as long as it likes
 			sceneUnended: nil,
-			sceneStalled: nil,
+			sceneStalled: {sawSilence, "excluded client_left"},
 			scenePaused:  nil,
 		},
 	},
 }
+
+// grpcWants is what a call brings; tornWants, if it ends inside a message.
+var (
+	grpcWants = map[scene]*want{
+		sceneError:   {sawError, "failure grpc"},
+		sceneUnended: {sawError, "failure truncated"},
+		scenePaused:  nil,
+	}
+	tornWants = map[scene]*want{
+		sceneOK:      nil,
+		sceneError:   nil,
+		sceneUnended: {sawError, "failure truncated"},
+		scenePaused:  nil,
+	}
+)
 
 func node(program string, args ...string) func(*testing.T) client {
 	return func(t *testing.T) client { return startNode(t, program, args...) }
@@ -129,7 +147,7 @@ func (p *protocol) play(t *testing.T, proxy *proxy, agents string) []row {
 			path := "/" + p.name + "/" + string(s)
 			r.heard, r.said = p.watch(t, proxy, client, path)
 			r.check(t, want)
-			if s != sceneStalled && s != sceneBroken { // without the proxy the one has no end, the other no error frame
+			if s != sceneStalled && s != sceneBroken && s != sceneCut { // without the proxy the one has no end, the other no error frame
 				r.compare(t, client.talk(t, agents+path))
 			}
 		})
@@ -142,6 +160,9 @@ func (p *protocol) play(t *testing.T, proxy *proxy, agents string) []row {
 func (p *protocol) watch(t *testing.T, proxy *proxy, client client, path string) (heard, string) {
 	t.Helper()
 	before := proxy.outcomes(t, p.name)
+	if path == "/"+p.name+"/"+string(sceneCut) {
+		defer proxy.cutOnCue(t, p.name)()
+	}
 	h := client.talk(t, proxy.url+path)
 	var counted outcomes
 	within(func() bool {
