@@ -23,26 +23,27 @@ type protocol struct {
 
 // want is what a client has to tell its caller, and what the proxy has to count the answer as.
 type want struct {
-	saw  string
-	said string
+	saw    string
+	said   string
+	detail string // a part of the client's error, where that matters
 }
 
 // commonWants is what holds where a protocol has nothing else.
 var commonWants = map[scene]*want{
-	sceneOK:      {sawSuccess, "success none"},
-	sceneError:   {sawError, "failure protocol_error"},
-	sceneBroken:  {sawError, "failure reset"},
-	sceneUnended: {sawShort, "failure truncated"},
-	sceneStalled: {sawError, "failure stall"},
-	scenePaused:  {sawPaused, "success none"},
-	sceneCut:     {sawError, "excluded killed"},
+	sceneOK:      {saw: sawSuccess, said: "success none"},
+	sceneError:   {saw: sawError, said: "failure protocol_error"},
+	sceneBroken:  {saw: sawError, said: "failure reset"},
+	sceneUnended: {saw: sawShort, said: "failure truncated"},
+	sceneStalled: {saw: sawError, said: "failure stall"},
+	scenePaused:  {saw: sawPaused, said: "success none"},
+	sceneCut:     {saw: sawError, said: "excluded killed"},
 }
 
 var protocols = []protocol{
 	{name: "openai-chat", agent: eventAgent, client: node("openai-chat.mjs")},
 	{
 		name: "openai-responses", agent: eventAgent, client: node("openai-responses.mjs"),
-		wants: map[scene]*want{sceneError: {sawHandedOn, "failure protocol_error"}},
+		wants: map[scene]*want{sceneError: {saw: sawHandedOn, said: "failure protocol_error"}},
 	},
 	{name: "anthropic", agent: eventAgent, client: node("anthropic.mjs")},
 	{name: "ag-ui", agent: eventAgent, client: node("ag-ui.mjs")},
@@ -54,21 +55,22 @@ var protocols = []protocol{
 		name: "mcp", agent: mcpAgent, client: node("mcp.mjs"),
 		opening: outcomes{"success none": 2, "excluded client_error": 1},
 		wants: map[scene]*want{ // a call waits for its answer, whatever becomes of the stream
-			sceneUnended: {sawSilence, "failure truncated"},
+			sceneUnended: {saw: sawSilence, said: "failure truncated"},
 		},
 	},
 	{
 		name: "mcp-initialize", agent: openingAgent, client: node("mcp-initialize.mjs"),
 		wants: map[scene]*want{
-			sceneUnended: {sawSilence, "failure truncated"},
+			sceneOK:      nil, // as for mcp: more requests follow
+			sceneUnended: {saw: sawSilence, said: "failure truncated"},
 			scenePaused:  nil,
 		},
 	},
 	{
 		name: "langgraph", agent: eventAgent, client: node("langgraph.mjs"),
 		wants: map[scene]*want{
-			sceneError:   {sawHandedOn, "failure protocol_error"},
-			sceneUnended: {sawShort, "success none"}, // its runs need no end, see docs/adr/0011
+			sceneError:   {saw: sawHandedOn, said: "failure protocol_error"},
+			sceneUnended: {saw: sawShort, said: "success none"}, // its runs need no end, see docs/adr/0011
 		},
 	},
 	{name: "ai-sdk", agent: aiSDKAgent, client: node("ai-sdk.mjs")},
@@ -79,8 +81,9 @@ var protocols = []protocol{
 		name: "websocket", agent: websocketAgent, client: fixed(websocketClient{}),
 		wants: map[scene]*want{ // a socket without a close frame is broken, and it may be silent for as long as it likes
 			sceneUnended: nil,
-			sceneStalled: {sawSilence, "excluded client_left"},
+			sceneStalled: {saw: sawSilence, said: "excluded client_left"},
 			scenePaused:  nil,
+			sceneCut:     {sawError, "excluded killed", "StatusTryAgainLater"},
 		},
 	},
 }
@@ -88,15 +91,21 @@ var protocols = []protocol{
 // grpcWants is what a call brings; tornWants, if it ends inside a message.
 var (
 	grpcWants = map[scene]*want{
-		sceneError:   {sawError, "failure grpc"},
-		sceneUnended: {sawError, "failure truncated"},
+		sceneError:   {saw: sawError, said: "failure grpc"},
+		sceneBroken:  {sawError, "failure reset", "code = Unavailable desc = the agent broke off"},
+		sceneUnended: {saw: sawError, said: "failure truncated"},
+		sceneStalled: {sawError, "failure stall", "code = Unavailable desc = the agent fell silent"},
 		scenePaused:  nil,
+		sceneCut:     {sawError, "excluded killed", "code = Unavailable desc = this version"},
 	}
 	tornWants = map[scene]*want{
 		sceneOK:      nil,
 		sceneError:   nil,
-		sceneUnended: {sawError, "failure truncated"},
+		sceneBroken:  {sawError, "failure reset", "code = Unavailable"},
+		sceneUnended: {saw: sawError, said: "failure truncated"},
+		sceneStalled: {sawError, "failure stall", "code = Unavailable"},
 		scenePaused:  nil,
+		sceneCut:     {sawError, "excluded killed", "code = Unavailable"},
 	}
 )
 
