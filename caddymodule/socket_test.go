@@ -1,21 +1,15 @@
 package caddymodule
 
 import (
-	"context"
-	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"os"
-	"os/exec"
 	"runtime"
 	"slices"
 	"strings"
 	"testing"
 	"time"
-
-	"golang.org/x/net/http2"
 
 	"github.com/switchback-proxy/switchback/health"
 	"github.com/switchback-proxy/switchback/splitter"
@@ -327,86 +321,6 @@ func BenchmarkOpenWebSocket(b *testing.B) {
 			b.ReportMetric(float64(used(&after)-used(&before))/float64(b.N), "B/socket")
 			for _, socket := range open {
 				socket.Close()
-			}
-		})
-	}
-}
-
-// Over HTTP/2 a WebSocket is an exchange like any other: it is judged, and cut, all the same. The Go runtime has it only
-// if it is told so before the process begins.
-func TestWebSocketOverHTTP2(t *testing.T) {
-	const setting = "GODEBUG=http2xconnect=1"
-	if !slices.Contains(os.Environ(), setting) {
-		again := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$")
-		again.Env = append(os.Environ(), setting)
-		if out, err := again.CombinedOutput(); err != nil {
-			t.Fatalf("%v\n%s", err, out)
-		}
-		return
-	}
-	a := startAgent(t)
-	site := a.site("")
-	p := startProxyWith(t, "servers {\nprotocols h1 h2c\n}", site)
-	transport := &http2.Transport{AllowHTTP: true, DialTLSContext: // the standard library's refuses the header below
-	func(ctx context.Context, _, _ string, _ *tls.Config) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "unix", p.socket())
-	}}
-	defer transport.CloseIdleConnections()
-	cut := func() { p.kill("s", "", splitter.KillCut) }
-	reload := func() {
-		if err := p.load(site + "\nheader X-New yes"); err != nil {
-			t.Error(err)
-		}
-	}
-	for _, tt := range []struct {
-		name  string
-		agent http.HandlerFunc
-		hears string
-		says  string
-		then  func()
-		rest  string
-		class health.Class
-		cause health.Cause
-	}{
-		{"done", sockets(hello+closing(1000, ""), true), hello, "", nil, closing(1000, ""), health.Success, health.CauseNone},
-		{"failed", sockets(hello+closing(1011, ""), true), hello, "", nil, closing(1011, ""), health.Failure, health.CauseProtocol},
-		{"dropped", sockets(hello, true), hello, "", nil, "", health.Failure, health.CauseReset},
-		{"the client closes", closesAfter(1011), "", masked(1000), nil, closing(1011, ""), health.Success, health.CauseNone},
-		{"cut", sockets(hello, false), hello, "", cut, closing(1013, farewellKilled), health.Excluded, health.CauseKilled},
-		{"cut inside a frame", sockets(hello[:4], false), hello[:4], "", cut, "", health.Excluded, health.CauseKilled},
-		{"reload", sockets(hello, false), hello, "", reload, "", health.Excluded, health.CauseProxyClosed},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			a.will(tt.agent)
-			p.counted(t, tt.class, tt.cause, func() {
-				in, out := io.Pipe()
-				r, err := http.NewRequest(http.MethodConnect, "http://agent.test/ws", in)
-				if err != nil {
-					t.Fatal(err)
-				}
-				r.Header[":protocol"] = []string{"websocket"}
-				resp, err := transport.RoundTrip(r)
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer resp.Body.Close()
-				defer out.Close()
-				reads(t, resp.Body, tt.hears)
-				if tt.says != "" {
-					if _, err := io.WriteString(out, tt.says); err != nil {
-						t.Error(err)
-					}
-				}
-				if tt.then != nil {
-					tt.then()
-				}
-				rest, err := io.ReadAll(resp.Body)
-				if tt.name != "reload" && (string(rest) != tt.rest || err != nil) {
-					t.Errorf("client reads %q, %v at the end, want %q", rest, err, tt.rest)
-				}
-			})
-			if tt.then != nil && tt.cause == health.CauseKilled {
-				p.revive(t)
 			}
 		})
 	}
