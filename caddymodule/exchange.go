@@ -123,7 +123,7 @@ func (x *exchange) Write(p []byte) (int, error) {
 	}
 	if x.socket != nil && x.socket.isGoodbye(p) {
 		x.socket.note(closedByProxy, 0, saidNothing)
-		return x.ResponseWriter.Write(p)
+		return len(p), nil // the handler's goroutine will say it: see finishSocket
 	}
 	if _, answered := x.Answered(); !answered && len(p) > 0 { // a stream does not ask the clock for each piece
 		x.Answer(time.Now())
@@ -173,7 +173,7 @@ func (x *exchange) FlushError() error {
 	if x.status == 0 {
 		x.WriteHeader(http.StatusOK)
 	}
-	if x.refused {
+	if x.refused || x.socket != nil && x.socket.end().who() == closedByProxy {
 		return nil
 	}
 	x.body.stall.move()

@@ -23,11 +23,9 @@ type socket struct {
 	agent, client stream.Frames
 	ended         atomic.Uint32 // the first end that was seen; see socketEnd
 	exchange      *exchange
-	tunnel        context.Context            // the request's: done at a kill, and when its client has left
-	conn          atomic.Pointer[socketConn] // the client's connection; nil over HTTP/2, where the exchange stays its way
+	tunnel        context.Context // the request's: done at a kill, and when its client has left
+	conn          *socketConn     // the client's connection; nil over HTTP/2, where the exchange stays its way
 	began         time.Time
-	stop          func() bool   // of the watch for a kill
-	stopped       chan struct{} // closed when that watch has run
 }
 
 // socketEnd is who ended a WebSocket, with what: the code in the low 16 bits, then who, then the agent's word.
@@ -54,7 +52,7 @@ func (x *exchange) beginSocket() {
 	if x.handler.format == stream.Unknown || !x.isWebSocket() {
 		return
 	}
-	s := &socket{exchange: x, tunnel: x.request.Context(), began: time.Now(), stopped: make(chan struct{})}
+	s := &socket{exchange: x, tunnel: x.request.Context(), began: time.Now()}
 	if x.handler.AgentOutcome != agentOutcomeIgnore {
 		x.body.said = agentWordIn(x.Header()[agentOutcomeHeader])
 	}
@@ -62,7 +60,6 @@ func (x *exchange) beginSocket() {
 	if x.status != http.StatusSwitchingProtocols {
 		x.upload.socket.Store(s)
 	}
-	s.stop = context.AfterFunc(s.tunnel, s.hurry)
 }
 
 // isWebSocket reports whether the answer that begins makes the connection a WebSocket: over HTTP/1 it says so, over
@@ -73,21 +70,6 @@ func (x *exchange) isWebSocket() bool {
 	}
 	r := x.request
 	return r.ProtoMajor == 2 && r.Header.Get(":protocol") == "websocket" || r.ProtoMajor == 3 && r.Proto == "websocket"
-}
-
-// hurry bounds how long a client that has stopped reading can hold up the end of a killed connection, which otherwise
-// nothing would notice. It runs beside whoever uses the connection.
-func (s *socket) hurry() {
-	defer close(s.stopped)
-	if !killed(s.tunnel) {
-		return
-	}
-	if c := s.conn.Load(); c != nil {
-		c.hurry()
-		return
-	}
-	// Where no deadline can be set the client holds it up for as long as it likes.
-	_ = http.NewResponseController(s.exchange.ResponseWriter).SetWriteDeadline(time.Now().Add(farewellLimit))
 }
 
 // note notes an end, unless another was seen before.
@@ -159,11 +141,13 @@ func (s *socket) farewellCode() stream.CloseCode {
 	return stream.CloseRestart
 }
 
-// isGoodbye recognizes the close frame that Caddy's reverse_proxy writes when its configuration is unloaded: at any point
-// of the agent's frames, and beside whoever copies them, so that it must not be read as one of them. An agent that
-// writes the same at that time means the same.
+// goodbye is the close frame that Caddy's reverse_proxy writes when its configuration is unloaded: 1001, without a reason.
+const goodbye = "\x88\x02\x03\xe9"
+
+// isGoodbye recognizes it. It comes at any point of the agent's frames, and beside whoever copies them, so that it must
+// not be read as one of them; and over HTTP/2, where two must not write at once, not be written there and then. An agent
+// that writes the same at that time means the same.
 func (s *socket) isGoodbye(p []byte) bool {
-	const goodbye = "\x88\x02\x03\xe9" // 1001, without a reason
 	return string(p) == goodbye && s.exchange.handler.isUnloaded()
 }
 
@@ -173,30 +157,31 @@ func (x *exchange) finishSocket() {
 	if s == nil {
 		return
 	}
-	if !s.stop() {
-		<-s.stopped
-	}
-	if c := s.conn.Load(); c != nil {
-		c.finish()
-	} else if x.killed() && x.writeErr == nil && x.client.Err() == nil {
+	if s.conn != nil {
+		s.conn.finish()
+	} else if x.writeErr == nil && x.client.Err() == nil {
 		x.bid(parting{frame: x.closeFrame()})
 	}
 }
 
-// closeFrame is the close frame of a connection that was killed; nil if none can be written.
+// closeFrame is the close frame of a connection that was killed, or that Caddy closes; nil if none can be written.
 func (x *exchange) closeFrame() []byte {
-	if x.body.scanner == nil { // it has failed, and does not know where the agent stands
+	switch {
+	case x.body.scanner == nil: // it has failed, and does not know where the agent stands
 		return nil
+	case x.killed():
+		frame, _ := x.socket.ErrorFrame(farewellKilled)
+		return frame
+	case x.socket.end().who() == closedByProxy && x.socket.agent.Between():
+		return []byte(goodbye)
 	}
-	defer x.guardScan()
-	frame, _ := x.body.scanner.ErrorFrame(farewellKilled)
-	return frame
+	return nil
 }
 
 // ofUpgrade judges an upgraded connection. One that nobody looked into is a success by its handshake.
 func (x *exchange) ofUpgrade() verdictOn {
 	s := x.socket
-	if s == nil || s.conn.Load() == nil && x.status == http.StatusSwitchingProtocols { // never handed over
+	if s == nil || s.conn == nil && x.status == http.StatusSwitchingProtocols { // never handed over
 		return success
 	}
 	switch e := s.end(); {

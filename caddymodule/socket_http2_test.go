@@ -133,7 +133,7 @@ func TestWebSocketOverHTTP2(t *testing.T) {
 		{"the client closes", closesAfter(1011), "", masked(1000), nil, closing(1011, ""), health.Success, health.CauseNone},
 		{"cut", sockets(hello, false), hello, "", cut, closing(1013, farewellKilled), health.Excluded, health.CauseKilled},
 		{"cut inside a frame", sockets(hello[:4], false), hello[:4], "", cut, "", health.Excluded, health.CauseKilled},
-		{"reload", sockets(hello, false), hello, "", reload, "", health.Excluded, health.CauseProxyClosed},
+		{"reload", sockets(hello, false), hello, "", reload, goodbye, health.Excluded, health.CauseProxyClosed},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			a.will(tt.agent)
@@ -148,7 +148,7 @@ func TestWebSocketOverHTTP2(t *testing.T) {
 					tt.then()
 				}
 				rest, err := io.ReadAll(socket)
-				if tt.name != "reload" && (string(rest) != tt.rest || err != nil) {
+				if got := string(rest); err != nil || got != tt.rest && !(tt.name == "reload" && got == "") { // Caddy may close the agent's side first
 					t.Errorf("client reads %q, %v at the end, want %q", rest, err, tt.rest)
 				}
 			})

@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -18,8 +19,10 @@ import (
 // would only ask for another buffer of 32 KiB each.
 type socketConn struct {
 	net.Conn
-	socket *socket
-	state  atomic.Uint32 // see connOpen
+	socket  *socket
+	state   atomic.Uint32 // see connOpen
+	stop    func() bool   // of the watch for a kill
+	stopped chan struct{} // closed when that watch has run
 }
 
 // The states of a socketConn.
@@ -41,11 +44,9 @@ func (x *exchange) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if err != nil || x.socket == nil {
 		return conn, buffered, err
 	}
-	c := &socketConn{Conn: conn, socket: x.socket}
-	x.socket.conn.Store(c)
-	if x.killed() { // before there was a connection to hurry
-		c.hurry()
-	}
+	c := &socketConn{Conn: conn, socket: x.socket, stopped: make(chan struct{})}
+	x.socket.conn = c
+	c.stop = context.AfterFunc(x.socket.tunnel, c.hurry)
 	if err := c.take(buffered); err != nil {
 		conn.Close()
 		return nil, nil, err
@@ -112,17 +113,26 @@ func (c *socketConn) Close() error {
 	return c.Conn.Close()
 }
 
-// hurry ends reading now, which makes the connection's user close it, and writing within a time. Both fail if it is
-// closed already, which is as good.
+// hurry ends a killed connection that nothing else would end, as neither of its sides says anything or its client has
+// stopped reading: reading now, upon which its user closes it, and writing within a time. It runs beside whoever uses the
+// connection. Both fail if it is closed already, which is as good.
+//
+// Over HTTP/2 there is no such thing, as Caddy's response is not for two at once. There, what ends a client that has
+// stopped reading is the server's own write_idle_timeout.
 func (c *socketConn) hurry() {
-	now := time.Now()
-	_, _ = c.Conn.SetReadDeadline(now), c.Conn.SetWriteDeadline(now.Add(farewellLimit))
+	defer close(c.stopped)
+	if now := time.Now(); killed(c.socket.tunnel) {
+		_, _ = c.Conn.SetReadDeadline(now), c.Conn.SetWriteDeadline(now.Add(farewellLimit))
+	}
 }
 
 // finish lets the connection go when its handler has ended. If it was held it ends now: with a close frame where one can
 // be written, and then, for a short time, with reading what the client still says. To close a connection of which not
 // all is read takes back what was sent last.
 func (c *socketConn) finish() {
+	if !c.stop() {
+		<-c.stopped
+	}
 	if c.state.CompareAndSwap(connOpen, connReleased) {
 		return // closed already, or in the hands of a handler's own goroutine
 	}
