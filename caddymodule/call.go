@@ -26,15 +26,17 @@ func newCall(r *http.Request, f stream.Format) *call {
 	return &call{length: int(r.ContentLength)}
 }
 
-// speaksRPC reports whether answers are read as a protocol whose errors repeat an id, or the request declares one. Those
-// that do neither are not worth a look into each JSON that anybody posts.
+// speaksRPC reports whether answers are read as a protocol whose errors repeat an id, or the request declares one, or takes
+// JSON and events alike, as MCP's first request does, which cannot declare anything yet. Those that do none of it are not
+// worth a look into each JSON that anybody posts.
 func speaksRPC(r *http.Request, f stream.Format) bool {
 	switch f {
 	case stream.MCP, stream.A2A:
 		return true
 	case stream.Auto:
 		h := r.Header
-		return len(h["Mcp-Protocol-Version"])+len(h["Mcp-Session-Id"])+len(h["A2a-Version"]) > 0
+		return len(h["Mcp-Protocol-Version"])+len(h["Mcp-Session-Id"])+len(h["A2a-Version"]) > 0 ||
+			stream.AcceptsEither(stream.Header(h))
 	}
 	return false
 }

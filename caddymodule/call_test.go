@@ -28,6 +28,8 @@ func TestCall(t *testing.T) {
 		{"MCP by its session", body, "application/json", stream.Auto, []string{"Mcp-Session-Id", "s"}, "7"},
 		{"A2A", body, "application/json; charset=utf-8", stream.Auto, []string{"A2a-Version", "1.0"}, "7"},
 		{"MCP by configuration", body, "application/json", stream.MCP, nil, "7"},
+		{"MCP's first", body, "application/json", stream.Auto, []string{"Accept", "application/json, text/event-stream"}, "7"},
+		{"JSON alone", body, "application/json", stream.Auto, []string{"Accept", "application/json"}, ""},
 		{"nothing said", body, "application/json", stream.Auto, nil, ""},
 		{"another format", body, "application/json", stream.OpenAIChat, mcp, ""},
 		{"not read", body, "application/json", stream.Unknown, mcp, ""},

@@ -75,6 +75,13 @@ func (c *chance) holding() bool {
 	return state == holding
 }
 
+// release lets go of what is kept back.
+func (c *chance) release() {
+	if c.holding() {
+		c.held.Release()
+	}
+}
+
 // dropped returns the verdict on the canary's answer if it was given up.
 func (c *chance) dropped() (verdictOn, bool) {
 	if c == nil {
@@ -84,14 +91,19 @@ func (c *chance) dropped() (verdictOn, bool) {
 	return v, state == dropped
 }
 
-// finish lets all go that is kept back.
-func (c *chance) finish() {
-	if c == nil {
+// letGo lets all go that is kept back, when the variant has ended. What is added to the header from then on is added to
+// the client's.
+func (x *exchange) letGo() {
+	c := x.chance
+	if c == nil || c.held == nil {
 		return
 	}
 	c.held.Finish()
 	if c.timer != nil {
 		c.timer.Stop()
+	}
+	if x.body.header != nil {
+		x.body.header = c.held.ResponseWriter.Header()
 	}
 }
 
@@ -140,7 +152,7 @@ func (x *exchange) weigh() {
 	x.scanPending()
 	switch s := x.body.scanner; {
 	case s == nil, s.Payload(), s.Events() > maxHeldEvents:
-		x.chance.held.Release()
+		x.chance.release()
 	case s.Report().End == stream.Failed:
 		x.giveUp(true, ofReport(s.Report()))
 	}

@@ -9,6 +9,7 @@ package caddymodule
 
 import (
 	"encoding/json"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -149,8 +150,9 @@ type Variant struct {
 	// HandlersRaw is the route of the variant, usually one reverse_proxy. Required.
 	HandlersRaw []json.RawMessage `json:"handle,omitempty" caddy:"namespace=http.handlers inline_key=handler"`
 
-	handler caddyhttp.MiddlewareHandler // the loaded route; set by prepare
-	plain   bool                        // it is a reverse proxy and nothing else; set by prepare
+	handler   caddyhttp.MiddlewareHandler // the loaded route; set by prepare
+	plain     bool                        // it is a reverse proxy and nothing else; set by prepare
+	maxStream time.Duration               // how long it lets an upgraded connection live; 0 is for ever
 }
 
 // Override places requests on a variant regardless of weights: either listed users, or whatever a matcher matches.

@@ -34,6 +34,7 @@ type exchange struct {
 	status   int  // 0 until the answer has begun
 	refused  bool // a proxy answered 499 to a killed request; it was not let through
 	body     body
+	socket   *socket // what the connection has become; nil if that is none, or not read
 	writeErr error
 
 	chance      *chance   // to be answered by stable instead; nil if there is none
@@ -97,6 +98,9 @@ func (x *exchange) WriteHeader(status int) {
 		x.begin(status)
 	}
 	x.ResponseWriter.WriteHeader(status)
+	if x.Upgraded() {
+		x.chance.release()
+	}
 }
 
 // swallow keeps a proxy from answering 499 to a request that was killed, or given up: it gets the kill response, or
@@ -113,6 +117,7 @@ func (x *exchange) begin(status int) {
 	if status == http.StatusSwitchingProtocols || status < 300 && x.request.Method == http.MethodConnect {
 		x.Upgrade() // a WebSocket, over HTTP/1 or HTTP/2
 		x.Answer(time.Now())
+		x.beginSocket()
 	} else {
 		x.beginBody()
 	}
@@ -135,6 +140,10 @@ func (x *exchange) Write(p []byte) (int, error) {
 	}
 	if x.refused {
 		return len(p), nil
+	}
+	if x.socket != nil && x.socket.isGoodbye(p) {
+		x.socket.note(closedByProxy, 0, saidNothing)
+		return len(p), nil // the handler's goroutine will say it: see finishSocket
 	}
 	if _, answered := x.Answered(); !answered && len(p) > 0 { // a stream does not ask the clock for each piece
 		x.Answer(time.Now())
@@ -188,7 +197,7 @@ func (x *exchange) FlushError() error {
 	if x.status == 0 {
 		x.WriteHeader(http.StatusOK)
 	}
-	if x.refused {
+	if x.refused || x.socket != nil && x.socket.end().who() == closedByProxy {
 		return nil
 	}
 	x.body.stall.move()

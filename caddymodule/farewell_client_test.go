@@ -54,13 +54,13 @@ func TestFarewellIsBounded(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			x := passing(nil)
 			x.ResponseWriter = &tt.client
-			if got := x.bid([]byte("frame")); got != tt.want || tt.client.written.String() != tt.written {
+			if got := x.bid(parting{frame: []byte("frame")}); got != tt.want || tt.client.written.String() != tt.written {
 				t.Errorf("got %t with %q written, want %t with %q", got, &tt.client.written, tt.want, tt.written)
 			}
 			if tt.client.deadline.IsZero() != tt.client.unlimited {
 				t.Errorf("deadline %v", tt.client.deadline)
 			}
-			if got := x.bid(nil); got {
+			if got := x.bid(parting{}); got {
 				t.Error("bid nothing: got true, want false")
 			}
 		})

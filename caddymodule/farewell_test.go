@@ -244,7 +244,7 @@ func TestFarewellNeedsBody(t *testing.T) {
 		if x.ResponseWriter = w; tt.status != 0 {
 			x.WriteHeader(tt.status)
 		}
-		if got := x.farewell(http.ErrAbortHandler); (got != nil) != tt.want {
+		if got := x.farewell(http.ErrAbortHandler); got.none() == tt.want {
 			t.Errorf("%s %d: got %q, want one: %t", tt.method, tt.status, got, tt.want)
 		}
 	}
@@ -256,7 +256,7 @@ func TestFarewellOfMistakenScanner(t *testing.T) {
 	x.client, x.ctx = context.Background(), context.Background()
 	x.handler.log = zap.NewNop()
 	x.body.scanner = mistaken{"frame"}
-	if got := x.farewell(http.ErrAbortHandler); got != nil {
+	if got := x.farewell(http.ErrAbortHandler); !got.none() {
 		t.Errorf("got %q, want none", got)
 	}
 	if x.body.scanner != nil {

@@ -24,6 +24,7 @@ type handlerState struct {
 	attached  *rollout.Attachment
 	overrides []compiledOverride
 	excluded  caddyhttp.MatcherSets // requests that are no evidence; set by prepare
+	unloaded  <-chan struct{}       // closed when this configuration is no longer the one that runs
 	seen      seen
 	format    stream.Format // what answers are read as; Unknown: they are not
 	budget    *budget       // of rescues; nil if there are none
@@ -52,7 +53,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err := h.prepare(ctx); err != nil {
 		return err
 	}
-	h.log, h.forwarded = ctx.Logger(), new(sync.Once)
+	h.log, h.forwarded, h.unloaded = ctx.Logger(), new(sync.Once), ctx.Done()
 	app, err := ctx.App("switchback")
 	if err != nil {
 		return fmt.Errorf("traffic_split %q: %w", h.Name, err)

@@ -69,7 +69,7 @@ func (h *held) Header() http.Header { return h.own }
 // Unwrap is for http.ResponseController.
 func (h *held) Unwrap() http.ResponseWriter { return h.ResponseWriter }
 
-// WriteHeader begins the answer. An interim one passes, and so does a change of protocols with all that is held.
+// WriteHeader begins the answer. An interim one passes.
 func (h *held) WriteHeader(status int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -81,10 +81,6 @@ func (h *held) WriteHeader(status int) {
 		h.interim(status)
 	case h.status == 0:
 		h.status, h.sent = status, h.own.Clone()
-		if status == http.StatusSwitchingProtocols {
-			h.release()
-			return
-		}
 		h.timer = time.AfterFunc(h.within, h.Release)
 	}
 }
@@ -211,9 +207,6 @@ func (h *held) State() (heldState, verdictOn) {
 // Finish lets all go when the variant has ended, and hands on what it has changed of its header since: its trailers, or,
 // if there was no answer, all.
 func (h *held) Finish() {
-	if h == nil {
-		return
-	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.status != 0 {

@@ -40,7 +40,7 @@ func (x *exchange) judge(err error, broken any) verdictOn {
 	case x.killed() && (x.status == 0 || broken != nil || x.Upgraded()):
 		return verdictOn{health.Excluded, health.CauseKilled}
 	case x.Upgraded():
-		return success
+		return x.ofUpgrade()
 	case told:
 		return x.ofAnswer(whole)
 	case (x.status == 0 || !whole) && x.client.Err() != nil, x.writeErr != nil, x.status == statusClientClosed:
@@ -61,8 +61,11 @@ func (x *exchange) judge(err error, broken any) verdictOn {
 	return x.ofAnswer(whole)
 }
 
-func (x *exchange) killed() bool {
-	return errors.Is(context.Cause(x.ctx), rollout.ErrKilled)
+func (x *exchange) killed() bool { return killed(x.ctx) }
+
+// killed reports whether a request's context was ended by a kill.
+func killed(request context.Context) bool {
+	return errors.Is(context.Cause(request), rollout.ErrKilled)
 }
 
 func (x *exchange) stalled() bool {

@@ -26,7 +26,7 @@ func (x *exchange) serve(variant caddyhttp.MiddlewareHandler) error {
 	x.wait()
 	broken, err := x.run(variant, repl)
 	x.end()
-	frame := x.farewell(broken)
+	last := x.farewell(broken)
 	v := x.judge(err, broken)
 	if x.isRescued(v, err, repl) {
 		x.unseen = true
@@ -36,9 +36,10 @@ func (x *exchange) serve(variant caddyhttp.MiddlewareHandler) error {
 	if w, refused := x.refuseBy(broken); refused {
 		broken, err = nil, x.handler.refuse(w, x.request)
 	}
-	x.chance.finish()
+	x.letGo()
 	x.record(v, repl)
-	if broken != nil && !x.bid(frame) {
+	x.finishSocket()
+	if broken != nil && !x.bid(last) {
 		panic(broken)
 	}
 	return err
@@ -51,8 +52,9 @@ func (x *exchange) run(variant caddyhttp.MiddlewareHandler, repl *caddy.Replacer
 		if broken = recover(); broken != nil && !isAbort(broken) {
 			x.end()
 			v := x.judge(nil, broken)
-			x.chance.finish()
+			x.letGo()
 			x.record(v, repl)
+			x.finishSocket()
 			panic(broken)
 		}
 	}()

@@ -110,7 +110,7 @@ func (h *Handler) loadVariants(ctx caddy.Context) error {
 			}
 			handlers[j] = handler
 		}
-		v.handler = newChain(handlers)
+		v.handler, v.maxStream = newChain(handlers), maxStream(handlers)
 		v.plain = isPlain(v.handler)
 	}
 	h.plain = !slices.ContainsFunc(h.Variants, func(v *Variant) bool { return !v.plain })

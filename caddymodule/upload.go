@@ -21,7 +21,8 @@ type upload struct {
 	call    *call   // nil if nobody wants to know its id
 	replay  *replay // nil if it will not be sent again
 	closed  atomic.Bool
-	spoiled atomic.Bool // read by another goroutine than the one that sends
+	spoiled atomic.Bool            // read by another goroutine than the one that sends
+	socket  atomic.Pointer[socket] // what the body has become the client's side of; nil if it is a body
 }
 
 // watch puts u in the place of the request's body. The server must find its own there when the answer begins, as it
@@ -53,6 +54,9 @@ func (u *upload) Read(p []byte) (int, error) {
 	n, err := u.ReadCloser.Read(p)
 	u.call.take(p[:n])
 	u.replay.take(p[:n], err)
+	if s := u.socket.Load(); s != nil {
+		s.heard(p[:n], err, u.closed.Load())
+	}
 	switch {
 	case err == nil:
 	case errors.Is(err, io.EOF):

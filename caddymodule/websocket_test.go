@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -13,7 +14,7 @@ import (
 	"github.com/switchback-proxy/switchback/splitter"
 )
 
-// A WebSocket is a success by its handshake, counts in progress while it lives, and ends at once when it is cut.
+// A client that closes in order makes a success, and one that is cut is told so, in the eyes of a WebSocket library.
 func TestWebSocket(t *testing.T) {
 	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		conn, err := websocket.Accept(w, r, nil)
@@ -62,8 +63,12 @@ func TestWebSocket(t *testing.T) {
 	defer second.CloseNow()
 	echo(second)
 	p.kill("s", "", splitter.KillCut)
-	if _, _, err := second.Read(context.Background()); err == nil {
-		t.Error("the WebSocket lives on after the cut")
+	var told websocket.CloseError
+	if _, _, err := second.Read(context.Background()); !errors.As(err, &told) {
+		t.Errorf("after the cut the client reads %v, want a close frame", err)
+	}
+	if want := (websocket.CloseError{Code: websocket.StatusTryAgainLater, Reason: farewellKilled}); told != want {
+		t.Errorf("after the cut the client reads %v, want %v", told, want)
 	}
 	want[health.Excluded][health.CauseKilled] = 1
 	eventually(t, "the cut one is nobody's failure", func() bool { return p.counts("s") == want })

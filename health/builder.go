@@ -106,7 +106,7 @@ func (b *builder) addFlight(f *Flight, now time.Time) {
 	}
 	o := Outcome{Class: Excluded, Cause: CauseClientLeft, Upgraded: f.upgraded.Load()}
 	_, o.Answered = f.Answered()
-	if !o.Upgraded { // which is judged by its handshake, and ended by that
+	if !o.Upgraded { // which may live for days, and says nothing before its end
 		b.each(age, func(s *Slice) { s.Running++ })
 	}
 	var waits bool

@@ -34,6 +34,7 @@ const (
 	CauseAgentSaid                // failure: the agent said so itself
 	CauseStall                    // failure: nothing came for too long inside an open stream
 	CauseAborted                  // excluded: the agent's protocol says that whoever asked gave the answer up
+	CauseProxyClosed              // excluded: an upgraded connection that this proxy closed, by its configuration
 )
 
 // Outcome is what became of one request.
@@ -42,7 +43,8 @@ type Outcome struct {
 	Cause Cause
 	// Answered is whether a payload byte (or the end of an empty answer) was sent; TTFB counts only then.
 	Answered bool
-	// Upgraded is true for WebSocket and the like: judged by the handshake, Total is the connection's life and no latency.
+	// Upgraded is true for WebSocket and the like: Total is the connection's life and no latency, and TTFB what the
+	// handshake took.
 	Upgraded bool
 	// TTFB and Total are how long the client waited for the first payload byte, and for the end or until it left; what
 	// it took to send its own request is not waiting: see [Flight.Waited].

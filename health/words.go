@@ -26,6 +26,7 @@ var (
 		CauseAgentSaid:   "agent_said",
 		CauseStall:       "stall",
 		CauseAborted:     "aborted",
+		CauseProxyClosed: "proxy_closed",
 	}
 	resultNames   = []string{Inconclusive: "inconclusive", Pass: "pass", Fail: "fail"}
 	fewUsersNames = []string{FewUsersHold: "hold", FewUsersFailback: "failback"}
@@ -33,7 +34,7 @@ var (
 
 const (
 	numClasses = int(Failure) + 1
-	numCauses  = int(CauseAborted) + 1
+	numCauses  = int(CauseProxyClosed) + 1
 )
 
 // String returns the class's word: excluded, success, failure.
@@ -50,7 +51,7 @@ func (c *Class) UnmarshalText(text []byte) error {
 }
 
 // String returns the cause's word: none, dial, timeout, unavailable, status, reset, error, client_left, throttled,
-// client_error, killed, truncated, protocol_error, grpc, agent_said, stall, aborted.
+// client_error, killed, truncated, protocol_error, grpc, agent_said, stall, aborted, proxy_closed.
 func (c Cause) String() string { return wordOf("cause", causeNames, uint8(c)) }
 
 // MarshalText returns the cause's word.

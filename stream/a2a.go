@@ -6,9 +6,9 @@ import (
 )
 
 // A2A 1.0, and 0.3, whose states are written differently and which says `kind`; both as JSON-RPC or, without JSON-RPC
-// around it, as REST. Checked against the npm package @a2a-js/sdk 1.3.0: by JSON-RPC it raises on an `error` and on an
-// answer whose id is not the request's, whatever the event's name; by REST it raises on `event: error`, and takes
-// anything else for an update. It does not insist on a final state.
+// around it, as REST. Checked against the npm package @a2a-js/sdk 1.3.0 and 0.3.14: by JSON-RPC it raises on an `error`
+// and on an answer whose id is not the request's, whatever the event's name; by REST it raises on `event: error`, and
+// takes anything else for an update. It does not insist on a final state.
 
 var a2aPaths = []path{
 	{"jsonrpc", slotRPC}, {"id", slotID}, {"method", slotMethod}, {"code", slotCode},

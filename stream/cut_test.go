@@ -64,6 +64,27 @@ func TestErrorFrameByPath(t *testing.T) {
 	}
 }
 
+// What a JSON-RPC request takes is as good as a path.
+func TestErrorFrameByAccept(t *testing.T) {
+	for _, c := range []struct {
+		id     string
+		accept []string
+		want   bool
+	}{
+		{"7", []string{"application/json, text/event-stream"}, true},
+		{"7", []string{"text/event-stream", "application/json"}, true},
+		{"7", []string{"application/json"}, false},
+		{"7", []string{"text/event-stream"}, false},
+		{"", []string{"application/json, text/event-stream"}, false},
+	} {
+		s := New(Auto, Head{RequestID: c.id, Request: Header{"Accept": c.accept}, Header: Header{"Content-Type": {"text/event-stream"}}})
+		got, ok := s.ErrorFrame("x")
+		if ok != c.want || ok && !strings.Contains(string(got), `"id":7,`) {
+			t.Errorf("id %q, %q: got %q, %v, want one: %v", c.id, c.accept, got, ok, c.want)
+		}
+	}
+}
+
 func TestNoErrorFrame(t *testing.T) {
 	sized := func(h *Head) { http.Header(h.Header).Set("Content-Length", "1000") }
 	packed := func(h *Head) { http.Header(h.Header).Set("Content-Encoding", "gzip"); withAISDK(h) }

@@ -13,6 +13,8 @@
 // values of the current event, so that neither the length of an event nor the way the body is cut into pieces changes
 // anything: memory is constant (about 1 KiB), and a Write allocates nothing.
 //
+// A WebSocket is no response: [Frames] reads how each of its sides closes, and [CloseFrame] closes it.
+//
 // The package is pure: no clock, no goroutine, no network, and nothing but the standard library. It does not judge
 // status codes (a response that is not 2xx is not scanned, its status has said it), knows nothing of variants, and
 // cannot see into a compressed body. It is no client: of each protocol it knows how to tell an ending from a failure,

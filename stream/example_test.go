@@ -41,3 +41,16 @@ func ExampleScanner_ErrorFrame() {
 	// Output:
 	// true "\n\ndata: {\"type\":\"RUN_ERROR\",\"message\":\"this version of the agent was switched off\",\"code\":\"UNAVAILABLE\"}\n\n"
 }
+
+// An agent that failed says so as it closes.
+func ExampleFrames() {
+	var agent stream.Frames
+	agent.Write([]byte("\x81\x05Hello\x88"))
+	fmt.Println(agent.Between())
+	agent.Write([]byte("\x09\x03\xf3no more"))
+	code, reason, closed := agent.Closed()
+	fmt.Println(code, reason, closed, code.End())
+	// Output:
+	// false
+	// 1011 no more true failed
+}

@@ -7,7 +7,7 @@ import "strings"
 type Head struct {
 	Method  string // of the request
 	Path    string // of the request's URL
-	Request Header // of the request; only protocol versions are read. May be nil
+	Request Header // of the request; only protocol versions and Accept are read. May be nil
 	// RequestID is the `id` of the JSON-RPC request that is answered, as JSON (`7`, `"a"`), if the caller knows it;
 	// see [RequestID]. It is written into error frames as it is; without it none can be written into an MCP stream.
 	RequestID string
@@ -116,8 +116,8 @@ func (h *Head) declared() Format {
 	return Unknown
 }
 
-// likely is the format that the request's path suggests, or Unknown. Paths are no proof: it counts only until the
-// first event.
+// likely is the format that the request suggests, by its path or by what it takes, or Unknown. That is no proof: it counts
+// only until the first event.
 func (h *Head) likely() Format {
 	path := strings.TrimSuffix(h.Path, "/")
 	switch {
@@ -132,7 +132,21 @@ func (h *Head) likely() Format {
 	case strings.HasSuffix(path, "/message:stream"), strings.HasSuffix(path, "/message:send"):
 		return A2A
 	}
+	if h.RequestID != "" && AcceptsEither(h.Request) {
+		return MCP
+	}
 	return Unknown
+}
+
+// AcceptsEither is whether a request takes one JSON value and events alike, as MCP has its clients say with each. In a
+// JSON-RPC request that is as good as a name, until the answer's first event.
+func AcceptsEither(request Header) bool {
+	var json, events bool
+	for _, accept := range request["Accept"] {
+		json = json || strings.Contains(accept, "application/json")
+		events = events || strings.Contains(accept, "text/event-stream")
+	}
+	return json && events
 }
 
 // listening is whether an MCP request asked to be told things rather than for an answer, so that the stream may end at

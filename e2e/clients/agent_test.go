@@ -27,10 +27,11 @@ const (
 	sceneUnended scene = "unended"
 	sceneStalled scene = "stalled"
 	scenePaused  scene = "paused"
+	sceneCut     scene = "cut" // by a kill, which lasts: it comes last
 )
 
 // scenes lists all of them, in the order in which they are played.
-var scenes = []scene{sceneOK, sceneError, sceneBroken, sceneUnended, sceneStalled, scenePaused}
+var scenes = []scene{sceneOK, sceneError, sceneBroken, sceneUnended, sceneStalled, scenePaused, sceneCut}
 
 // What every agent says when nothing befalls it, and what of it comes before whatever befalls it.
 const (
@@ -85,8 +86,19 @@ func (s script) play(w http.ResponseWriter, r *http.Request, id string) {
 		panic(http.ErrAbortHandler)
 	case sceneStalled:
 		<-r.Context().Done()
+	case sceneCut:
+		cues.give(r.URL.Path)
+		<-r.Context().Done()
 	}
 }
+
+// cues tell, by protocol, that an answer which is to be cut has begun.
+var cues = cueing{}
+
+type cueing map[string]chan struct{}
+
+// give gives the cue to the protocol that a path begins with.
+func (c cueing) give(path string) { c[strings.Split(path, "/")[1]] <- struct{}{} }
 
 // rpcRequest is what matters of a JSON-RPC request.
 type rpcRequest struct {
@@ -111,6 +123,7 @@ func startAgents(t *testing.T) *httptest.Server {
 	t.Helper()
 	mux := http.NewServeMux()
 	for _, p := range protocols {
+		cues[p.name] = make(chan struct{}, 1)
 		agent := p.agent(t, p.name)
 		mux.Handle("/"+p.name+"/{scene}", agent)
 		mux.Handle("/"+p.name+"/{scene}/", agent)
@@ -145,6 +158,23 @@ func aiSDKAgent(t *testing.T, name string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Vercel-Ai-Ui-Message-Stream", "v1")
 		agent.ServeHTTP(w, r)
+	})
+}
+
+// openingAgent answers the request that opens an MCP session by its script, and takes whatever follows.
+func openingAgent(t *testing.T, name string) http.Handler {
+	script := readScript(t, name)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		request, err := readRequest(r)
+		switch {
+		case err != nil: // nobody waits for an answer
+		case request.Method == "initialize":
+			script.play(w, r, string(request.ID))
+		case r.Method == http.MethodPost:
+			w.WriteHeader(http.StatusAccepted)
+		default:
+			w.WriteHeader(http.StatusMethodNotAllowed)
+		}
 	})
 }
 

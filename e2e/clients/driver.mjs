@@ -11,7 +11,7 @@
 import { createInterface } from "node:readline";
 
 // patience is how long an answer may take, in milliseconds, before it counts as silence. node_test.go has the same.
-const patience = 5000;
+const patience = 10000;
 
 // run answers each line with what talk(base, heard) makes of it. Talk fills in what it heard, and throws what its
 // client throws.

@@ -14,7 +14,7 @@ import (
 )
 
 // clientPatience is how long an answer may take before it counts as silence. driver.mjs has the same.
-const clientPatience = 5 * time.Second
+const clientPatience = 10 * time.Second
 
 // What a client told its caller; driver.mjs says what each means.
 const (

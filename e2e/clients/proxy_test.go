@@ -4,6 +4,7 @@ package clients
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -16,6 +17,7 @@ import (
 	"time"
 
 	"github.com/switchback-proxy/switchback/api/control"
+	"github.com/switchback-proxy/switchback/splitter"
 )
 
 // patience bounds every wait for the proxy; nothing that works comes near it.
@@ -112,6 +114,29 @@ func (p *proxy) caddyfile(agents string) string {
 	}
 	b.WriteString("}\n")
 	return b.String()
+}
+
+// cutOnCue kills a split, and cuts what it serves, when its agent gives the cue. It returns what waits for that.
+func (p *proxy) cutOnCue(t *testing.T, split string) (wait func()) {
+	t.Helper()
+	done := make(chan error, 1)
+	go func() {
+		select {
+		case <-cues[split]:
+		case <-time.After(patience):
+			done <- errors.New("the agent gave no cue")
+			return
+		}
+		_, err := control.NewDialer("unix", p.admin).Kill(t.Context(), split, control.KillRequest{Level: splitter.KillCut,
+			Claim: control.Claim{Reason: "the scene"}})
+		done <- err
+	}()
+	return func() {
+		t.Helper()
+		if err := <-done; err != nil {
+			t.Errorf("cut: %v", err)
+		}
+	}
 }
 
 // awaitReady waits until the proxy has its States and listens.

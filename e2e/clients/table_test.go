@@ -40,6 +40,9 @@ func (r row) check(t *testing.T, want *want) {
 	if got := r.saw(); got != want.saw {
 		t.Errorf("the client saw %q (%+v), want %q", got, r.heard, want.saw)
 	}
+	if !strings.Contains(r.heard.Detail, want.detail) {
+		t.Errorf("the client's error is %q, want %q in it", r.heard.Detail, want.detail)
+	}
 	if r.said != want.said {
 		t.Errorf("the proxy said %q, want %q", r.said, want.said)
 	}

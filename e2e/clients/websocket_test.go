@@ -27,6 +27,11 @@ func websocketAgent(*testing.T, string) http.Handler {
 		case sceneOK:
 			_ = conn.Write(r.Context(), websocket.MessageText, []byte(wholeText[len(shortText):]))
 			conn.Close(websocket.StatusNormalClosure, "")
+		case sceneStalled:
+			<-conn.CloseRead(r.Context()).Done()
+		case sceneCut:
+			cues.give(r.URL.Path)
+			<-conn.CloseRead(r.Context()).Done()
 		}
 	})
 }
