@@ -435,6 +435,16 @@ func TestRescueGRPC(t *testing.T) {
 	if body, status := call(); body != message || status != "13" || p.asked.Load() != asked {
 		t.Errorf("behind a message: got %q, status %q; stable was asked %d times", body, status, p.asked.Load()-asked)
 	}
+	canary.will(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/grpc")
+		fmt.Fprint(w, message)
+		if http.NewResponseController(w).Flush() == nil {
+			panic(http.ErrAbortHandler)
+		}
+	})
+	if body, status := call(); body != message || status != "14" || p.asked.Load() != asked {
+		t.Errorf("broken off behind a message: got %q, status %q; stable was asked %d times", body, status, p.asked.Load()-asked)
+	}
 }
 
 // A WebSocket's handshake is rescued; what has become a WebSocket is not.
