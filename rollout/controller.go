@@ -84,6 +84,9 @@ type Controller struct {
 	skew    atomic.Int64 // store's clock minus ours, in nanoseconds
 	contact atomic.Int64 // when the store last answered, in ns since started; 0 = never
 	called  atomic.Pointer[rollCall]
+	// reachable is the store unless it is known to be away, for requests, which take no lock.
+	reachable atomic.Pointer[store.Store]
+	looking   atomic.Int64 // requests that wait for the store to say where their conversation is
 
 	// Used by the pulse alone.
 	secretLost bool // the store has not, or may not have, the secret that we know
@@ -212,6 +215,7 @@ func (c *Controller) work(answered chan struct{}) {
 	c.loops.Go(func() { c.watchLoop(ctx) })
 	c.loops.Go(func() { c.judgeLoop(ctx) })
 	c.loops.Go(func() { c.saveLoop(ctx) })
+	c.loops.Go(func() { c.pinLoop(ctx) })
 	c.telling.Go(func() { c.eventLoop(untold) })
 }
 
@@ -230,6 +234,7 @@ func (c *Controller) Close() error {
 	c.stop = nil
 	st := c.openStore()
 	c.setStore(nil)
+	c.reachable.Store(nil)
 	ctx, cancel := context.WithTimeout(context.Background(), storeTimeout/2)
 	defer cancel()
 	if err := st.Leave(ctx, c.id); err != nil {
