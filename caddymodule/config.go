@@ -81,6 +81,10 @@ type Handler struct {
 	// none.
 	ExcludeRaw caddyhttp.RawMatcherSets `json:"exclude_from_evidence,omitempty" caddy:"namespace=http.matchers"`
 
+	// Conversation keeps conversations on the variant that they began on while weights move. Default: none is told from
+	// another, and every request is placed by its user's bucket.
+	Conversation *Conversation `json:"conversation,omitempty"`
+
 	// KillResponse is the answer while the split is killed. Default: 503 with a sentence, to be tried again in 30 s.
 	KillResponse *KillResponse `json:"kill_response,omitempty"`
 

@@ -59,6 +59,7 @@ func TestExampleIsComplete(t *testing.T) {
 		p.subDirectives(),
 		new(Failback).subDirectives(),
 		new(Classify).subDirectives(at),
+		new(Conversation).subDirectives(at),
 	} {
 		directives = append(directives, sortedKeys(known)...)
 	}

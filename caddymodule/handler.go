@@ -25,6 +25,7 @@ type handlerState struct {
 	overrides []compiledOverride
 	excluded  caddyhttp.MatcherSets // requests that are no evidence; set by prepare
 	seen      seen
+	holds     *rollout.ConversationPolicy // nil without conversations
 	format    stream.Format // what answers are read as; Unknown: they are not
 	// forwarded is for the one warning of a proxy in front that the server does not know.
 	forwarded *sync.Once
@@ -60,6 +61,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	for _, o := range h.Overrides {
 		h.overrides = append(h.overrides, h.compile(o))
 	}
+	h.holds = h.Conversation.policy()
 	h.attached, err = h.app.controller.Attach(h.definition(), h.app)
 	return err
 }
@@ -90,9 +92,11 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.
 	x.shown = h.show(r, d, x.view)
 	if d.Variant < 0 {
 		h.attached.Split().Refuse()
+		r.Body = ownBody(r.Body)
 		return h.refuse(w, r)
 	}
 	x.cookie = h.stickyCookie(r, who, x.view)
+	x.pinCookie = h.noteTalk(r, who, x, d)
 	return x.serve(h.Variants[d.Variant].handler)
 }
 

@@ -20,6 +20,8 @@ type placement struct {
 	splitter.Request
 	// sticky tells how an anonymous request was placed.
 	sticky sticky
+	// talk is the conversation that the request belongs to; nil if it belongs to none.
+	talk *talk
 }
 
 // place finds the request's key, in the order of the sources, and the override that applies to it.
@@ -36,6 +38,7 @@ func (h *Handler) place(r *http.Request) placement {
 		p.Key, p.sticky = h.anonymousKey(r)
 	}
 	p.Override = h.override(r, p.Key, trusted)
+	p.talk = h.talkOf(r, p)
 	return p
 }
 

@@ -76,6 +76,7 @@ func (h *Handler) setDefaults() {
 		h.KillResponse = new(KillResponse)
 	}
 	h.KillResponse.setDefaults()
+	h.Conversation.compile()
 }
 
 func (k *KillResponse) setDefaults() {

@@ -36,7 +36,7 @@ func (u *upload) watch(r *http.Request, f *health.Flight, format stream.Format) 
 // release puts the request's own body back, unless somebody put another in its place. Whoever reads u goes on.
 func (u *upload) release(r *http.Request) {
 	if r.Body == io.ReadCloser(u) {
-		r.Body = u.ReadCloser
+		r.Body = ownBody(u.ReadCloser)
 	}
 }
 

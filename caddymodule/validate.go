@@ -40,6 +40,7 @@ func (h *Handler) validate(g stage) error {
 		h.validateFailingStatuses,
 		h.validateAgentOutcome,
 		h.validateStall,
+		h.validateConversation,
 		func() error { return within("kill_response", h.KillResponse.validate()) },
 		h.validateResponseHeader,
 	} {

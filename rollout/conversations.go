@@ -35,7 +35,7 @@ type Conversations struct {
 	slots   atomic.Pointer[[conversationSlots]atomic.Pointer[conversation]]
 	counts  atomic.Pointer[map[string]int] // by variant, as of the last round
 	dropped atomic.Uint64
-	lookUps [lookUpResults]atomic.Uint64
+	lookUps [LookUpResults]atomic.Uint64
 }
 
 // conversation is one of them. But for written it is not modified: a later one takes its place.

@@ -39,12 +39,12 @@ const (
 	LookUpAway
 	// LookUpBusy means that it was not asked, as too many requests were waiting for it.
 	LookUpBusy
-	lookUpResults
+	LookUpResults // how many there are
 )
 
 // String returns the word for metrics.
 func (l LookUp) String() string {
-	return [lookUpResults]string{"found", "none", "late", "failed", "away", "busy"}[l]
+	return [LookUpResults]string{"found", "none", "late", "failed", "away", "busy"}[l]
 }
 
 // LookUps returns how many look-ups ended so.
