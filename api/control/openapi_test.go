@@ -71,7 +71,7 @@ func TestOpenAPIHasEveryField(t *testing.T) {
 	for _, v := range []any{
 		WeightsRequest{}, KillRequest{}, ReviveRequest{}, RenameRequest{}, AdoptRequest{}, PolicyRequest{},
 		ForgetRequest{}, ImportRequest{}, List{}, Status{}, Variant{}, Change{}, Confirmation{}, Laggard{}, Events{}, Event{},
-		Instances{}, Instance{}, Forgotten{}, Export{}, Readiness{}, Problem{},
+		Instances{}, Instance{}, Forgotten{}, Export{}, Drained{}, Readiness{}, Problem{},
 	} {
 		typ := reflect.TypeOf(v)
 		got := slices.Sorted(maps.Keys(schemas[typ.Name()].Properties))
