@@ -180,7 +180,7 @@ func TestDrained(t *testing.T) {
 		begin := time.Now()
 		one.set(t, 0)
 		elapse(2 * time.Second)
-		is("green", rollout.DrainInUse, "1 requests are in progress", "may be held on it until")
+		is("green", rollout.DrainInUse, "1 request is in progress", "may be held on it until")
 		one.at.Split().Flights.Remove(f)
 		elapse(2 * time.Second)
 		is("green", rollout.DrainInUse, "may be held on it until")

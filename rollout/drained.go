@@ -33,7 +33,7 @@ type DrainStatus struct {
 	Why []string `json:"why"`
 	// Weight is the variant's share.
 	Weight splitter.Weight `json:"weight"`
-	// InFlight counts requests in progress on it, open streams among them, as the members last told.
+	// InFlight counts requests in progress on it, open streams among them, as the living members last told.
 	InFlight int `json:"in_flight"`
 	// Conversations counts those that members have seen on it within the time to hold.
 	Conversations int `json:"conversations"`
@@ -65,40 +65,49 @@ func (c *Controller) Drained(ctx context.Context, split, variant string) (DrainS
 	return drainOf(state, variant, p), nil
 }
 
-// drainOf judges by a State and what the members told.
+// drainOf judges by a State and what the members told. What a silent one told last says nothing of now.
 func drainOf(state *splitter.State, variant string, p store.Pulse) DrainStatus {
 	d := DrainStatus{Split: state.Split, Variant: variant, Result: Drained, Why: []string{}, Weight: state.Weights()[variant], Now: p.Now}
 	d.judgeRole(state)
 	var unknown []string
 	for _, m := range p.Members {
 		applied, runs := m.Applied[d.Split]
-		if !runs || isReplaced(p, m) {
-			continue
-		}
 		active, tells := m.Active[d.Split]
-		d.InFlight += active.InFlight[variant]
-		d.Conversations += active.Conversations[variant]
-		d.HeldUntil = latest(d.HeldUntil, heldUntil(state, variant, active, p.Now))
 		switch {
+		case !runs || isReplaced(p, m):
+			continue
 		case !isAlive(p, m):
 			unknown = append(unknown, fmt.Sprintf("%s, and may still serve; once it is gone for good, forget it", memberText(m, p.Now)))
+			continue
 		case !tells:
 			unknown = append(unknown, fmt.Sprintf("%s does not tell what it does, as its release is an earlier one", m.Name))
 		case applied != state.Version:
 			d.needed("%s has not applied revision %d yet", m.Name, state.Revision)
 		}
+		d.InFlight += active.InFlight[variant]
+		d.Conversations += active.Conversations[variant]
+		d.HeldUntil = latest(d.HeldUntil, heldUntil(state, variant, active, p.Now))
 	}
-	if d.InFlight > 0 {
-		d.needed("%d requests are in progress on it", d.InFlight)
-	}
-	if !d.HeldUntil.IsZero() {
-		d.needed("conversations may be held on it until %s at the latest", d.HeldUntil.UTC().Format("15:04:05 MST"))
-	}
+	d.judgeUse()
 	if d.Result == Drained && len(unknown) > 0 {
 		d.Result = DrainUnknown
 	}
 	d.Why = append(d.Why, unknown...)
 	return d
+}
+
+// judgeUse says whether anything on the members needs the variant.
+func (d *DrainStatus) judgeUse() {
+	switch d.InFlight {
+	case 0:
+	case 1:
+		d.needed("1 request is in progress on it")
+	default:
+		d.needed("%d requests are in progress on it", d.InFlight)
+	}
+	if !d.HeldUntil.IsZero() {
+		d.needed("conversations may be held on it until %s at the latest", d.HeldUntil.UTC().Format("15:04:05 MST"))
+	}
 }
 
 // judgeRole says whether the State itself needs the variant.
