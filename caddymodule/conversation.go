@@ -92,7 +92,7 @@ func (s ConversationSource) String() string {
 	return KeySource{From: s.From, Name: s.Name}.String()
 }
 
-// keyRuleOfConversation is how a source of conversations is written in a Caddyfile.
+// conversationRule is how a source of conversations is written in a Caddyfile.
 const conversationRule = "must be: header NAME, cookie NAME, query NAME, a {placeholder}, json FIELD, or auto"
 
 // parseConversationSource reads the arguments of the sub-directive conversation; none are auto.

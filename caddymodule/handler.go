@@ -26,7 +26,7 @@ type handlerState struct {
 	excluded  caddyhttp.MatcherSets // requests that are no evidence; set by prepare
 	seen      seen
 	holds     *rollout.ConversationPolicy // nil without conversations
-	format    stream.Format // what answers are read as; Unknown: they are not
+	format    stream.Format               // what answers are read as; Unknown: they are not
 	// forwarded is for the one warning of a proxy in front that the server does not know.
 	forwarded *sync.Once
 }

@@ -31,7 +31,7 @@ func (p *proxy) say(user, conversation string) string {
 }
 
 // talkers begin a conversation each on green, and are then moved to blue.
-func talkers(t *testing.T, one, two *proxy) []string {
+func talkers(t *testing.T, redis *storetest.Redis, one, two *proxy) []string {
 	t.Helper()
 	one.await("the fleet's secret is known", func() bool { return one.says("green") && two.says("green") })
 	var on []string
@@ -42,7 +42,7 @@ func talkers(t *testing.T, one, two *proxy) []string {
 		}
 	}
 	one.await("the conversations are pinned", func() bool { return one.talksOn("green") >= len(on) })
-	time.Sleep(time.Second) // pins are written four times a second
+	one.await("all can find them", func() bool { return len(redis.Do("KEYS", "switchback:{e2e/assistant}:pin:*").([]any)) >= len(on) })
 	two.mustSplit(0, "weight", "assistant", "green=10%")
 	moved := slices.DeleteFunc(on, func(user string) bool { return two.mustGet(user, "/") == "green" })
 	if len(moved) < 3 {
@@ -74,12 +74,13 @@ func talkSettings(t *testing.T, redis *storetest.Redis) settings {
 // TestConversationsStay has conversations that begin on green, which shrinks and is failed back.
 func TestConversationsStay(t *testing.T) {
 	t.Parallel()
-	s := talkSettings(t, storetest.StartRedis(t))
+	redis := storetest.StartRedis(t)
+	s := talkSettings(t, redis)
 	s.instance = "one"
 	one := startProxy(t, s.caddyfile())
 	s.instance = "two"
 	two := startProxy(t, s.caddyfile())
-	users := talkers(t, one, two)
+	users := talkers(t, redis, one, two)
 	for _, user := range users {
 		// A turn for which the store tells too late goes by the bucket: on a loaded machine, this one may.
 		two.await("the store tells of "+user, func() bool { return two.say(user, "first") == "green" })
@@ -153,7 +154,7 @@ func TestConversationsWithoutTheStore(t *testing.T) {
 			one := startProxy(t, s.caddyfile())
 			s.instance = "two"
 			two := startProxy(t, s.caddyfile())
-			users := talkers(t, one, two)
+			users := talkers(t, redis, one, two)
 			end(redis)
 			var took []time.Duration
 			for i := range 200 {
