@@ -16,9 +16,9 @@ import (
 	"github.com/switchback-proxy/switchback/store/embedded"
 )
 
-// talking returns the definition with conversations that are held for 30 minutes.
+// talking returns the definition with conversations that are held for two minutes.
 func talking(def rollout.Definition) rollout.Definition {
-	def.Conversations = &rollout.ConversationPolicy{Hold: health.Duration(30 * time.Minute), OnFailback: rollout.OnFailbackMove}
+	def.Conversations = &rollout.ConversationPolicy{Hold: health.Duration(held), OnFailback: rollout.OnFailbackMove}
 	return def
 }
 
@@ -28,7 +28,8 @@ func conversation(n int) (id rollout.ConversationID) {
 	return id
 }
 
-const half = 30 * time.Minute
+// held is for how long conversations are held in these tests.
+const held = 2 * time.Minute
 
 var onGreen, onBlue = splitter.Pin{Variant: "green", Epoch: 1}, splitter.Pin{Variant: "blue", Epoch: 2}
 
@@ -42,22 +43,22 @@ func TestConversationsAreKnownForTheirTime(t *testing.T) {
 		}
 	}
 	find(0, splitter.Pin{})
-	c.Note(conversation(1), onGreen, half, false, noon)
-	find(half, onGreen)
-	c.Note(conversation(1), splitter.Pin{Variant: "green", Epoch: 9}, half, false, noon.Add(20*time.Minute))
-	find(50*time.Minute, onGreen) // it is refreshed, and began in epoch 1 all the same
-	c.Note(conversation(1), onBlue, half, false, noon.Add(51*time.Minute))
-	find(52*time.Minute, onBlue)
+	c.Note(conversation(1), onGreen, held, false, noon)
+	find(held, onGreen)
+	c.Note(conversation(1), splitter.Pin{Variant: "green", Epoch: 9}, held, false, noon.Add(held-time.Second))
+	find(2*held-time.Second, onGreen) // it is refreshed, and began in epoch 1 all the same
+	c.Note(conversation(1), onBlue, held, false, noon.Add(2*held))
+	find(2*held+time.Second, onBlue)
 	find(2*time.Hour, splitter.Pin{})
 }
 
 // However many conversations somebody makes up, those that go on stay known, and memory is bounded.
 func TestConversationsAreBounded(t *testing.T) {
 	var c rollout.Conversations
-	c.Note(conversation(0), onGreen, half, false, noon)
+	c.Note(conversation(0), onGreen, held, false, noon)
 	const many = 200_000
 	for i := 1; i < many; i++ {
-		c.Note(conversation(i), onBlue, half, false, noon)
+		c.Note(conversation(i), onBlue, held, false, noon)
 	}
 	if got, _ := c.Find(conversation(0), noon); got != onGreen {
 		t.Errorf("the first one: got %v, want %v", got, onGreen)
@@ -72,7 +73,7 @@ func TestConversationsAreBounded(t *testing.T) {
 		t.Errorf("got %d known and %d dropped of %d", known, c.Dropped(), many)
 	}
 	later := noon.Add(time.Hour)
-	c.Note(conversation(many), onBlue, half, false, later)
+	c.Note(conversation(many), onBlue, held, false, later)
 	if _, ok := c.Find(conversation(many), later); !ok {
 		t.Error("a conversation after the others are over is not known")
 	}
@@ -91,20 +92,20 @@ func TestConversationsAreFoundByOthers(t *testing.T) {
 		}
 		look(splitter.Pin{}, rollout.LookUpNone)
 		talks := &one.at.Split().Conversations
-		talks.Note(conversation(1), onGreen, half, false, time.Now())
+		talks.Note(conversation(1), onGreen, held, false, time.Now())
 		elapse(time.Second)
 		look(onGreen, rollout.LookUpFound)
 
 		// Another instance that saw it for new leaves it where it began; one that saw it moved does not.
 		late := &two.at.Split().Conversations
-		late.Note(conversation(1), onBlue, half, true, time.Now())
+		late.Note(conversation(1), onBlue, held, true, time.Now())
 		elapse(time.Second)
 		look(onGreen, rollout.LookUpFound)
-		talks.Note(conversation(1), onBlue, half, false, time.Now())
+		talks.Note(conversation(1), onBlue, held, false, time.Now())
 		elapse(time.Second)
 		look(onBlue, rollout.LookUpFound)
 
-		elapse(45 * time.Minute)
+		elapse(2 * held)
 		look(splitter.Pin{}, rollout.LookUpNone)
 		if got := two.at.Split().Conversations.LookUps(rollout.LookUpFound); got != 3 {
 			t.Errorf("look-ups that found: got %d, want 3", got)
@@ -116,7 +117,7 @@ func TestLookUpsWaitForNoStore(t *testing.T) {
 	bubble(t, func(t *testing.T, s *embedded.Store) {
 		p := start(t, s, "proxy-1", talking(assistant(50, 50)))
 		elapse(time.Second)
-		p.at.Split().Conversations.Note(conversation(1), onGreen, half, false, time.Now())
+		p.at.Split().Conversations.Note(conversation(1), onGreen, held, false, time.Now())
 		look := func(result rollout.LookUp, longest time.Duration) {
 			t.Helper()
 			begin := time.Now()
@@ -144,7 +145,7 @@ func TestStatusAddsUpTheFleet(t *testing.T) {
 		one, two := start(t, s, "proxy-1", talking(assistant(50, 50))), start(t, s, "proxy-2", talking(assistant(50, 50)))
 		elapse(time.Second)
 		for i, p := range []*proxy{one, two, two} {
-			p.at.Split().Conversations.Note(conversation(i), onGreen, half, false, time.Now())
+			p.at.Split().Conversations.Note(conversation(i), onGreen, held, false, time.Now())
 			p.at.Split().Flights.Add(&health.Flight{Variant: "green"})
 		}
 		elapse(12 * time.Second)
@@ -185,10 +186,10 @@ func TestDrained(t *testing.T) {
 		elapse(2 * time.Second)
 		is("green", rollout.DrainInUse, "may be held on it until")
 		got, err := one.Drained(t.Context(), "assistant", "green")
-		if err != nil || got.HeldUntil.Sub(begin).Round(time.Second) != 30*time.Minute {
-			t.Errorf("held: got %+v, %v, want 30 minutes from %v", got, err, begin)
+		if err != nil || got.HeldUntil.Sub(begin).Round(time.Second) != held {
+			t.Errorf("held: got %+v, %v, want two minutes from %v", got, err, begin)
 		}
-		elapse(30 * time.Minute)
+		elapse(held)
 		is("green", rollout.Drained)
 
 		one.link.set(away)
@@ -287,4 +288,25 @@ func TestChangesNoteMoves(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
 		}
 	}
+}
+
+func BenchmarkConversations(b *testing.B) {
+	var c rollout.Conversations
+	ids := make([]rollout.ConversationID, 1<<12)
+	for i := range ids {
+		ids[i] = conversation(i)
+		c.Note(ids[i], onGreen, held, false, noon)
+	}
+	b.Run("find", func(b *testing.B) {
+		b.ReportAllocs()
+		for i := 0; b.Loop(); i++ {
+			c.Find(ids[i%len(ids)], noon)
+		}
+	})
+	b.Run("go on", func(b *testing.B) {
+		b.ReportAllocs()
+		for i := 0; b.Loop(); i++ {
+			c.Note(ids[i%len(ids)], onGreen, held, false, noon)
+		}
+	})
 }
