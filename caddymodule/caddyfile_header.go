@@ -22,7 +22,10 @@ func (p *splitParser) checkHeaderKeys() error {
 			return droppedHeader(i, k)
 		}
 	}
-	return nil
+	return p.split.Conversation.checkHeaders(func(name string) bool {
+		passes := func(f headerFilter) bool { return f.passes(name) }
+		return !strings.ContainsAny(name, "_.") || slices.ContainsFunc(filters, passes)
+	})
 }
 
 // headerFilters returns what the global option "servers" expects. Caddy keeps the type of that option to itself, but

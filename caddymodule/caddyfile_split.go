@@ -66,9 +66,15 @@ import (
 //	        retry_after <duration>
 //	    }
 //	    response_header <name>
+//
+//	    conversation [auto]
+//	    conversation header|cookie|query <name> | json <field> | <placeholder> {
+//	        hold        <duration>
+//	        on_failback move|finish
+//	    }
 //	}
 //
-// key, override and exclude_from_evidence may be repeated; sources and overrides are asked in the order in which they stand. In an override,
+// key, conversation, override and exclude_from_evidence may be repeated; sources and overrides are asked in the order in which they stand. In an override,
 // users and match are alternatives: either is enough.
 func parseSplitRoute(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
 	h.Next() // the directive's name
@@ -115,6 +121,7 @@ func (p *splitParser) subDirectives() map[string]subDirective {
 	s := p.split
 	return map[string]subDirective{
 		"key":                   repeated(p.parseKey),
+		"conversation":          repeated(p.parseConversation),
 		"anonymous":             p.at.marked("anonymous", text(&s.Anonymous, "cookie or stable")),
 		"stable":                p.at.marked("stable", text(&s.Stable, "a variant")),
 		"canary":                p.at.marked("canary", text(&s.Canary, "a variant")),

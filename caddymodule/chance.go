@@ -240,13 +240,16 @@ func (x *exchange) askStable(v verdictOn, repl *caddy.Replacer) error {
 		replace(w.Header(), c.header)
 	}
 	c.before.restore(r)
-	own := r.Body
+	own, body := r.Body, r.Body
+	if x.upload.ReadCloser != nil {
+		body = x.upload.ReadCloser // where some of it was read ahead, that is in front
+	}
 	if ctx := x.client; h.plain {
 		r = r.WithContext(ctx)
 	} else {
 		*r = *r.WithContext(ctx)
 	}
-	r.Body = x.upload.replay.again(own)
+	r.Body = x.upload.replay.again(body)
 	y, d := h.join(placement{first: x}, w, r)
 	if d.Variant < 0 { // killed since
 		r.Body = own

@@ -86,6 +86,10 @@ type Handler struct {
 	// Default: when the canary's agent was never reached.
 	Rescue *Rescue `json:"rescue,omitempty"`
 
+	// Conversation keeps conversations on the variant that they began on while weights move. Default: none is told from
+	// another, and every request is placed by its user's bucket.
+	Conversation *Conversation `json:"conversation,omitempty"`
+
 	// KillResponse is the answer while the split is killed. Default: 503 with a sentence, to be tried again in 30 s.
 	KillResponse *KillResponse `json:"kill_response,omitempty"`
 

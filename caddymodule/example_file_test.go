@@ -60,6 +60,7 @@ func TestExampleIsComplete(t *testing.T) {
 		new(Failback).subDirectives(),
 		new(Classify).subDirectives(at),
 		new(Rescue).subDirectives(at),
+		new(Conversation).subDirectives(at),
 	} {
 		directives = append(directives, sortedKeys(known)...)
 	}

@@ -20,22 +20,24 @@ type exchange struct {
 	caddyhttp.ResponseWriterWrapper // by value: Push, Unwrap; one allocation for all
 	health.Flight
 
-	handler  *Handler
-	request  *http.Request
-	client   context.Context // the request's own: done when the client left
-	ctx      context.Context // the one that the variant serves it in: done also when it is ended from here
-	view     *rollout.View
-	totals   *health.Totals
-	cookie   *http.Cookie
-	shown    *shown // its line in the access log; nil if nobody prints it
-	upload   upload
-	encoding encoding
-	variant  string
-	status   int  // 0 until the answer has begun
-	refused  bool // a proxy answered 499 to a killed request; it was not let through
-	body     body
-	socket   *socket // what the connection has become; nil if that is none, or not read
-	writeErr error
+	handler *Handler
+	request *http.Request
+	client  context.Context // the request's own: done when the client left
+	ctx     context.Context // the one that the variant serves it in: done also when it is ended from here
+	view    *rollout.View
+	totals  *health.Totals
+	cookie  *http.Cookie
+	// pinCookie says where the request's conversation is; nil if the client has it already, or keeps none.
+	pinCookie *http.Cookie
+	shown     *shown // its line in the access log; nil if nobody prints it
+	upload    upload
+	encoding  encoding
+	variant   string
+	status    int  // 0 until the answer has begun
+	refused   bool // a proxy answered 499 to a killed request; it was not let through
+	body      body
+	socket    *socket // what the connection has become; nil if that is none, or not read
+	writeErr  error
 
 	chance      *chance   // to be answered by stable instead; nil if there is none
 	weighed     bool      // nothing is kept back any more
@@ -53,7 +55,7 @@ func (h *Handler) join(p placement, w http.ResponseWriter, r *http.Request) (*ex
 		x := &exchange{handler: h, request: r, client: client, view: h.attached.View(), first: p.first}
 		x.ResponseWriter = w
 		x.Start = start
-		d := x.view.Table.Decide(p.Request)
+		d := h.decide(r, x.view, p)
 		if d.Variant < 0 {
 			return x, d
 		}
@@ -65,12 +67,12 @@ func (h *Handler) join(p placement, w http.ResponseWriter, r *http.Request) (*ex
 	}
 }
 
-// enter registers the request with the variant decided on. Only what the bucket placed is evidence, and of that not what
-// the configuration excludes.
+// enter registers the request with the variant decided on. Only what the bucket placed is evidence, or a pin of the same
+// epoch, and of that not what the configuration excludes.
 func (x *exchange) enter(d splitter.Decision, key string) {
 	x.variant = x.handler.Variants[d.Variant].Name
 	x.totals = x.view.Totals[d.Variant]
-	if d.Reason == splitter.ReasonSplit && !x.handler.excludes(x.request) {
+	if d.IsEvidence() && !x.handler.excludes(x.request) {
 		x.Flight.Arrive(x.view.Windows[d.Variant], x.handler.app.user(key))
 	}
 	x.Flight.Variant = x.variant
@@ -124,8 +126,10 @@ func (x *exchange) begin(status int) {
 	if name := x.handler.ResponseHeader; name != "" {
 		x.Header().Set(name, x.variant)
 	}
-	if x.cookie != nil && !isCacheable(x.Header()) {
-		x.Header().Add("Set-Cookie", x.cookie.String())
+	for _, cookie := range [...]*http.Cookie{x.cookie, x.pinCookie} {
+		if cookie != nil && !isCacheable(x.Header()) {
+			x.Header().Add("Set-Cookie", cookie.String())
+		}
 	}
 	if x.rescuedFrom != "" {
 		x.Header().Set(rescuedHeader, x.rescuedFrom)

@@ -26,9 +26,10 @@ type handlerState struct {
 	excluded  caddyhttp.MatcherSets // requests that are no evidence; set by prepare
 	unloaded  <-chan struct{}       // closed when this configuration is no longer the one that runs
 	seen      seen
-	format    stream.Format // what answers are read as; Unknown: they are not
-	budget    *budget       // of rescues; nil if there are none
-	plain     bool          // all variants are; set by prepare
+	format    stream.Format               // what answers are read as; Unknown: they are not
+	budget    *budget                     // of rescues; nil if there are none
+	plain     bool                        // all variants are; set by prepare
+	holds     *rollout.ConversationPolicy // nil without conversations
 	// forwarded is for the one warning of a proxy in front that the server does not know.
 	forwarded *sync.Once
 }
@@ -66,6 +67,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	for _, o := range h.Overrides {
 		h.overrides = append(h.overrides, h.compile(o))
 	}
+	h.holds = h.Conversation.policy()
 	h.attached, err = h.app.controller.Attach(h.definition(), h.app)
 	return err
 }
@@ -96,9 +98,11 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.
 	x.shown = h.show(r, d, x.view)
 	if d.Variant < 0 {
 		h.attached.Split().Refuse()
+		r.Body = ownBody(r.Body)
 		return h.refuse(w, r)
 	}
 	x.cookie = h.stickyCookie(r, who, x.view)
+	x.pinCookie = h.noteTalk(r, who, x, d)
 	return x.serve(h.Variants[d.Variant].handler)
 }
 

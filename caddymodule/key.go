@@ -22,6 +22,8 @@ type placement struct {
 	sticky sticky
 	// first is the request on the canary in whose place stable is asked; nil for any other.
 	first *exchange
+	// talk is the conversation that the request belongs to; nil if it belongs to none.
+	talk *talk
 }
 
 // place finds the request's key, in the order of the sources, and the override that applies to it.
@@ -38,6 +40,7 @@ func (h *Handler) place(r *http.Request) placement {
 		p.Key, p.sticky = h.anonymousKey(r)
 	}
 	p.Override = h.override(r, p.Key, trusted)
+	p.talk = h.talkOf(r, p)
 	return p
 }
 

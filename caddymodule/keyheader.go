@@ -62,6 +62,21 @@ func (h *Handler) checkHeaderKeys(s *caddyhttp.Server) error {
 			return droppedHeader(i, k)
 		}
 	}
+	return h.Conversation.checkHeaders(filterOf(s).passes)
+}
+
+// checkHeaders refuses headers that do not pass the server: no conversation would be known.
+func (c *Conversation) checkHeaders(passes func(name string) bool) error {
+	if c == nil {
+		return nil
+	}
+	for i, s := range c.Sources {
+		if name := (KeySource{From: s.From, Name: s.Name}).headerName(); name != "" && !passes(name) {
+			return wrong("conversation."+item("sources", i)+".name", "conversation %q: the server drops this header: Caddy does "+
+				"so with names that contain \"_\" or \".\", and with those like one that it is told to expect "+
+				"(expected_underscore_headers, expected_dot_headers)", s)
+		}
+	}
 	return nil
 }
 

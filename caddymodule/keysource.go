@@ -97,39 +97,42 @@ func (k KeySource) headerName() string {
 // notInHeader lists what the HTTP server takes out of the header before any handler sees it.
 var notInHeader = []string{"Host", "Transfer-Encoding", "Trailer"}
 
-func (k KeySource) validate() error {
+func (k KeySource) validate() error { return k.validateAs("key") }
+
+// validateAs is validate for what is called so in a Caddyfile.
+func (k KeySource) validateAs(what string) error {
 	switch k.From {
 	case KeyHeader, KeyCookie:
 		if !isToken(k.Name) {
-			return wrong("name", "key %q: %q is not the name of a %s", k, k.Name, k.From)
+			return wrong("name", "%s %q: %q is not the name of a %s", what, k, k.Name, k.From)
 		}
 	case KeyQuery:
 		if k.Name == "" {
-			return wrong("name", "key %q: the name of the query parameter is missing", k)
+			return wrong("name", "%s %q: the name of the query parameter is missing", what, k)
 		}
 	case KeyPlaceholder:
-		if err := k.validatePlaceholder(); err != nil {
+		if err := k.validatePlaceholder(what); err != nil {
 			return err
 		}
 	case KeyClientIP:
 		if k.Name != "" || k.Trusted {
-			return wrong("", "key %q: client_ip takes neither a name nor trusted; to place by network use match", k)
+			return wrong("", "%s %q: client_ip takes neither a name nor trusted; to place by network use match", what, k)
 		}
 	default:
-		return wrong("from", "key from %q: it must be header, cookie, query, placeholder or client_ip", k.From)
+		return wrong("from", "%s from %q: it must be header, cookie, query, placeholder or client_ip", what, k.From)
 	}
 	if slices.Contains(notInHeader, k.headerName()) {
-		return wrong("name", "key %q: this header never reaches a handler; use {http.request.host} or another source", k)
+		return wrong("name", "%s %q: this header never reaches a handler; use {http.request.host} or another source", what, k)
 	}
 	return nil
 }
 
-func (k KeySource) validatePlaceholder() error {
+func (k KeySource) validatePlaceholder(what string) error {
 	if !isPlaceholder(k.Name) {
-		return wrong("name", "key %q must be exactly one placeholder in braces, such as {http.auth.user.id}", k)
+		return wrong("name", "%s %q must be exactly one placeholder in braces, such as {http.auth.user.id}", what, k)
 	}
 	if isLoadTime(k.Name[1:]) {
-		return wrong("name", "key %q is the same for every request, so nobody could be told apart", k)
+		return wrong("name", "%s %q is the same for every request, so nobody could be told apart", what, k)
 	}
 	return nil
 }

@@ -23,6 +23,9 @@ var (
 	ttfbDesc      = desc("ttfb_seconds", "Time that clients waited for the first payload byte of an answer.", "split", "variant")
 	durationDesc  = desc("duration_seconds", "Time that clients waited for the end of an answer.", "split", "variant")
 	inFlightDesc  = desc("requests_in_flight", "Requests in progress.", "split", "variant")
+	talksDesc     = desc("conversations", "Conversations that this instance has seen within the time to hold.", "split", "variant")
+	untoldDesc    = desc("conversations_dropped_total", "Conversations not pinned, as too many went on.", "split")
+	lookUpsDesc   = desc("pin_lookups_total", "Requests that asked the store where their conversation is, by what came of it.", "split", "result")
 	weightDesc    = desc("weight_ratio", "The variant's share of users, 0 to 1.", "split", "variant")
 	killedDesc    = desc("killed", "1 if the kill switch of the variant, or of its split, is on.", "split", "variant")
 	usersDesc     = desc("users", "Users whose requests the judge has seen in the window, over the fleet while a trial is judged.", "split", "variant")
@@ -63,7 +66,7 @@ func registerMetrics(registry *prometheus.Registry) error {
 
 // Describe sends all descriptions.
 func (collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{requestsDesc, retriesDesc, rescuesDesc, tokensDesc, ttfbDesc, durationDesc, inFlightDesc, weightDesc,
+	for _, d := range []*prometheus.Desc{requestsDesc, retriesDesc, rescuesDesc, tokensDesc, ttfbDesc, durationDesc, inFlightDesc, talksDesc, untoldDesc, lookUpsDesc, weightDesc,
 		scanDesc, killedDesc, usersDesc, failedDesc, fewDesc, revisionDesc, epochDesc, failbacksDesc, refusedDesc, readyDesc, staleDesc} {
 		ch <- d
 	}
@@ -93,6 +96,7 @@ func (collector) Collect(ch chan<- prometheus.Metric) {
 		}
 		ch <- prometheus.MustNewConstMetric(failbacksDesc, prometheus.CounterValue, float64(s.Failbacks()), name)
 		ch <- prometheus.MustNewConstMetric(refusedDesc, prometheus.CounterValue, float64(s.Refused()), name)
+		collectConversations(ch, name, &s.Conversations)
 		s.Totals(func(variant string, t *health.Totals) { collectTotals(ch, name, variant, t.Snapshot()) })
 	}
 }
@@ -123,6 +127,21 @@ func collectState(ch chan<- prometheus.Metric, split string, status rollout.Stat
 		gauge(ch, inFlightDesc, float64(v.InFlight), split, v.Name)
 		gauge(ch, usersDesc, float64(v.Summary.Users), split, v.Name)
 		gauge(ch, failedDesc, float64(v.Summary.UsersFailed), split, v.Name)
+	}
+}
+
+// collectConversations sends nothing of a split that has never had any.
+func collectConversations(ch chan<- prometheus.Metric, split string, c *rollout.Conversations) {
+	counts := c.Counts()
+	if counts == nil {
+		return
+	}
+	for variant, n := range counts {
+		gauge(ch, talksDesc, float64(n), split, variant)
+	}
+	ch <- prometheus.MustNewConstMetric(untoldDesc, prometheus.CounterValue, float64(c.Dropped()), split)
+	for result := range rollout.LookUpResults {
+		ch <- prometheus.MustNewConstMetric(lookUpsDesc, prometheus.CounterValue, float64(c.LookUps(result)), split, result.String())
 	}
 }
 

@@ -23,6 +23,8 @@ func (h *Handler) definition() rollout.Definition {
 		Canary:   h.Canary,
 		Variants: variants,
 		Policy:   rollout.Policy{Failback: h.Failback.limits(), Cooldown: h.Failback.cooldown()},
+
+		Conversations: h.Conversation.policy(),
 	}
 }
 

@@ -81,6 +81,7 @@ func (h *Handler) setDefaults() {
 		h.Rescue = new(Rescue)
 	}
 	h.Rescue.setDefaults(h.FailingStatuses)
+	h.Conversation.compile()
 }
 
 func (k *KillResponse) setDefaults() {

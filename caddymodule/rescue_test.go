@@ -340,6 +340,21 @@ func TestRescueBodies(t *testing.T) {
 	}
 }
 
+// What was read ahead of a body, to find its conversation, is sent to stable as well.
+func TestRescueOfBodyReadAhead(t *testing.T) {
+	const body = `{"threadId":"t1","input":"hi"}`
+	want := fmt.Sprintf("stable got POST /v1/runs %q <nil>", body)
+	p := startPairWith(t, "", deadAddress(t), "conversation json threadId")
+	if resp, got := p.post(t, strings.NewReader(body)); got != want {
+		t.Errorf("unreached: got %d %q, want %q", resp.StatusCode, got, want)
+	}
+	p = startPair(t, beforePayload+"\nconversation json threadId")
+	p.canary.will(says(500, "text/plain", "broken"))
+	if resp, got := p.post(t, strings.NewReader(body)); got != want {
+		t.Errorf("before its payload: got %d %q, want %q", resp.StatusCode, got, want)
+	}
+}
+
 // A client that waits to be asked for its body is asked by whoever reads it, and gets one answer.
 func TestRescueExpectContinue(t *testing.T) {
 	p := startPairWith(t, "", deadAddress(t), "")
@@ -633,7 +648,7 @@ func TestBudget(t *testing.T) {
 // A hold's end, the variant's writes and the end of its answer may come at any moment of each other.
 func TestHeldRaces(t *testing.T) {
 	for i := range 200 {
-		w := newCounting()
+		w := newWrites()
 		h := newHeld(w, time.Duration(i%5)*time.Microsecond)
 		h.Header().Set("Content-Type", "text/event-stream")
 		h.WriteHeader(http.StatusOK)
@@ -653,18 +668,18 @@ func TestHeldRaces(t *testing.T) {
 	}
 }
 
-// counting is a response writer that counts.
-type counting struct {
+// writes is a response writer that counts.
+type writes struct {
 	header         http.Header
 	headers, bytes int
 }
 
-func newCounting() *counting { return &counting{header: http.Header{}} }
+func newWrites() *writes { return &writes{header: http.Header{}} }
 
-func (c *counting) Header() http.Header { return c.header }
-func (c *counting) WriteHeader(int)     { c.headers++ }
-func (c *counting) FlushError() error   { return nil }
-func (c *counting) Write(p []byte) (int, error) {
+func (c *writes) Header() http.Header { return c.header }
+func (c *writes) WriteHeader(int)     { c.headers++ }
+func (c *writes) FlushError() error   { return nil }
+func (c *writes) Write(p []byte) (int, error) {
 	c.bytes += len(p)
 	return len(p), nil
 }

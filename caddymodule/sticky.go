@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -136,32 +137,40 @@ func isCacheable(header http.Header) bool {
 	return explicit || control == "" && (header.Get("Last-Modified") != "" || header.Get("ETag") != "")
 }
 
-// keyring is what signs cookies: secrets, and the keys that were derived from them.
+// keyring is what was derived from the fleet's secrets, the present one's first.
 type keyring struct {
 	secrets []string
-	keys    [][]byte
+	keys    [][]byte // these sign cookies
+	pins    [][]byte // these hash conversations
 }
 
 // keyring returns the keys that sign cookies, the present one first; none until the fleet's secret is known.
-func (a *App) keyring() [][]byte {
+func (a *App) keyring() [][]byte { return a.keys().keys }
+
+// pinKeys returns the keys that conversations are hashed with, the present one first; none until the fleet's secret is
+// known.
+func (a *App) pinKeys() [][]byte { return a.keys().pins }
+
+func (a *App) keys() *keyring {
 	secrets := a.Secrets
 	if len(secrets) == 0 {
 		secrets = a.controller.Secrets()
 	}
 	if ring := a.ring.Load(); ring != nil && slices.Equal(ring.secrets, secrets) {
-		return ring.keys
+		return ring
 	}
-	var ring [][]byte
+	ring := &keyring{secrets: secrets}
 	for _, secret := range secrets {
-		key, err := hkdf.Key(sha256.New, []byte(secret), []byte("switchback"), "cookies", sha256.Size)
-		if err != nil {
+		cookies, err := hkdf.Key(sha256.New, []byte(secret), []byte("switchback"), "cookies", sha256.Size)
+		pins, errPins := hkdf.Key(sha256.New, []byte(secret), []byte("switchback"), "pins", sha256.Size)
+		if err := errors.Join(err, errPins); err != nil {
 			a.log.Error("cookies cannot be signed", zap.Error(fmt.Errorf("derive a key: %w", err)))
-			return nil
+			return new(keyring)
 		}
-		ring = append(ring, key)
+		ring.keys, ring.pins = append(ring.keys, cookies), append(ring.pins, pins)
 	}
-	if len(ring) > 0 {
-		a.ring.Store(&keyring{secrets, ring})
+	if len(secrets) > 0 {
+		a.ring.Store(ring)
 	}
 	return ring
 }

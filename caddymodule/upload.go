@@ -34,7 +34,7 @@ func (u *upload) watch(r *http.Request, f *health.Flight, format stream.Format) 
 	f.Upload()
 	u.ReadCloser, u.flight, u.call = r.Body, f, newCall(r, format)
 	if u.own == nil {
-		u.own = r.Body
+		u.own = ownBody(r.Body)
 	}
 	r.Body = u
 }

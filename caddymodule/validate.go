@@ -41,6 +41,7 @@ func (h *Handler) validate(g stage) error {
 		h.validateAgentOutcome,
 		h.validateStall,
 		func() error { return within("rescue", h.validateRescue()) },
+		h.validateConversation,
 		func() error { return within("kill_response", h.KillResponse.validate()) },
 		h.validateResponseHeader,
 	} {

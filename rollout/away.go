@@ -19,6 +19,9 @@ func (c *Controller) storeAnswers(p store.Pulse) {
 	c.skew.Store(int64(time.Until(p.Now)))
 	c.contact.Store(int64(time.Since(c.started)) + 1)
 	c.setStale(false)
+	if st := c.openStore(); st != nil && c.reachable.Load() == nil {
+		c.reachable.Store(&st)
+	}
 	err := refusal(p)
 	c.mu.Lock()
 	was := c.lastError
@@ -46,6 +49,7 @@ func (c *Controller) storeAway(err error) {
 	c.mu.Lock()
 	first := c.lastError == nil
 	c.lastError = err
+	c.reachable.Store(nil)
 	c.mu.Unlock()
 	if first {
 		c.log.Error("the store is away; going on with the last state known", zap.Error(err))

@@ -59,8 +59,14 @@ func keepsPlaces(kind string) bool {
 	return kind == KindKill || kind == KindRevive || kind == KindRestored
 }
 
-// tell ends a change: it checks the next State and writes its event. prev is nil for the first State.
+// tell ends a change of prev: it notes which buckets moved, checks the next State and writes its event.
 func tell(prev, n *splitter.State) (Changed, error) {
+	n.Remember(prev)
+	return tellOnly(prev, n)
+}
+
+// tellOnly is tell for a State whose moves are noted, or which has none. prev is nil for the first State.
+func tellOnly(prev, n *splitter.State) (Changed, error) {
 	if err := n.Validate(); err != nil {
 		return Changed{}, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
@@ -77,7 +83,7 @@ func Create(def Definition, by By, seed Seed) (Changed, error) {
 	if err != nil {
 		return Changed{}, err
 	}
-	return tell(nil, n)
+	return tellOnly(nil, n)
 }
 
 // Reopen makes a State of a forgotten split from a file's words, as if it were its first: only the numbers go on.
@@ -89,7 +95,7 @@ func Reopen(tombstone *splitter.State, def Definition, by By, seed Seed) (Change
 	n.Revision, n.Epoch, n.Parent = tombstone.Revision+1, tombstone.Epoch+1, tombstone.ID
 	n.Lineage, n.Placed = splitter.Heritage(tombstone), []splitter.Version{n.Version}
 	n.Kills, n.Revived, n.Began = slices.Clone(tombstone.Kills), slices.Clone(tombstone.Revived), tombstone.Began
-	return tell(nil, n)
+	return tellOnly(nil, n)
 }
 
 // created is a State of a file's words alone.

@@ -63,7 +63,8 @@ func (s *Split) withOverlay(state *splitter.State) *splitter.State {
 		return state
 	}
 	layered := state.Clone()
-	layered.Ranges, layered.Progress, layered.Cooldown = ch.State.Ranges, ch.State.Progress, ch.State.Cooldown
+	layered.Ranges, layered.Moved = ch.State.Ranges, ch.State.Moved
+	layered.Progress, layered.Cooldown = ch.State.Progress, ch.State.Cooldown
 	return layered
 }
 
@@ -78,7 +79,7 @@ func unwritten(kills []splitter.Kill, state *splitter.State) []splitter.Kill {
 	return rest
 }
 
-// withoutSmallCanary gives a canary's share of at most a half to stable.
+// withoutSmallCanary gives a canary's share of at most a half to stable. No move is noted: no conversation stays behind.
 func (s *Split) withoutSmallCanary(state *splitter.State) *splitter.State {
 	w := state.Weights()
 	share := w[state.Canary]

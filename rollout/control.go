@@ -138,5 +138,9 @@ type VariantStatus struct {
 	Killed   bool
 	Known    bool // whether this instance's file has it
 	InFlight int  // here
-	Summary  health.Summary
+	// FleetInFlight counts requests in progress, and Conversations those seen within the time to hold, here and on the
+	// other living members as of their last listing, which is at most ten seconds old. A conversation that several have
+	// seen counts for each.
+	FleetInFlight, Conversations int
+	Summary                      health.Summary
 }

@@ -86,6 +86,9 @@ type Controller struct {
 	called  atomic.Pointer[rollCall]
 	cutting chan struct{} // asks for cutDue
 	busy    atomic.Bool   // requests wait for their turn to be ended
+	// reachable is the store unless it is known to be away, for requests, which take no lock.
+	reachable atomic.Pointer[store.Store]
+	looking   atomic.Int64 // requests that wait for the store to say where their conversation is
 
 	// Used by the pulse alone.
 	secretLost bool // the store has not, or may not have, the secret that we know
@@ -216,6 +219,7 @@ func (c *Controller) work(answered chan struct{}) {
 	c.loops.Go(func() { c.judgeLoop(ctx) })
 	c.loops.Go(func() { c.saveLoop(ctx) })
 	c.loops.Go(func() { c.cutLoop(ctx, answered) })
+	c.loops.Go(func() { c.pinLoop(ctx) })
 	c.telling.Go(func() { c.eventLoop(untold) })
 }
 
@@ -234,6 +238,7 @@ func (c *Controller) Close() error {
 	c.stop = nil
 	st := c.openStore()
 	c.setStore(nil)
+	c.reachable.Store(nil)
 	ctx, cancel := context.WithTimeout(context.Background(), storeTimeout/2)
 	defer cancel()
 	if err := st.Leave(ctx, c.id); err != nil {

@@ -16,6 +16,8 @@ type Definition struct {
 	Canary   string    `json:"canary,omitempty"`
 	Variants []Variant `json:"variants"`
 	Policy   Policy    `json:"policy"`
+	// Conversations says how conversations stay where they began; nil if none is told from others.
+	Conversations *ConversationPolicy `json:"conversations,omitempty"`
 }
 
 // Variant is one variant as configured.

@@ -226,4 +226,20 @@ func (l *link) Describe() store.Description { s, _ := l.now(); return s.Describe
 // Close leaves the shared store open.
 func (l *link) Close() error { return nil }
 
+func (l *link) KeepPins(ctx context.Context, split string, pins []store.Pin) error {
+	s, err := l.gate(ctx, true)
+	if err != nil {
+		return err
+	}
+	return s.KeepPins(ctx, split, pins)
+}
+
+func (l *link) FindPin(ctx context.Context, split string, ids ...string) (splitter.Pin, bool, error) {
+	s, err := l.gate(ctx, false)
+	if err != nil {
+		return splitter.Pin{}, false, err
+	}
+	return s.FindPin(ctx, split, ids...)
+}
+
 var _ store.Store = (*link)(nil)

@@ -98,6 +98,27 @@ func (c *Controller) others() []string {
 	return names
 }
 
+// othersActive adds up what the other members that were alive when the fleet was last listed do for a split.
+func (c *Controller) othersActive(split string) store.Activity {
+	sum := store.Activity{InFlight: map[string]int{}, Conversations: map[string]int{}}
+	call := c.called.Load()
+	if call == nil {
+		return sum
+	}
+	for _, m := range call.members {
+		if m.MemberID == c.id || call.now.Sub(m.Seen) >= store.SilentAfter {
+			continue
+		}
+		for variant, n := range m.Active[split].InFlight {
+			sum.InFlight[variant] += n
+		}
+		for variant, n := range m.Active[split].Conversations {
+			sum.Conversations[variant] += n
+		}
+	}
+	return sum
+}
+
 // roll asks the store for the fleet's members.
 func (c *Controller) roll(ctx context.Context) (store.Pulse, error) {
 	p, err := c.beat(ctx, c.all(), true)

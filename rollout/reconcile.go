@@ -49,7 +49,8 @@ func reconcile(lost lostState, theirs *splitter.State, by By, seed Seed) (Change
 	by.Reason = fmt.Sprintf("the store had lost revision %d (%s); the weights of revision %d hold, %s", ours.Revision, ours.ID,
 		base.Revision, why)
 	n.Changed = splitter.Change{Kind: KindReconcile, Actor: by.Actor, Via: by.Via, At: seed.Now, Reason: by.Reason}
-	ch, err := tell(theirs, n)
+	n.Remember(ours, theirs)
+	ch, err := tellOnly(theirs, n)
 	ch.Event.Kills = newKills(theirs, n)
 	return ch, err == nil, err
 }

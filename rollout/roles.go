@@ -37,7 +37,8 @@ func Rename(prev *splitter.State, from, to string, by By, seed Seed) (Changed, e
 	for i := range n.Kills {
 		n.Kills[i].Variant = renamed(n.Kills[i].Variant)
 	}
-	return tell(prev, n)
+	n.Moved = splitter.RenameMoves(n.Moved, from, to)
+	return tellOnly(prev, n)
 }
 
 // Adopt lets the State take over the roles, variants and weights of a file: a change of roles, so a new epoch. The

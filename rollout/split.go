@@ -19,6 +19,8 @@ import (
 type Split struct {
 	// Flights are the requests in progress, of every generation of the configuration.
 	Flights *health.Flights
+	// Conversations are those that this instance has seen.
+	Conversations Conversations
 
 	name      string
 	log       *zap.Logger

@@ -32,12 +32,12 @@ func (c *Controller) Status(split string) (Status, error) {
 	if evidence == nil {
 		evidence = own
 	}
-	inFlight := map[string]int{}
-	for f := range s.Flights.All() {
-		inFlight[f.Variant]++
-	}
+	inFlight, others := s.inFlight(), c.othersActive(split)
+	here := s.Conversations.Counts()
 	for _, name := range s.variants() {
-		st.Variants = append(st.Variants, s.variantStatus(name, evidence[name], inFlight[name]))
+		v := s.variantStatus(name, evidence[name], inFlight[name])
+		v.FleetInFlight, v.Conversations = v.InFlight+others.InFlight[name], here[name]+others.Conversations[name]
+		st.Variants = append(st.Variants, v)
 	}
 	return st, nil
 }

@@ -109,8 +109,10 @@ func (c *Controller) beat(ctx context.Context, splits []*Split, list bool) (stor
 			applied[s.name] = state.Version
 		}
 	}
+	// What is in progress is counted after what is applied was noted: nothing is placed by an earlier State that is not
+	// among it.
 	p, err := st.Pulse(ctx, store.Beat{MemberID: c.id, Release: c.opts.Release, Started: c.started, Applied: applied,
-		ListMembers: list})
+		Active: activity(splits), ListMembers: list})
 	return p, err
 }
 

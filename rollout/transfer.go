@@ -36,7 +36,7 @@ func Import(prev *splitter.State, r ImportRequest, by By, seed Seed) (Changed, e
 		return Changed{}, fmt.Errorf("%w: the state of %q is that of a forgotten split", ErrInvalid, r.State.Split)
 	}
 	n := r.State.Clone()
-	n.Parent, n.Lineage, n.Began = "", nil, seed.Now
+	n.Parent, n.Lineage, n.Began, n.Moved = "", nil, seed.Now, nil
 	if prev != nil {
 		n.Began = prev.Began
 		n.Revision, n.Epoch = max(n.Revision, prev.Revision), max(n.Epoch, prev.Epoch)
@@ -49,7 +49,10 @@ func Import(prev *splitter.State, r ImportRequest, by By, seed Seed) (Changed, e
 	n.ID = seed.ID
 	n.Placed = []splitter.Version{n.Version}
 	n.Changed = splitter.Change{Kind: KindImport, Actor: by.Actor, Via: by.Via, At: seed.Now, Reason: by.Reason}
-	ch, err := tell(prev, n)
+	if prev != nil {
+		n.Remember(prev)
+	}
+	ch, err := tellOnly(prev, n)
 	if prev == nil {
 		prev = new(splitter.State)
 	}

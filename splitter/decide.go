@@ -8,11 +8,12 @@ import "slices"
 // It decides in this order; the first rule that applies is the answer:
 //
 //  1. The split's kill switch: nobody is served ([ReasonDisabled]).
-//  2. A variant that is killed, or that this instance does not know, is absent: what it would get by rule 3 or 4,
-//     stable gets ([ReasonDefault], so that it is no evidence on stable: those users were not drawn for it).
+//  2. A variant that is killed, or that this instance does not know, is absent: what it would get by rule 3 or 5,
+//     stable gets ([ReasonDefault], so that it is no evidence on stable: those users were not drawn for it); a pin to it counts for nothing.
 //  3. An override of the request ([ReasonTargetingMatch]).
-//  4. The key's bucket ([ReasonSplit]).
-//  5. A request without a key: stable ([ReasonDefault]).
+//  4. The pin of its conversation, if its bucket was taken from that variant lately ([ReasonPin]); see [Table.DecidePinned].
+//  5. The key's bucket ([ReasonSplit]).
+//  6. A request without a key: stable ([ReasonDefault]).
 //
 // When stable itself would be the answer and cannot serve, nobody is: a killed stable gives [ReasonDisabled], one
 // that this instance does not know gives [ReasonError], upon which the caller compiles a [Blind] table around the
@@ -27,6 +28,9 @@ type Table struct {
 	byBucket []cell
 	// fallback is the answer where stable stands in.
 	fallback Decision
+	// moves are the latest moves of buckets, from variants that serve here.
+	moves []pinMove
+	epoch uint64
 }
 
 // cell is the answer to the buckets below to, and at or above the preceding cell's to.
@@ -57,14 +61,16 @@ type Decision struct {
 	Kill *Kill
 	// Bucket is where the key landed; set only where the bucket was asked, which [ReasonSplit] implies.
 	Bucket uint32
-	// Reason says which rule decided. Only [ReasonSplit] counts as evidence.
+	// Reason says which rule decided.
 	Reason Reason
+	// Current says of [ReasonPin] that the conversation was pinned in the State's epoch.
+	Current bool
 }
 
 // Compile makes the table of a valid State for an instance that can serve the variants known, as configured.
 // [Decision].Variant and [OverrideTo] count in known. The State must not be modified afterwards.
 func Compile(s *State, known []string) *Table {
-	t := &Table{hasher: NewHasher(s.Salt)}
+	t := &Table{hasher: NewHasher(s.Salt), epoch: s.Epoch}
 	if kill := s.KillOf(""); kill != nil {
 		t.everyone = disabled(kill)
 		return t
@@ -82,6 +88,7 @@ func Compile(s *State, known []string) *Table {
 		}
 		t.byBucket[i] = cell{r.To, decision}
 	}
+	t.moves = t.compileMoves(s, known)
 	return t
 }
 
@@ -95,7 +102,7 @@ func Blind(known []string, stable int, kills []Kill) *Table {
 	return &Table{everyone: &Decision{Variant: stable, Reason: ReasonStatic}}
 }
 
-// Decide answers one request. It takes no lock and allocates nothing.
+// Decide answers one request that belongs to no conversation, or to none that is pinned. It takes no lock and allocates nothing.
 func (t *Table) Decide(r Request) Decision {
 	switch {
 	case t.everyone != nil:

@@ -52,6 +52,7 @@ func drawState(t *rapid.T) *splitter.State {
 	for range rapid.IntRange(0, 2).Draw(t, "placed by") {
 		s.Placed = append(s.Placed, drawVersion(t, 1, s.Revision-1))
 	}
+	s.Moved = rapid.SliceOfN(rapid.Custom(drawMove), 0, 3).Draw(t, "moved")
 	s.Began, s.Forgotten = drawTime(t), drawTime(t)
 	for i := range s.Kills {
 		drawGentle(t, &s.Kills[i])
@@ -84,6 +85,14 @@ func drawKill(t *rapid.T) splitter.Kill {
 		Via:     drawText(t),
 		At:      drawTime(t),
 	}
+}
+
+func drawMove(t *rapid.T) splitter.Move {
+	m := splitter.Move{At: drawTime(t), Salt: drawText(t), Failed: rapid.Bool().Draw(t, "failed")}
+	m.From = rapid.Uint32Range(0, splitter.Buckets-1).Draw(t, "from")
+	m.To = rapid.Uint32Range(m.From+1, splitter.Buckets).Draw(t, "to")
+	m.Variant = rapid.SampledFrom([]string{"blue", "green", "gone"}).Draw(t, "moved from")
+	return m
 }
 
 func drawRevival(t *rapid.T) splitter.Revival {

@@ -1,6 +1,6 @@
 package splitter
 
-// Reason says which rule made a decision, in the words of OpenFeature's resolution reasons. The zero value is
+// Reason says which rule made a decision, in the words of OpenFeature's resolution reasons where it has one. The zero value is
 // ReasonError, so that a decision that nobody made never counts as evidence.
 type Reason uint8
 
@@ -18,17 +18,20 @@ const (
 	ReasonDefault
 	// ReasonStatic means that everybody gets the same variant, as the instance knows no State.
 	ReasonStatic
+	// ReasonPin means that the request's conversation stays where it began, though its bucket has moved. OpenFeature has no
+	// word for that.
+	ReasonPin
 )
 
-var reasonTexts = enumTexts{"ERROR", "SPLIT", "TARGETING_MATCH", "DISABLED", "DEFAULT", "STATIC"}
+var reasonTexts = enumTexts{"ERROR", "SPLIT", "TARGETING_MATCH", "DISABLED", "DEFAULT", "STATIC", "PIN"}
 
-// String returns OpenFeature's word.
+// String returns the reason's word, such as SPLIT.
 func (r Reason) String() string { return reasonTexts.name(int(r), "Reason") }
 
-// MarshalText returns OpenFeature's word, or an error for a value that is none of the constants.
+// MarshalText returns the reason's word, or an error for a value that is none of the constants.
 func (r Reason) MarshalText() ([]byte, error) { return reasonTexts.marshal(int(r), "reason") }
 
-// UnmarshalText reads OpenFeature's word.
+// UnmarshalText reads a reason's word.
 func (r *Reason) UnmarshalText(text []byte) error {
 	i, err := reasonTexts.parse(string(text), "reason")
 	if err != nil {

@@ -57,6 +57,9 @@ type State struct {
 	Canary string `json:"canary,omitempty"`
 	// Ranges says which variant serves which buckets: sorted, coalesced, covering 0 … 99 999 without a gap.
 	Ranges []Range `json:"ranges"`
+	// Moved says which buckets were taken from which variant lately, of each bucket and variant the last time: at most 64
+	// moves of the last 24 hours, sorted. Releases that do not know the field carry it along and add nothing.
+	Moved []Move `json:"moved,omitempty"`
 	// Declared holds each variant's declared `version` (a build or image digest) as this epoch began.
 	Declared map[string]string `json:"declared,omitempty"`
 	// Kills lists the kill switches that are on.
@@ -177,6 +180,7 @@ type Change struct {
 func (s *State) Clone() *State {
 	c := *s
 	c.Ranges = slices.Clone(s.Ranges)
+	c.Moved = slices.Clone(s.Moved)
 	c.Lineage = slices.Clone(s.Lineage)
 	c.Placed = slices.Clone(s.Placed)
 	c.Declared = maps.Clone(s.Declared)

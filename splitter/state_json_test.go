@@ -48,6 +48,10 @@ func merged() *splitter.State {
 	s.Lineage = []splitter.Version{{Revision: 16, ID: "c16"}, {Revision: 16, ID: "d16"}, {Revision: 12, ID: "c12"}}
 	s.Placed = []splitter.Version{{Revision: 16, ID: "d16"}, {Revision: 12, ID: "c12"}}
 	s.Began = time.Date(2026, 4, 1, 12, 0, 0, 0, time.UTC)
+	s.Moved = []splitter.Move{
+		{Range: splitter.Range{From: 0, To: 1_000, Variant: "green"}, At: s.Changed.At, Failed: true},
+		{Range: splitter.Range{From: 5, To: 7, Variant: "blue"}, At: s.Began, Salt: "1234567890abcdef"},
+	}
 	s.Forgotten = time.Date(2026, 5, 2, 12, 0, 0, 0, time.UTC)
 	return s
 }

@@ -40,6 +40,7 @@ func (s *State) Validate() error {
 		s.validateVariants(),
 		s.validateKills(),
 		validateRanges(s.Ranges),
+		validateMoves(s.Moved),
 	)
 	if err != nil {
 		return fmt.Errorf("state of split %q is invalid: %w", s.Split, err)
@@ -157,6 +158,20 @@ func validateRanges(ranges []Range) error {
 	}
 	if next != Buckets {
 		return fmt.Errorf("ranges end at bucket %d, want %d", next, Buckets)
+	}
+	return nil
+}
+
+// validateMoves checks that moves are of buckets that there are, and from variants that can be.
+func validateMoves(moves []Move) error {
+	for i, m := range moves {
+		switch {
+		case !ValidName(m.Variant):
+			return fmt.Errorf("variant %q of move %d: %s", m.Variant, i, nameRule)
+		case m.To <= m.From || m.To > Buckets:
+			return fmt.Errorf("move %d of [%d, %d): buckets count from 0 to %d, and a move has one at least", i, m.From, m.To,
+				Buckets-1)
+		}
 	}
 	return nil
 }

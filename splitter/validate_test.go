@@ -103,6 +103,9 @@ func TestValidate(t *testing.T) {
 		{"too long", func(s *splitter.State) { s.Ranges[3].To++ }, "ranges end at bucket 100001, want 100000"},
 		{"nobody's range", func(s *splitter.State) { s.Ranges[2].Variant = "" }, `variant "" of range 2`},
 		{"not coalesced", func(s *splitter.State) { s.Ranges[2].Variant = "blue" }, `ranges 1 and 2 are both of "blue"`},
+		{"move from nobody", func(s *splitter.State) { s.Moved = []splitter.Move{move(0, 1, "B", 0)} }, `variant "B" of move 0`},
+		{"empty move", func(s *splitter.State) { s.Moved = []splitter.Move{move(1, 1, "b", 0)} }, "move 0 of [1, 1): buckets"},
+		{"move too far", func(s *splitter.State) { s.Moved = []splitter.Move{move(1, 100_001, "b", 0)} }, "move 0 of [1, 100001)"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -74,6 +74,15 @@ type Store interface {
 	// instances' frames not older than a few seconds, by instance. Frames are opaque here.
 	Exchange(ctx context.Context, split string, epoch uint64, from MemberID, frame []byte) (map[MemberID][]byte, error)
 
+	// KeepPins notes where conversations of a split are: each until it expires, in place of the last one of the same id
+	// unless that is to stay. A few hundred at once are fine. A store may be out of room for more and keep none of them
+	// without an error: a pin that is lost costs its conversation a move.
+	KeepPins(ctx context.Context, split string, pins []Pin) error
+
+	// FindPin returns the pin of the first of the ids that has one; false if none has. Unlike all else it is called on a
+	// request's path, with a deadline of a few milliseconds.
+	FindPin(ctx context.Context, split string, ids ...string) (splitter.Pin, bool, error)
+
 	// Secret returns the fleet's generated secret; proposed becomes it if there is none yet.
 	Secret(ctx context.Context, proposed string) (string, error)
 
@@ -123,6 +132,8 @@ type Beat struct {
 	Started time.Time `json:"started"`
 	// Applied is what the member decides by, per split.
 	Applied map[string]splitter.Version `json:"applied"`
+	// Active is what the member does at the moment, per split; nil if it does not tell, as earlier releases do not.
+	Active map[string]Activity `json:"active,omitzero"`
 	// ListMembers asks for Pulse.Members: for people and confirmations, not for each second.
 	ListMembers bool `json:"-"`
 }

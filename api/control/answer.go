@@ -65,6 +65,12 @@ type Variant struct {
 	Known bool `json:"known"`
 	// InFlight counts requests in flight on the answering instance.
 	InFlight int `json:"in_flight"`
+	// FleetInFlight counts requests in flight, open streams among them, on all living members, the others' as of their last
+	// listing, at most ten seconds ago.
+	FleetInFlight int `json:"fleet_in_flight"`
+	// Conversations counts those that living members have seen on the variant within the time to hold; one that several
+	// have seen counts for each.
+	Conversations int `json:"conversations"`
 	// Summary is the fleet's evidence on the variant.
 	Summary health.Summary `json:"summary"`
 }

@@ -6,6 +6,7 @@
 //	GET   /splits/v1/                    every split in short, and the store            List
 //	GET   /splits/v1/{split}             all that this instance knows of a split        Status
 //	GET   /splits/v1/{split}/events      the audit log, newest first (?limit=50)        Events
+//	GET   /splits/v1/{split}/drained     can ?variant=green be deleted?                 Drained
 //	PATCH /splits/v1/{split}/weights     {"weights": {"green": "10%"}}                  Change
 //	POST  /splits/v1/{split}/kill        {"variant": "green", "level": "cut"}           Change
 //	POST  /splits/v1/{split}/revive      {"ids": ["k1"]} or {"variant": "green"}        Change

@@ -41,6 +41,8 @@ type Fleet interface {
 
 	// Events returns a split's newest events, newest first.
 	Events(ctx context.Context, split string, limit int) ([]store.Event, error)
+	// Drained says whether nothing leads to a variant any more, on any member.
+	Drained(ctx context.Context, split, variant string) (rollout.DrainStatus, error)
 	// Instances returns the fleet's members and the store's clock.
 	Instances(ctx context.Context) (members []store.Member, now time.Time, err error)
 	// ForgetInstance takes the silent members of a name off the list. It returns an error that wraps

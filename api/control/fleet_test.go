@@ -110,20 +110,20 @@ func (f *fleet) calm() rollout.Status {
 		State: f.state,
 		Local: rollout.Definition{Name: "assistant", Stable: "blue", Canary: "green", Variants: []rollout.Variant{
 			{Name: "blue", Weight: 99_000}, {Name: "green", Weight: 1_000},
-		}},
+		}, Conversations: &rollout.ConversationPolicy{Hold: ms(1_800_000), OnFailback: rollout.OnFailbackMove}},
 		Notes:    []string{"file says green 1%, store 10%: store wins"},
 		Now:      noon,
 		Ready:    !f.notReady,
 		StoreAge: 420 * time.Millisecond,
 		Variants: []rollout.VariantStatus{
-			{Name: "blue", Role: "stable", Weight: 90_000, FileSays: 99_000, Known: true, InFlight: 3, Summary: health.Summary{
+			{Name: "blue", Role: "stable", Weight: 90_000, FileSays: 99_000, Known: true, InFlight: 3, FleetInFlight: 7, Conversations: 12, Summary: health.Summary{
 				Requests: 1200, Failures: 3, ErrorRate: 0.0025, Excluded: map[health.Cause]uint64{health.CauseClientLeft: 7},
 				Causes: map[health.Cause]uint64{health.CauseStatus: 3}, MeanLatency: ms(842),
 				Latency: health.Quantiles{P50: ms(700), P95: ms(2100), P99: ms(4000)},
 				TTFB:    health.Quantiles{P50: ms(120), P95: ms(310), P99: ms(500)},
 				Users:   212, UsersFailed: 2, TrialUsers: 4031, TrialUsersFailed: 9,
 			}},
-			{Name: "green", Role: "canary", Weight: 10_000, FileSays: 1_000, Known: true, InFlight: 1},
+			{Name: "green", Role: "canary", Weight: 10_000, FileSays: 1_000, Known: true, InFlight: 1, FleetInFlight: 4, Conversations: 5},
 		},
 		Verdict:         &health.Verdict{Result: health.Inconclusive, Reason: "no requests yet: 20 are needed"},
 		JudgedInstances: 2,
@@ -263,6 +263,26 @@ func (f *fleet) Events(_ context.Context, split string, limit int) ([]store.Even
 		To:   map[string]splitter.Weight{"blue": 90_000, "green": 10_000},
 	}
 	return []store.Event{e}[:min(limit, 1)], f.err
+}
+
+func (f *fleet) Drained(_ context.Context, split, variant string) (rollout.DrainStatus, error) {
+	if _, err := f.Status(split); err != nil {
+		return rollout.DrainStatus{}, err
+	}
+	d := rollout.DrainStatus{Split: split, Variant: variant, Now: f.state.Changed.At, Why: []string{}}
+	switch variant {
+	case "green":
+		d.Result, d.Weight, d.InFlight, d.Conversations = rollout.DrainInUse, 10_000, 4, 5
+		d.HeldUntil = d.Now.Add(30 * time.Minute)
+		d.Why = append(d.Why, "it has 10% of the users", "4 requests are in progress on it")
+	case "old":
+		d.Result = rollout.Drained
+	case "lost":
+		d.Result, d.Why = rollout.DrainUnknown, append(d.Why, "proxy-2 (unseen for 40s), and may still serve")
+	default:
+		return d, fmt.Errorf("%w: %q", rollout.ErrUnknownVariant, variant)
+	}
+	return d, nil
 }
 
 func (f *fleet) Instances(context.Context) ([]store.Member, time.Time, error) {

@@ -53,6 +53,7 @@ var (
 	splitPaths = map[string]methods{
 		"":        {http.MethodGet: (*handler).status},
 		"events":  {http.MethodGet: (*handler).events},
+		"drained": {http.MethodGet: (*handler).drained},
 		"weights": {http.MethodPatch: change(setWeights)},
 		"kill":    {http.MethodPost: change(kill)},
 		"revive":  {http.MethodPost: change(revive)},

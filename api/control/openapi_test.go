@@ -73,7 +73,7 @@ func TestOpenAPIHasEveryField(t *testing.T) {
 	for _, v := range []any{
 		WeightsRequest{}, KillRequest{}, ReviveRequest{}, RenameRequest{}, AdoptRequest{}, PolicyRequest{},
 		ForgetRequest{}, ImportRequest{}, List{}, Status{}, Variant{}, Change{}, Confirmation{}, Laggard{}, Events{}, Event{},
-		Instances{}, Instance{}, Forgotten{}, Export{}, Readiness{}, Problem{},
+		Instances{}, Instance{}, Forgotten{}, Export{}, Drained{}, Readiness{}, Problem{},
 		splitter.Kill{},
 	} {
 		typ := reflect.TypeOf(v)

@@ -67,7 +67,7 @@ func build(root *cobra.Command, h host) {
 	f.String("address", "", "admin address of the proxy: localhost:2019, unix//run/switchback/admin.sock")
 	f.Bool("json", false, "print one JSON document and nothing else: the API's answer as it is, or what went wrong")
 	root.AddCommand(
-		listCommand(h), statusCommand(h), eventsCommand(h), instancesCommand(h),
+		listCommand(h), statusCommand(h), eventsCommand(h), instancesCommand(h), drainedCommand(h),
 		weightCommand(h), killCommand(h), reviveCommand(h), renameCommand(h), adoptCommand(h), policyCommand(h),
 		forgetCommand(h), exportCommand(h), importCommand(h),
 	)

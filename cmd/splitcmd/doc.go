@@ -9,6 +9,7 @@
 //	split revive    assistant green
 //	split events    assistant
 //	split instances
+//	split drained   assistant green --wait 30m
 //	split rename    assistant blue=azure
 //	split adopt     assistant --config Caddyfile
 //	split policy apply assistant
@@ -25,6 +26,8 @@
 //	3  done, but not confirmed by every instance: what is missing is named. Or it was asked for and no answer came: it
 //	   may have been done
 //	4  the proxy or its store cannot be reached; nothing was changed
+//	5  drained: the variant is still in use
+//	6  drained: whether the variant is still in use is not known
 //
 // With --json exactly one document is printed, be it an answer or what went wrong as a problem document, mistakes in the
 // call included; `export -o` writes it to the file instead, and a watch prints one for each look.

@@ -18,6 +18,8 @@ const (
 	exitRefused     = 2
 	exitUnconfirmed = 3
 	exitUnreachable = 4
+	exitNotDrained  = 5
+	exitUnknown     = 6
 )
 
 // exitHelp is the part of the command's help that explains the exit codes.
@@ -28,7 +30,9 @@ const exitHelp = `Exit codes:
      are; nothing was changed
   3  done, but not confirmed by every instance: what is missing is named. Or it
      was asked for and no answer came: it may have been done
-  4  the proxy or its store cannot be reached; nothing was changed`
+  4  the proxy or its store cannot be reached; nothing was changed
+  5  drained: the variant is still in use
+  6  drained: whether the variant is still in use is not known`
 
 // mayBeMade is the hint about a change that was sent and not answered.
 const mayBeMade = "it may have been made all the same: look at `split status` before you repeat it"
@@ -45,13 +49,21 @@ type hintedError struct {
 // Unwrap returns the cause.
 func (e hintedError) Unwrap() error { return e.error }
 
-// isAnswered reports whether an error is about a change that was made, and answered.
-func isAnswered(err error) bool { return errors.Is(err, errUnconfirmed) }
+// isAnswered reports whether an error is about a change that was made, and answered, or about the answer itself.
+func isAnswered(err error) bool {
+	return errors.Is(err, errUnconfirmed) || errors.Is(err, errNotDrained) || errors.Is(err, errDrainUnknown)
+}
 
 // exitCode returns the exit code that an error stands for.
 func exitCode(err error) int {
 	if err == nil {
 		return exitOK
+	}
+	switch {
+	case errors.Is(err, errNotDrained):
+		return exitNotDrained
+	case errors.Is(err, errDrainUnknown):
+		return exitUnknown
 	}
 	if isAnswered(err) || errors.Is(err, control.ErrUnanswered) {
 		return exitUnconfirmed

@@ -70,16 +70,24 @@ func (s *session) printKills(status control.Status) {
 }
 
 func (s *session) printVariants(status control.Status) {
-	t := table{header: append([]string{"VARIANT", "ROLE", "SHARE"}, append(evidenceHeader, "IN FLIGHT", "REMARKS")...)}
+	t := table{header: append([]string{"VARIANT", "ROLE", "SHARE"}, append(evidenceHeader, "IN FLIGHT")...)}
+	talks := status.File.Conversations != nil
+	if talks {
+		t.header = append(t.header, "CONVERSATIONS")
+	}
+	t.header = append(t.header, "REMARKS")
 	for _, v := range status.Variants {
 		row := []cell{{v.Name, strong}, {orDash(v.Role), plain}, {v.Weight.String(), plain}}
 		row = append(row, evidenceCells(v.Summary)...)
-		row = append(row, cell{strconv.Itoa(v.InFlight), plain}, remarks(v))
-		t.add(row...)
+		row = append(row, cell{strconv.Itoa(max(v.FleetInFlight, v.InFlight)), plain})
+		if talks {
+			row = append(row, cell{strconv.Itoa(v.Conversations), plain})
+		}
+		t.add(append(row, remarks(v))...)
 	}
 	fmt.Fprintln(s.out)
 	t.print(s.out, s.look, "  ")
-	window := fmt.Sprintf("REQUESTS to EXCLUDED: the whole fleet's last %s. IN FLIGHT: this proxy's, now.", windowOf(status))
+	window := fmt.Sprintf("REQUESTS to EXCLUDED: the whole fleet's last %s. IN FLIGHT: the whole fleet's, as last told.", windowOf(status))
 	fmt.Fprintf(s.out, "  %s\n\n", s.look.paint(window, subdued))
 	s.printUsers(status)
 }

@@ -29,6 +29,7 @@ type Store struct {
 	members map[store.MemberID]store.Member
 	frames  map[string]map[frameKey]frame // by split
 	secret  string
+	pins    map[string]map[string]pinned // by split and id
 }
 
 // split is what the store holds of one split. Both fields are guarded by Store.mu; log is only changed while writing
@@ -51,6 +52,7 @@ func Open(folder string) (*Store, error) {
 		splits:  map[string]*split{},
 		members: map[store.MemberID]store.Member{},
 		frames:  map[string]map[frameKey]frame{},
+		pins:    map[string]map[string]pinned{},
 	}
 	d, loaded, err := openDisk(folder)
 	if refusesWrites(err) {

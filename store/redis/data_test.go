@@ -38,13 +38,14 @@ func TestKeys(t *testing.T) {
 		"switchback:{production}:seen":                 "hash",
 		"switchback:{production}:secret":               "string",
 		"switchback:{production/assistant}:evidence:1": "hash",
+		"switchback:{production/assistant}:pin:a":      "string",
 	} {
 		if got := server.Do("TYPE", key); got != want {
 			t.Errorf("%s: got %v, want %v", key, got, want)
 		}
 	}
-	if keys := server.Do("DBSIZE"); keys != int64(7) {
-		t.Errorf("got %v keys, want 7: %v", keys, server.Do("KEYS", "*"))
+	if keys := server.Do("DBSIZE"); keys != int64(8) {
+		t.Errorf("got %v keys, want 8: %v", keys, server.Do("KEYS", "*"))
 	}
 	got := server.Do("HMGET", "switchback:{production}:state:assistant", "revision", "id", "schema")
 	if diff := cmp.Diff([]any{"1", state.ID, fmt.Sprint(splitter.Schema)}, got); diff != "" {

@@ -10,6 +10,7 @@
 //	switchback:{<fleet>}:secret           string
 //	switchback:{<fleet>}:changes          channel of announcements
 //	switchback:{<fleet>/<split>}:evidence:<epoch>  hash: name/boot → microseconds seen, frame
+//	switchback:{<fleet>/<split>}:pin:<hash>        string that expires: a conversation's epoch and variant
 //
 // Control keys of one fleet share a hash tag, so that a script can touch them together in a Cluster. A user needs
 // ~switchback:* &switchback:* +@read +@write +@scripting +@pubsub +@connection +time; in a Cluster +cluster|slots too.

@@ -21,12 +21,14 @@ type beatDoc struct {
 	Started time.Time `json:"started"`
 	// Applied holds "revision id" by split.
 	Applied map[string]string `json:"applied,omitempty"`
+	// Active is absent in what earlier releases write.
+	Active map[string]store.Activity `json:"active,omitzero"`
 }
 
 // encodeBeat encodes a beat; the same beat always to the same text.
 func encodeBeat(beat store.Beat) ([]byte, error) {
 	doc := beatDoc{Name: beat.Name, Boot: beat.Boot, Release: beat.Release, Started: beat.Started,
-		Applied: make(map[string]string, len(beat.Applied))}
+		Active: beat.Active, Applied: make(map[string]string, len(beat.Applied))}
 	for split, v := range beat.Applied {
 		doc.Applied[split] = strconv.FormatUint(v.Revision, 10) + " " + v.ID
 	}
@@ -44,7 +46,7 @@ func decodeBeat(data string) (store.Beat, error) {
 		return store.Beat{}, err
 	}
 	beat := store.Beat{MemberID: store.MemberID{Name: doc.Name, Boot: doc.Boot}, Release: doc.Release,
-		Started: doc.Started}
+		Started: doc.Started, Active: doc.Active}
 	if len(doc.Applied) > 0 {
 		beat.Applied = make(map[string]splitter.Version, len(doc.Applied))
 	}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/switchback-proxy/switchback/splitter"
 	"github.com/switchback-proxy/switchback/store"
@@ -43,6 +44,7 @@ func FuzzDecodeNotice(f *testing.F) {
 func FuzzDecodeBeat(f *testing.F) {
 	f.Add(`{"name":"a","boot":"1","applied":{"assistant":"1 x","other":"18446744073709551615 with space"}}`)
 	f.Add(`{"applied":{"assistant":"x"}}`)
+	f.Add(`{"active":{"assistant":{"in_flight":{"green":1},"conversations":{},"hold":"30m"}}}`)
 	f.Add("{}")
 	f.Fuzz(func(t *testing.T, doc string) {
 		beat, err := decodeBeat(doc)
@@ -54,7 +56,7 @@ func FuzzDecodeBeat(f *testing.F) {
 			return // a time that JSON reads and does not write
 		}
 		got, err := decodeBeat(string(again))
-		if diff := cmp.Diff(beat, got); err != nil || diff != "" {
+		if diff := cmp.Diff(beat, got, cmpopts.EquateEmpty()); err != nil || diff != "" {
 			t.Errorf("decodeBeat(%s): got %+v, %v, want %+v", again, got, err, beat)
 		}
 	})
@@ -92,4 +94,20 @@ func TestParseMemberID(t *testing.T) {
 			t.Errorf("parseMemberID(%q): got %+v, want %+v", want.String(), got, want)
 		}
 	}
+}
+
+// FuzzDecodePin: what is in a pin's key is read or refused, and what is read is written so that it is read again.
+func FuzzDecodePin(f *testing.F) {
+	for _, text := range []string{"7 green", "18446744073709551615 a-b_c", "", "7", "-1 green", "7  green", "+7 green"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		p, err := decodePin(text)
+		if err != nil {
+			return
+		}
+		if again, err := decodePin(encodePin(p)); err != nil || again != p || !splitter.ValidName(p.Variant) {
+			t.Errorf("decodePin(%q): got %+v, and again %+v, %v", text, p, again, err)
+		}
+	})
 }

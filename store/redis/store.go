@@ -25,6 +25,7 @@ const (
 // Store is a store.Store in Redis. Open makes one.
 type Store struct {
 	client  goredis.UniversalClient
+	pins    goredis.UniversalClient // apart, so that requests that look for a pin hold up nothing else
 	keys    keys
 	address string
 	logger  *slog.Logger
@@ -57,9 +58,11 @@ func Open(cfg Config, logger *slog.Logger) (*Store, error) {
 	quietClient(logger)
 	client := goredis.NewUniversalClient(options)
 	followTries(client)
+	options.PoolSize = pinPoolSize
 	life, end := context.WithCancel(context.Background())
 	return &Store{
 		client:  client,
+		pins:    goredis.NewUniversalClient(options),
 		keys:    keys{fleet: cfg.Fleet},
 		address: cfg.address(),
 		logger:  logger.With("store", "redis", "address", cfg.address()),
@@ -112,10 +115,12 @@ func (s *Store) Describe() store.Description {
 // Close closes all connections and ends all watches. Closing again does nothing.
 func (s *Store) Close() error {
 	s.end()
-	err := s.client.Close()
+	closing := []error{s.client.Close(), s.pins.Close()}
 	s.inspector.wait()
-	if err != nil && !errors.Is(err, goredis.ErrClosed) {
-		return fmt.Errorf("closing %s: %w", s.address, err)
+	for _, err := range closing {
+		if err != nil && !errors.Is(err, goredis.ErrClosed) {
+			return fmt.Errorf("closing %s: %w", s.address, err)
+		}
 	}
 	return nil
 }

@@ -35,6 +35,19 @@ var fleetTests = map[string]func(*testing.T, store.Store){
 			equal(t, "applied", pulse(t, s, beatOf("a", "1", applied)).Members[0].Applied, applied)
 		}
 	},
+	"what a member does": func(t *testing.T, s store.Store) {
+		beat := beatOf("a", "1", nil)
+		for _, active := range []map[string]store.Activity{
+			nil, // as an earlier release beats
+			{},
+			{"assistant": {InFlight: map[string]int{"green": 7}, Conversations: map[string]int{"blue": 2}, Hold: 1, Finish: true},
+				"idle": {}},
+		} {
+			beat.Active = active
+			equal(t, "active", pulse(t, s, beat).Members[0].Active, active)
+			equal(t, "told", pulse(t, s, beat).Members[0].Active != nil, active != nil)
+		}
+	},
 	"nothing is refused and nothing ordered": func(t *testing.T, s store.Store) {
 		begin(t, s, "assistant")
 		p := pulse(t, s, beatOf("a", "1", map[string]splitter.Version{"assistant": {}}))

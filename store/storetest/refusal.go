@@ -73,6 +73,8 @@ func CallAll(ctx context.Context, s store.Store) map[string]error {
 		"Leave":    func() error { return s.Leave(ctx, memberA) },
 		"Announce": func() error { return s.Announce(ctx, store.Notice{Split: "assistant"}) },
 		"Exchange": func() error { _, err := s.Exchange(ctx, "assistant", 1, memberA, []byte("frame")); return err },
+		"KeepPins": func() error { return s.KeepPins(ctx, "assistant", []store.Pin{pinOf("a", onGreen)}) },
+		"FindPin":  func() error { _, _, err := s.FindPin(ctx, "assistant", "a"); return err },
 		"Secret":   func() error { _, err := s.Secret(ctx, "secret"); return err },
 	}
 	var (

@@ -25,6 +25,7 @@ func Run(t *testing.T, open Open) {
 		{"watch", watchTests},
 		{"fleet", fleetTests},
 		{"evidence", evidenceTests},
+		{"pins", pinTests},
 		{"secret", secretTests},
 		{"refusal", refusalTests},
 	} {

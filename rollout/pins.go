@@ -1,0 +1,192 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/switchback-proxy/switchback/health"
+	"github.com/switchback-proxy/switchback/splitter"
+	"github.com/switchback-proxy/switchback/store"
+)
+
+const (
+	// pinPace is how often pins are written.
+	pinPace = 250 * time.Millisecond
+	// pinsAtOnce is how many pins of a split are written in one call, and pinsPerRound how many until it is another's turn.
+	pinsAtOnce, pinsPerRound = 500, 4000
+	// lookUpTimeout is how long a request waits for the store to say where its conversation is.
+	lookUpTimeout = 5 * time.Millisecond
+	// maxLookUps is how many requests may wait for that at once.
+	maxLookUps = 64
+)
+
+// LookUp says what became of the question where a conversation is.
+type LookUp uint8
+
+// The results of a look-up.
+const (
+	LookUpFound LookUp = iota
+	LookUpNone         // nobody has seen the conversation: it is new
+	// LookUpLate means that the store did not answer in time.
+	LookUpLate
+	// LookUpFailed means that the store answered with an error.
+	LookUpFailed
+	// LookUpAway means that it was not asked, as it is known to be away.
+	LookUpAway
+	// LookUpBusy means that it was not asked, as too many requests were waiting for it.
+	LookUpBusy
+	LookUpResults // how many there are
+)
+
+// String returns the word for metrics.
+func (l LookUp) String() string {
+	return [LookUpResults]string{"found", "none", "late", "failed", "away", "busy"}[l]
+}
+
+// LookUps returns how many look-ups ended so.
+func (c *Conversations) LookUps(result LookUp) uint64 { return c.lookUps[result].Load() }
+
+// LookUp asks the store where a conversation is, under each of its ids, for at most 5 ms. It is the one call to the store
+// that a request makes: only for a conversation that this instance has not seen, of a user whose bucket moved lately. It
+// takes no lock, and asks nothing while the store is away or too many ask.
+func (c *Controller) LookUp(ctx context.Context, s *Split, ids []ConversationID) (splitter.Pin, LookUp) {
+	pin, result := c.lookUp(ctx, s.name, ids)
+	s.Conversations.lookUps[result].Add(1)
+	return pin, result
+}
+
+func (c *Controller) lookUp(ctx context.Context, split string, ids []ConversationID) (splitter.Pin, LookUp) {
+	st := c.reachable.Load()
+	if st == nil {
+		return splitter.Pin{}, LookUpAway
+	}
+	defer c.looking.Add(-1)
+	if c.looking.Add(1) > maxLookUps {
+		return splitter.Pin{}, LookUpBusy
+	}
+	ctx, cancel := context.WithTimeout(ctx, lookUpTimeout)
+	defer cancel()
+	names := make([]string, len(ids))
+	for i, id := range ids {
+		names[i] = id.String()
+	}
+	pin, found, err := (*st).FindPin(ctx, split, names...)
+	switch {
+	case errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil:
+		return splitter.Pin{}, LookUpLate
+	case err != nil:
+		return splitter.Pin{}, LookUpFailed
+	case !found:
+		return splitter.Pin{}, LookUpNone
+	}
+	return pin, LookUpFound
+}
+
+// pinLoop writes what was noted of conversations, apart from the requests that noted it, and a last time when it ends.
+func (c *Controller) pinLoop(ctx context.Context) {
+	ticker := time.NewTicker(pinPace)
+	defer ticker.Stop()
+	failing := false
+	for ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+		case <-ticker.C:
+		}
+		err := c.writePins(context.WithoutCancel(ctx))
+		if err != nil && !failing {
+			c.log.Warn("conversations cannot be pinned; those that other instances have not seen move with their buckets",
+				zap.Error(err))
+		}
+		failing = err != nil
+	}
+}
+
+// writePins writes what was noted since the last time. What cannot be written waits, as long as it counts.
+func (c *Controller) writePins(ctx context.Context) error {
+	st := c.reachable.Load()
+	now := time.Now()
+	var errs []error
+	for _, s := range c.all() {
+		for batch := range slices.Chunk(s.Conversations.round(pinsPerRound, now), pinsAtOnce) {
+			if st == nil || len(errs) > 0 {
+				break
+			}
+			if err := keepPins(ctx, *st, s.name, batch, now); err != nil {
+				errs = append(errs, err)
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func keepPins(ctx context.Context, st store.Store, split string, batch []*conversation, now time.Time) error {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	pins := make([]store.Pin, len(batch))
+	for i, c := range batch {
+		pins[i] = pinOf(c, now)
+	}
+	if err := st.KeepPins(ctx, split, pins); err != nil {
+		return err
+	}
+	for _, c := range batch {
+		c.written.Store(true)
+	}
+	return nil
+}
+
+// StoreTime returns a time of this machine's clock by the store's.
+func (c *Controller) StoreTime(t time.Time) time.Time { return t.Add(time.Duration(c.skew.Load())) }
+
+// activity returns what this instance does at the moment.
+func activity(splits []*Split) map[string]store.Activity {
+	active := make(map[string]store.Activity, len(splits))
+	for _, s := range splits {
+		active[s.name] = s.activity()
+	}
+	return active
+}
+
+func (s *Split) activity() store.Activity {
+	a := store.Activity{InFlight: s.inFlight(), Conversations: s.Conversations.Counts()}
+	if def := s.Definition(); def.Conversations != nil {
+		a.Hold, a.Finish = def.Conversations.Hold, def.Conversations.Finishes()
+	}
+	return a
+}
+
+// inFlight counts the requests in progress here, by variant.
+func (s *Split) inFlight() map[string]int {
+	counts := map[string]int{}
+	for f := range s.Flights.All() {
+		counts[f.Variant]++
+	}
+	return counts
+}
+
+// ConversationPolicy says how conversations are held on the variant that they began on. Each instance goes by its own
+// file's, from the moment that it is loaded.
+type ConversationPolicy struct {
+	// Hold is how long after its bucket moved a conversation stays, at most splitter.MaxHold.
+	Hold health.Duration `json:"hold"`
+	// OnFailback is move or finish.
+	OnFailback string `json:"on_failback"`
+}
+
+// What becomes of a conversation whose variant is failed back.
+const (
+	OnFailbackMove   = "move"   // it goes on with stable
+	OnFailbackFinish = "finish" // it is held as by any other move
+)
+
+// Finishes reports whether conversations stay on a variant that was failed back.
+func (p ConversationPolicy) Finishes() bool { return p.OnFailback == OnFailbackFinish }
+
+// At returns which pins count at a time of the store's clock.
+func (p ConversationPolicy) At(now time.Time) splitter.Hold {
+	return splitter.Hold{Since: now.Add(-time.Duration(p.Hold)), Finish: p.Finishes()}
+}
