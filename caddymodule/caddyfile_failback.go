@@ -31,6 +31,7 @@ func (f *Failback) subDirectives() map[string]subDirective {
 		"min_requests":     once(f.parseMinRequests),
 		"max_error_rate":   once(func(d *caddyfile.Dispenser) error { return f.parseRate(d, errorRate) }),
 		"min_success_rate": once(func(d *caddyfile.Dispenser) error { return f.parseRate(d, successRate) }),
+		"max_left":         once(f.parseMaxLeft),
 		"max_mean_latency": duration(&f.MaxMeanLatency),
 		"max_latency":      quantileLimit(&f.MaxLatency),
 		"max_ttft":         quantileLimit(&f.MaxTTFT),
@@ -47,6 +48,22 @@ func (f *Failback) parseMinRequests(d *caddyfile.Dispenser) error {
 	if f.MinRequests, err = strconv.Atoi(number); err != nil || f.MinRequests < 1 {
 		return d.Errf("min_requests %q: it must be a number, 1 or more", number)
 	}
+	return nil
+}
+
+func (f *Failback) parseMaxLeft(d *caddyfile.Dispenser) error {
+	percent, err := parseArg(d, "a percentage, such as 20%")
+	if err != nil {
+		return err
+	}
+	written, err := parseShare(percent)
+	switch {
+	case err != nil:
+		return d.Errf("max_left %w", err)
+	case written == 0 || written == int(splitter.Full):
+		return d.Errf("max_left %s: it must be above 0%% and below 100%%, for any other limit is always or never broken", percent)
+	}
+	f.MaxLeft = share(written)
 	return nil
 }
 

@@ -38,6 +38,7 @@ import (
 //	        min_requests     <number>
 //	        max_error_rate   <percent>
 //	        min_success_rate <percent>
+//	        max_left         <percent>
 //	        max_mean_latency <duration>
 //	        max_latency      <quantile> <duration>
 //	        max_ttft         <quantile> <duration>

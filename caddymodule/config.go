@@ -190,6 +190,10 @@ type Failback struct {
 	// MaxErrorRate is the greatest share of failures among judged requests, above 0 and below 1.
 	MaxErrorRate float64 `json:"max_error_rate,omitempty"`
 
+	// MaxLeft is the greatest share of requests whose clients go away before the first payload byte, among those and the
+	// judged ones; above 0 and below 1. It catches an agent that hangs until its clients give up.
+	MaxLeft float64 `json:"max_left,omitempty"`
+
 	// MaxMeanLatency is the greatest mean time to the end of the answer.
 	MaxMeanLatency health.Duration `json:"max_mean_latency,omitempty"`
 

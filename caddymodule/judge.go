@@ -44,7 +44,7 @@ func (x *exchange) judge(err error, broken any) verdictOn {
 	case told:
 		return x.ofAnswer(whole)
 	case (x.status == 0 || !whole) && x.client.Err() != nil, x.writeErr != nil, x.status == statusClientClosed:
-		return verdictOn{health.Excluded, health.CauseClientLeft}
+		return x.clientLeft()
 	case x.stalled():
 		return verdictOn{health.Failure, health.CauseStall}
 	case (broken != nil || err != nil) && x.upload.spoiled.Load():
@@ -59,6 +59,14 @@ func (x *exchange) judge(err error, broken any) verdictOn {
 		return verdictOn{health.Failure, health.CauseTruncated}
 	}
 	return x.ofAnswer(whole)
+}
+
+// clientLeft tells a client that gave up before it had anything from one that had read enough.
+func (x *exchange) clientLeft() verdictOn {
+	if _, answered := x.Answered(); !answered {
+		return verdictOn{health.Excluded, health.CauseLeft}
+	}
+	return verdictOn{health.Excluded, health.CauseClientLeft}
 }
 
 func (x *exchange) killed() bool { return killed(x.ctx) }

@@ -146,7 +146,7 @@ func TestClientLeaves(t *testing.T) {
 		eventually(t, path+" arrives", func() bool { return p.controller().Split("s").Flights.Len() == 1 })
 		leave()
 		<-done
-		want[health.Excluded][health.CauseClientLeft] = uint64(i + 1)
+		want[health.Excluded][[...]health.Cause{health.CauseLeft, health.CauseClientLeft}[i]] = 1
 		eventually(t, path+" is counted", func() bool { return p.counts("s") == want })
 	}
 }

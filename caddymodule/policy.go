@@ -39,6 +39,7 @@ func (f *Failback) limits() *health.Limits {
 	}
 	if f.namesLimit() {
 		limits.MaxErrorRate = f.MaxErrorRate
+		limits.MaxLeft = f.MaxLeft
 		limits.MaxMeanLatency = f.MaxMeanLatency
 		limits.MaxLatency = f.MaxLatency
 		limits.MaxTTFT = f.MaxTTFT
@@ -55,7 +56,7 @@ func (f *Failback) limits() *health.Limits {
 
 // namesLimit reports whether any limit is set, so that the default one does not apply.
 func (f *Failback) namesLimit() bool {
-	return f.MaxErrorRate != 0 || f.MaxMeanLatency != 0 || f.MaxLatency != nil || f.MaxTTFT != nil
+	return f.MaxErrorRate != 0 || f.MaxLeft != 0 || f.MaxMeanLatency != 0 || f.MaxLatency != nil || f.MaxTTFT != nil
 }
 
 func (f *Failback) cooldown() health.Duration {

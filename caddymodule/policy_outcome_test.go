@@ -102,7 +102,7 @@ func TestExcluded(t *testing.T) {
 		"variant blue 50%% %[1]s\nvariant green 50%% %[1]s\nexclude_from_evidence /health*\n}", a.Listener.Addr()))
 	flights := p.controller().Split("s").Flights
 	for path, want := range map[string]bool{"/healthz": false, "/chat": true} {
-		p.counted(t, health.Excluded, health.CauseClientLeft, func() {
+		p.counted(t, health.Excluded, health.CauseLeft, func() {
 			ctx, leave := context.WithCancel(context.Background())
 			left := make(chan struct{})
 			r := p.request("X-User", "alice").WithContext(ctx)

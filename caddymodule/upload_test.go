@@ -24,8 +24,8 @@ func TestClientSpoilsUpload(t *testing.T) {
 		body string
 		want health.Cause
 	}{
-		{"Content-Length: 100000\r\n\r\nhalf of it", health.CauseClientLeft},
-		{"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", health.CauseClientLeft},
+		{"Content-Length: 100000\r\n\r\nhalf of it", health.CauseLeft},
+		{"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", health.CauseLeft},
 		{"Transfer-Encoding: chunked\r\n\r\nthis is no chunk\r\n", health.CauseClientError},
 	} {
 		p := startProxy(t, "traffic_split s {\nstable blue\nvariant blue 100% "+strings.TrimPrefix(upstream.URL, "http://")+"\n}")

@@ -26,7 +26,14 @@ func criteriaOf(l Limits) []criterion {
 	if l.MaxErrorRate > 0 {
 		list = append(list, share{name: "max_error_rate", allowed: l.MaxErrorRate, least: l.leastN(),
 			tally:   func(s Slice) Tally { return Tally{N: s.Judged, Over: s.Failures} },
-			benefit: func(s Slice) uint64 { return s.Running }})
+			benefit: func(s Slice) uint64 { return s.Running },
+			verb:    "failed"})
+	}
+	if l.MaxLeft > 0 {
+		list = append(list, share{name: "max_left", allowed: l.MaxLeft, least: l.leastN(),
+			tally:   func(s Slice) Tally { return Tally{N: add(s.Judged, s.Left), Over: s.Left} },
+			benefit: func(s Slice) uint64 { return s.Running },
+			verb:    "were given up before the first byte"})
 	}
 	if l.MaxMeanLatency > 0 {
 		list = append(list, mean{allowed: time.Duration(l.MaxMeanLatency), least: l.leastN()})
@@ -45,15 +52,16 @@ func criteriaOf(l Limits) []criterion {
 // leastN returns MinRequests, at least one.
 func (l Limits) leastN() uint64 { return uint64(max(l.MinRequests, 1)) }
 
-// share limits the share of requests that fail or take too long: a rate, or a quantile (p95 at most 3 s is: at most 5 %
+// share limits the share of requests that fail, are given up or take too long: a rate, or a quantile (p95 at most 3 s is: at most 5 %
 // take longer than 3 s).
 type share struct {
 	name    string
-	max     Duration // zero for the error rate
+	max     Duration // zero for a rate
 	allowed float64
 	least   uint64
 	tally   func(Slice) Tally
 	benefit func(Slice) uint64 // requests that may still turn out well; nil: none
+	verb    string             // what those of a rate did
 }
 
 // check gives requests in flight the benefit of the doubt: a rate is broken only if it would be, should all of them
@@ -88,7 +96,7 @@ func (c share) alike(canary, baseline Slice) bool {
 
 func (c share) describe(k Check) string {
 	if c.max == 0 {
-		return fmt.Sprintf("%s of %d requests failed (%s: %s)", percent(k.Observed), k.N, c.name, percent(c.allowed))
+		return fmt.Sprintf("%s of %d requests %s (%s: %s)", percent(k.Observed), k.N, c.verb, c.name, percent(c.allowed))
 	}
 	return fmt.Sprintf("%s of %d requests took longer than %s (%s: %s may)",
 		percent(k.Observed), k.N, c.max, c.name, percent(c.allowed))

@@ -241,3 +241,35 @@ func TestVerdictJSON(t *testing.T) {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 }
+
+// Clients that give up before anything came are judged by themselves, and not by the error rate.
+func TestClientsThatGiveUp(t *testing.T) {
+	now := time.Unix(1_000_000, 0)
+	limits := health.Limits{Window: health.Duration(time.Minute), MinRequests: 20, MaxErrorRate: 0.05, MaxLeft: 0.2}
+	arm := func(left, answered int) health.Evidence {
+		w := health.NewWindow(limits, nil)
+		for i := range left + answered {
+			o := health.Outcome{Class: health.Success, Answered: true, Total: time.Second}
+			if i < left {
+				o = health.Outcome{Class: health.Excluded, Cause: health.CauseLeft, Total: 30 * time.Second}
+			}
+			w.Record(now.Add(-20*time.Second), o)
+		}
+		return w.Evidence(now, limits, nil)
+	}
+	for name, tt := range map[string]struct {
+		canary, baseline health.Evidence
+		want             health.Result
+		says             string
+	}{
+		"a canary that hangs":     {arm(40, 0), arm(0, 400), health.Fail, "100% of 40 requests were given up before the first byte (max_left: 20%)"},
+		"hangs now and then":      {arm(30, 30), arm(3, 400), health.Fail, "50% of 60 requests were given up before the first byte"},
+		"clients that browse":     {arm(10, 90), arm(40, 360), health.Pass, "10% of 100 requests were given up"},
+		"both hang":               {arm(40, 0), arm(200, 200), health.Inconclusive, "shared cause"},
+		"too few to say anything": {arm(10, 0), arm(0, 400), health.Inconclusive, "20 are needed"},
+	} {
+		if v := health.Judge(limits, tt.canary, tt.baseline); v.Result != tt.want || !strings.Contains(v.Reason, tt.says) {
+			t.Errorf("%s: got %v, %q; want %v with %q", name, v.Result, v.Reason, tt.want, tt.says)
+		}
+	}
+}

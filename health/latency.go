@@ -50,5 +50,5 @@ func latencyOf(o Outcome, limit time.Duration) observation {
 
 // timed reports whether an outcome's times mean anything: how quickly something failed does not.
 func timed(o Outcome) bool {
-	return o.Class == Success || o.Class == Excluded && o.Cause == CauseClientLeft
+	return o.Class == Success || o.Class == Excluded && (o.Cause == CauseClientLeft || o.Cause == CauseLeft)
 }

@@ -20,6 +20,9 @@ type Limits struct {
 	MaxLatency *QuantileLimit `json:"max_latency,omitempty"`
 	// MaxTTFT limits a quantile of the time to the first payload byte.
 	MaxTTFT *QuantileLimit `json:"max_ttft,omitempty"`
+	// MaxLeft is the greatest share of requests whose clients go away before the first payload byte, 0 < share < 1, among
+	// those and the judged ones.
+	MaxLeft float64 `json:"max_left,omitempty"`
 	// FewUsers says what becomes of a verdict while one user makes over 90 % of the canary's requests. Default: hold.
 	FewUsers OnFewUsers `json:"few_users,omitempty"`
 }

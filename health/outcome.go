@@ -24,7 +24,7 @@ const (
 	CauseStatus                   // failure: a failing status; excluded: a 5xx that does not count as failing
 	CauseReset                    // failure: broken off, before the headers or in the middle of a 200
 	CauseError                    // failure: the variant's own handlers failed otherwise
-	CauseClientLeft               // excluded: the client went away
+	CauseClientLeft               // excluded: the client went away in the middle of the answer
 	CauseThrottled                // excluded: 429
 	CauseClientError              // excluded: another 4xx, or the agent's protocol says that the request was wrong
 	CauseKilled                   // excluded: ended by the kill switch
@@ -35,6 +35,7 @@ const (
 	CauseStall                    // failure: nothing came for too long inside an open stream
 	CauseAborted                  // excluded: the agent's protocol says that whoever asked gave the answer up
 	CauseProxyClosed              // excluded: an upgraded connection that this proxy closed, by its configuration
+	CauseLeft                     // excluded: the client went away before the first payload byte
 )
 
 // Outcome is what became of one request.

@@ -67,6 +67,7 @@ type liveSlice struct {
 	tick int64 // never changes
 
 	judged, failures      atomic.Uint64
+	left                  atomic.Uint64
 	ttftOver, latencyOver atomic.Uint64
 	ttftN, latencyN       atomic.Uint64
 	meanN                 atomic.Uint64
@@ -98,6 +99,9 @@ func (s *liveSlice) count(o Outcome) {
 		s.retries.Add(uint64(o.Retries))
 	}
 	if o.Class == Excluded {
+		if o.Cause == CauseLeft {
+			s.left.Add(1)
+		}
 		return
 	}
 	s.judged.Add(1)
@@ -150,6 +154,7 @@ func (s *liveSlice) read() (out Slice) {
 	out.Mean.Squares = s.meanSquares.Load()
 	out.Mean.Sum = s.meanSum.Load()
 	out.Mean.N = s.meanN.Load()
+	out.Left = s.left.Load()
 	return out
 }
 

@@ -41,13 +41,15 @@ type Slice struct {
 	Latency Tally
 	// Mean sums up the times to the end.
 	Mean Moments
+	// Left counts requests whose clients went away before the first payload byte. They are not judged.
+	Left uint64
 }
 
 // numbers lists the slice's counters in the order of its JSON form.
-func (s *Slice) numbers() [10]*uint64 {
+func (s *Slice) numbers() [11]*uint64 {
 	return [...]*uint64{
 		&s.Judged, &s.Failures, &s.Running, &s.TTFT.N, &s.TTFT.Over,
-		&s.Latency.N, &s.Latency.Over, &s.Mean.N, &s.Mean.Sum, &s.Mean.Squares,
+		&s.Latency.N, &s.Latency.Over, &s.Mean.N, &s.Mean.Sum, &s.Mean.Squares, &s.Left,
 	}
 }
 
@@ -68,6 +70,7 @@ func (s *Slice) add(other *Slice) {
 	s.Mean.N = add(s.Mean.N, other.Mean.N)
 	s.Mean.Sum = add(s.Mean.Sum, other.Mean.Sum)
 	s.Mean.Squares = add(s.Mean.Squares, other.Mean.Squares)
+	s.Left = add(s.Left, other.Left)
 }
 
 // minus returns what is left of s without a part of it. The part may have been read a moment later and hold more; the
@@ -84,7 +87,9 @@ func (s Slice) minus(part Slice) Slice {
 func (s *Slice) active() bool { return s.requests() > 0 }
 
 // requests returns at least how many requests were seen: one that runs or whose client left may be in a tally only.
-func (s *Slice) requests() uint64 { return max(add(s.Judged, s.Running), s.TTFT.N, s.Latency.N) }
+func (s *Slice) requests() uint64 {
+	return max(add(add(s.Judged, s.Running), s.Left), s.TTFT.N, s.Latency.N)
+}
 
 // add adds without wrapping around, whatever another instance sent.
 func add(a, b uint64) uint64 {
@@ -111,10 +116,10 @@ func milliseconds(d time.Duration) uint64 {
 	return uint64(min(max(d, 0), longest).Round(time.Millisecond) / time.Millisecond)
 }
 
-// MarshalJSON writes an array: judged, failures, running, TTFT n and over, latency n and over, mean n, sum and squares;
+// MarshalJSON writes an array: judged, failures, running, TTFT n and over, latency n and over, mean n, sum and squares, left;
 // zeros at its end are left out.
 func (s Slice) MarshalJSON() ([]byte, error) {
-	flat := make([]uint64, 0, 10)
+	flat := make([]uint64, 0, 11)
 	length := 0
 	for i, n := range s.numbers() {
 		flat = append(flat, *n)
@@ -143,7 +148,7 @@ func (s *Slice) UnmarshalJSON(data []byte) error {
 
 func (s *Slice) validate() error {
 	for i, n := range s.numbers() {
-		if *n > maxCount && (i < 9 || *n > maxSquares) {
+		if *n > maxCount && (n != &s.Mean.Squares || *n > maxSquares) {
 			return fmt.Errorf("number %d of a slice is %d: more than can be counted", i, *n)
 		}
 	}

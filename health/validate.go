@@ -27,12 +27,12 @@ func DefaultLimits() Limits {
 // Validate returns one error that names everything that is wrong, each with the value and the rule. Limits that pass
 // can all be met and can all be broken.
 func (l Limits) Validate() error {
-	errs := []error{l.validateWindow(), l.validateErrorRate()}
+	errs := []error{l.validateWindow(), validateRate("max_error_rate", l.MaxErrorRate), validateRate("max_left", l.MaxLeft)}
 	if l.MaxMeanLatency != 0 {
 		errs = append(errs, validateLatency("max_mean_latency", l.MaxMeanLatency))
 	}
 	errs = append(errs, l.MaxLatency.validate("max_latency"), l.MaxTTFT.validate("max_ttft"))
-	if l.MaxErrorRate == 0 && l.MaxMeanLatency == 0 && l.MaxLatency == nil && l.MaxTTFT == nil {
+	if l.MaxErrorRate == 0 && l.MaxLeft == 0 && l.MaxMeanLatency == 0 && l.MaxLatency == nil && l.MaxTTFT == nil {
 		errs = append(errs, ErrNoLimit)
 	}
 	return errors.Join(errs...)
@@ -48,15 +48,15 @@ func (l Limits) validateWindow() error {
 	return nil
 }
 
-// validateErrorRate is written so that NaN fails it.
-func (l Limits) validateErrorRate() error {
-	switch rate := l.MaxErrorRate; {
+// validateRate is written so that NaN fails it.
+func validateRate(name string, rate float64) error {
+	switch {
 	case rate == 0 || rate > 0 && rate < 1:
 		return nil
 	case rate >= 1:
-		return fmt.Errorf("max_error_rate %s: must be below 100%%, a rate of 100%% or more can never be exceeded", percent(rate))
+		return fmt.Errorf("%s %s: must be below 100%%, a rate of 100%% or more can never be exceeded", name, percent(rate))
 	default:
-		return fmt.Errorf("max_error_rate %s: must be above 0%%, no variant can stay below that", percent(rate))
+		return fmt.Errorf("%s %s: must be above 0%%, no variant can stay below that", name, percent(rate))
 	}
 }
 

@@ -27,6 +27,7 @@ var (
 		CauseStall:       "stall",
 		CauseAborted:     "aborted",
 		CauseProxyClosed: "proxy_closed",
+		CauseLeft:        "left",
 	}
 	resultNames   = []string{Inconclusive: "inconclusive", Pass: "pass", Fail: "fail"}
 	fewUsersNames = []string{FewUsersHold: "hold", FewUsersFailback: "failback"}
@@ -34,7 +35,7 @@ var (
 
 const (
 	numClasses = int(Failure) + 1
-	numCauses  = int(CauseProxyClosed) + 1
+	numCauses  = int(CauseLeft) + 1
 )
 
 // String returns the class's word: excluded, success, failure.
@@ -51,7 +52,7 @@ func (c *Class) UnmarshalText(text []byte) error {
 }
 
 // String returns the cause's word: none, dial, timeout, unavailable, status, reset, error, client_left, throttled,
-// client_error, killed, truncated, protocol_error, grpc, agent_said, stall, aborted, proxy_closed.
+// client_error, killed, truncated, protocol_error, grpc, agent_said, stall, aborted, proxy_closed, left.
 func (c Cause) String() string { return wordOf("cause", causeNames, uint8(c)) }
 
 // MarshalText returns the cause's word.

@@ -42,7 +42,7 @@ func (r *request) draw(rng *rand.Rand, b behaviour, start time.Duration) {
 	o := health.Outcome{Class: health.Success, Answered: true, TTFB: ttfb}
 	switch {
 	case b.hangs:
-		o = health.Outcome{Class: health.Excluded, Cause: health.CauseClientLeft, Total: clientsGiveUp}
+		o = health.Outcome{Class: health.Excluded, Cause: health.CauseLeft, Total: clientsGiveUp}
 	case rng.Float64() < b.errorRate:
 		o.Class, o.Cause, o.Total = health.Failure, health.CauseStatus, ttfb
 	default:

@@ -38,6 +38,9 @@ func inWords(l health.Limits) string {
 	if l.MaxErrorRate > 0 {
 		says = append(says, fmt.Sprintf("max_error_rate %.4g%%", l.MaxErrorRate*100))
 	}
+	if l.MaxLeft > 0 {
+		says = append(says, fmt.Sprintf("max_left %.4g%%", l.MaxLeft*100))
+	}
 	if l.MaxMeanLatency > 0 {
 		says = append(says, "mean latency "+l.MaxMeanLatency.String())
 	}
