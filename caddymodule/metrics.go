@@ -19,6 +19,7 @@ var (
 	retriesDesc  = desc("retries_total", "Further tries that the variants' reverse proxies made.", "split", "variant")
 	rescuesDesc  = desc("rescues_total", "Requests that failed on the variant and that stable was to answer instead, by what came of it.",
 		"split", "variant", "result")
+	bytesDesc     = desc("bytes_total", "Bytes of answers' bodies sent.", "split", "variant")
 	tokensDesc    = desc("tokens_total", "Tokens that the agents say they read (in) and wrote (out).", "split", "variant", "direction")
 	ttfbDesc      = desc("ttfb_seconds", "Time that clients waited for the first payload byte of an answer.", "split", "variant")
 	durationDesc  = desc("duration_seconds", "Time that clients waited for the end of an answer.", "split", "variant")
@@ -66,7 +67,7 @@ func registerMetrics(registry *prometheus.Registry) error {
 
 // Describe sends all descriptions.
 func (collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{requestsDesc, retriesDesc, rescuesDesc, tokensDesc, ttfbDesc, durationDesc, inFlightDesc, talksDesc, untoldDesc, lookUpsDesc, weightDesc,
+	for _, d := range []*prometheus.Desc{requestsDesc, retriesDesc, rescuesDesc, bytesDesc, tokensDesc, ttfbDesc, durationDesc, inFlightDesc, talksDesc, untoldDesc, lookUpsDesc, weightDesc,
 		scanDesc, killedDesc, usersDesc, failedDesc, fewDesc, revisionDesc, epochDesc, failbacksDesc, refusedDesc, readyDesc, staleDesc} {
 		ch <- d
 	}
@@ -154,6 +155,7 @@ func collectTotals(ch chan<- prometheus.Metric, split, variant string, t health.
 	t.Rescues.Each(func(result health.RescueResult, n uint64) {
 		ch <- prometheus.MustNewConstMetric(rescuesDesc, prometheus.CounterValue, float64(n), split, variant, result.String())
 	})
+	ch <- prometheus.MustNewConstMetric(bytesDesc, prometheus.CounterValue, float64(t.Bytes), split, variant)
 	ch <- prometheus.MustNewConstMetric(tokensDesc, prometheus.CounterValue, float64(t.TokensIn), split, variant, "in")
 	ch <- prometheus.MustNewConstMetric(tokensDesc, prometheus.CounterValue, float64(t.TokensOut), split, variant, "out")
 	histogram(ch, ttfbDesc, t.TTFB, t.TTFBSum, split, variant)

@@ -81,7 +81,9 @@ func (h *Handler) placeholder(key string, variant any, reason splitter.Reason) (
 
 // showRescue tells placeholders and matchers that another variant serves the request after all.
 func (h *Handler) showRescue(r *http.Request, variant int, repl *caddy.Replacer) {
-	repl.Set(h.seen.prefix+"variant", h.seen.variant(variant))
+	if repl != nil {
+		repl.Set(h.seen.prefix+"variant", h.seen.variant(variant))
+	}
 	caddyhttp.SetVar(r.Context(), h.seen.variable, h.seen.variant(variant))
 }
 
@@ -128,6 +130,10 @@ func (s *shown) fields(enc zapcore.ObjectEncoder) error {
 	enc.AddString("cause", s.outcome.Cause.String())
 	if s.code != "" {
 		enc.AddString("code", s.code)
+	}
+	enc.AddUint64("bytes", s.outcome.Bytes)
+	if s.outcome.Answered {
+		enc.AddDuration("ttfb", s.outcome.TTFB)
 	}
 	if s.rescuedBy != "" {
 		enc.AddString("rescued_by", s.rescuedBy)

@@ -52,6 +52,8 @@ type Outcome struct {
 	TTFB, Total time.Duration
 	// Retries counts further tries that the variant's reverse_proxy made.
 	Retries int
+	// Bytes is how much of an answer's body was sent; zero of an upgraded connection.
+	Bytes uint64
 	// TokensIn and TokensOut are what the agent says it consumed; zero if it says nothing.
 	TokensIn, TokensOut uint64
 	// Rescued is true for a failure that its user did not see, as another variant answered.

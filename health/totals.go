@@ -11,6 +11,7 @@ type Totals struct {
 	counts  [numClasses][numCauses]atomic.Uint64
 	retries atomic.Uint64
 	rescues [numRescueResults]atomic.Uint64
+	bytes   atomic.Uint64
 	tokens  [2]atomic.Uint64 // in, out
 	ttfb    cumulative
 	latency cumulative
@@ -24,6 +25,8 @@ type TotalsSnapshot struct {
 	Retries uint64
 	// Rescues counts requests that stable was to answer instead.
 	Rescues Rescues
+	// Bytes counts what was sent of answers' bodies.
+	Bytes uint64
 	// TokensIn and TokensOut count what the agents say they consumed.
 	TokensIn, TokensOut uint64
 	// TTFB and Latency are the distributions of the time to the first payload byte, and to the end. Failures are in
@@ -57,6 +60,9 @@ func (t *Totals) Record(o Outcome) {
 	if o.Retries > 0 {
 		t.retries.Add(uint64(o.Retries))
 	}
+	if o.Bytes > 0 {
+		t.bytes.Add(o.Bytes)
+	}
 	if o.TokensIn > 0 || o.TokensOut > 0 {
 		t.tokens[0].Add(o.TokensIn)
 		t.tokens[1].Add(o.TokensOut)
@@ -71,7 +77,7 @@ func (t *Totals) Record(o Outcome) {
 
 // Snapshot returns what was counted so far. Counters that are written meanwhile may be read before or after.
 func (t *Totals) Snapshot() TotalsSnapshot {
-	s := TotalsSnapshot{Retries: t.retries.Load(), TokensIn: t.tokens[0].Load(), TokensOut: t.tokens[1].Load()}
+	s := TotalsSnapshot{Retries: t.retries.Load(), Bytes: t.bytes.Load(), TokensIn: t.tokens[0].Load(), TokensOut: t.tokens[1].Load()}
 	for class := range t.counts {
 		for cause := range t.counts[class] {
 			s.Counts[class][cause] = t.counts[class][cause].Load()
