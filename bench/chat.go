@@ -60,7 +60,7 @@ func (c *chats) chat(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if awaitTurn(r.Context(), turn) {
-		io.WriteString(w, chatEnd) // a reader who has left misses nothing
+		_, _ = io.WriteString(w, chatEnd) // a reader who has left misses nothing
 	}
 }
 

@@ -121,8 +121,8 @@ func (o *once) ask(ctx context.Context, address, user string) {
 		o.failed.Add(1)
 		return
 	}
-	defer v.close()
-	if a, err := v.ask(); err != nil || a.status != http.StatusOK {
+	a, err := v.ask()
+	if err = errors.Join(err, v.close()); err != nil || a.status != http.StatusOK {
 		o.failed.Add(1)
 	}
 }

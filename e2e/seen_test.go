@@ -85,14 +85,16 @@ func mustPlace(t *testing.T, line string) {
 	t.Helper()
 	var entry struct {
 		Split map[string]struct {
-			Variant, Reason string
-			Epoch           int
+			Variant, Reason, Class string
+			Epoch, Bytes           int
+			TTFB                   float64
 		} `json:"traffic_split"`
 	}
 	if err := json.Unmarshal([]byte(line), &entry); err != nil {
 		t.Errorf("%v: %s", err, line)
 	}
-	if got := entry.Split["assistant"]; got.Variant == "" || got.Reason == "" || got.Epoch != 1 {
+	if got := entry.Split["assistant"]; got.Variant == "" || got.Reason == "" || got.Epoch != 1 ||
+		got.Class == "success" && (got.Bytes == 0 || got.TTFB <= 0) {
 		t.Errorf("placement %+v in %s", got, line)
 	}
 }
@@ -138,6 +140,7 @@ func TestMetricsSurviveReloads(t *testing.T) {
 		`caddy_traffic_split_ready\{split="assistant"\} 1\n`,
 		`caddy_traffic_split_store_age_seconds `,
 		`caddy_traffic_split_requests_in_flight\{split="assistant",variant="green"\} 0\n`,
+		`caddy_traffic_split_bytes_total\{split="assistant",variant="green"\} [1-9]`,
 		`caddy_traffic_split_retries_total\{split="assistant",variant="green"\} 0\n`,
 		`caddy_traffic_split_ttfb_seconds_count\{split="assistant",variant="green"\} `,
 		`caddy_traffic_split_duration_seconds_bucket\{split="assistant",variant="green",le="600"\} `,
