@@ -20,11 +20,14 @@ type criterion interface {
 	describe(c Check) string
 }
 
+// errorRateLimit is the name of the limit on the share of failures.
+const errorRateLimit = "max_error_rate"
+
 // criteriaOf lists the limits that are set.
 func criteriaOf(l Limits) []criterion {
 	var list []criterion
 	if l.MaxErrorRate > 0 {
-		list = append(list, share{name: "max_error_rate", allowed: l.MaxErrorRate, least: l.leastN(),
+		list = append(list, share{name: errorRateLimit, allowed: l.MaxErrorRate, least: l.leastN(),
 			tally:   func(s Slice) Tally { return Tally{N: s.Judged, Over: s.Failures} },
 			benefit: func(s Slice) uint64 { return s.Running },
 			verb:    "failed"})

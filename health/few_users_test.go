@@ -54,7 +54,9 @@ func TestFewUsers(t *testing.T) {
 		{"exactly 90 %", []crowd{{1, 27, true}, {3, 1, true}}, nil, health.Fail, false, false, ""},
 		{"two users", []crowd{{2, 20, true}}, nil, health.Fail, false, false, ""},
 		{"many users", []crowd{{500, 1, true}}, nil, health.Fail, false, false, ""},
-		{"one user among many", []crowd{{1, 30, true}, {150, 1, false}}, nil, health.Fail, false, false, ""},
+		{"one user among many", []crowd{{1, 30, true}, {150, 1, false}}, nil, health.Inconclusive, true, true,
+			"one user has 100% of the canary's 30 failures, and the others keep the limit"},
+		{"one of several", []crowd{{1, 30, true}, {150, 1, false}, {20, 1, true}}, nil, health.Fail, false, false, ""},
 		{"below the least", []crowd{{1, 19, true}}, nil, health.Inconclusive, false, false, "19 requests judged"},
 	} {
 		l := health.DefaultLimits()
@@ -70,6 +72,22 @@ func TestFewUsers(t *testing.T) {
 }
 
 // Two users whose hashes fall into one group are told apart from one as long as there are few.
+// A user who asks in a loop cannot hold a failback for the others: that is what clients do whose canary fails at once.
+func TestLoopHoldsNoFailback(t *testing.T) {
+	l := health.DefaultLimits()
+	w := health.NewWindow(l, nil)
+	for n := range 60 {
+		serve(w, epoch, userOf(n), 5, failure())
+	}
+	for range 5000 {
+		serve(w, epoch, userOf(60), 1, failure())
+	}
+	v := health.Judge(l, w.Evidence(epoch.Add(time.Second), l, nil), health.Evidence{})
+	if v.Result != health.Fail || v.FewUsers != nil {
+		t.Errorf("got %v, %q; want fail", v.Result, v.Reason)
+	}
+}
+
 func TestFewUsersSaysHowMany(t *testing.T) {
 	l := health.DefaultLimits()
 	w := health.NewWindow(l, nil)

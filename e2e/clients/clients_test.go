@@ -96,7 +96,7 @@ var (
 		sceneUnended: {saw: sawError, said: "failure truncated"},
 		sceneStalled: {sawError, "failure stall", "code = Unavailable desc = the agent fell silent"},
 		scenePaused:  nil,
-		sceneCut:     {sawError, "excluded killed", "code = Unavailable desc = this version"},
+		sceneCut:     {sawError, "excluded killed", "code = Unavailable"}, // which may be before its first byte has passed
 	}
 	tornWants = map[scene]*want{
 		sceneOK:      nil,
