@@ -5,6 +5,8 @@ import (
 	"math"
 	"net/http"
 	"net/url"
+	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -22,10 +24,12 @@ const rescuedHeader = "X-Switchback-Rescued"
 // chance is what is kept of a canary's request for stable to answer it instead, should it fail.
 type chance struct {
 	reach
-	header http.Header // the client's, as it was before the canary; nil if the canary has one of its own
-	before *original   // nil where the canary's route leaves the request as it is
-	held   *held       // nil if nothing of the answer is kept back
-	timer  *time.Timer // until the canary has waited long enough; nil for ever
+	own    *http.Request // the server's; the canary has a copy of it if its route is plain
+	header http.Header   // the client's, as it was before the canary; nil if the canary has one of its own
+	before *original     // nil where the canary's route leaves the request as it is
+	held   *held         // nil if nothing of the answer is kept back
+	timer  *time.Timer   // until the canary has waited long enough; nil for ever
+	denied atomic.Bool   // it was asked for and refused, which is counted once
 }
 
 // original is what a route may have changed of a request.
@@ -33,6 +37,7 @@ type original struct {
 	method, host, uri string
 	url               url.URL
 	header            http.Header
+	vars              map[string]any
 }
 
 // isPlain reports whether a route is a reverse proxy and nothing else: it works on a copy of the request.
@@ -41,21 +46,39 @@ func isPlain(route caddyhttp.MiddlewareHandler) bool {
 	return ok && len(proxy.HandleResponse) == 0
 }
 
-// takeChance prepares the request to be rescued, if that may be. It must be called before the request's context is made.
+// isTraced reports whether all reverse proxies of a route speak HTTP by net/http, which tells of each connection. FastCGI
+// does not.
+func isTraced(handlers []caddyhttp.MiddlewareHandler) bool {
+	return !slices.ContainsFunc(handlers, func(h caddyhttp.MiddlewareHandler) bool {
+		switch h := h.(type) {
+		case *reverseproxy.Handler:
+			_, traced := h.Transport.(*reverseproxy.HTTPTransport)
+			return !traced
+		case *caddyhttp.Subroute:
+			return slices.ContainsFunc(h.Routes, func(r caddyhttp.Route) bool { return !isTraced(r.Handlers) })
+		}
+		return false
+	})
+}
+
+// takeChance prepares the request to be rescued, if that may be.
 func (x *exchange) takeChance(d splitter.Decision) *chance {
 	h, state := x.handler, x.view.State
-	if !h.Rescue.on() || x.first != nil || state == nil || x.variant != state.Canary || d.Reason == splitter.ReasonTargetingMatch {
+	if h.budget == nil || x.first != nil || state == nil {
 		return nil
 	}
-	c := new(chance)
+	if x.variant == state.Stable {
+		h.budget.save()
+	}
+	if x.variant != state.Canary || d.Reason == splitter.ReasonTargetingMatch {
+		return nil
+	}
+	c := &chance{own: x.request}
 	if h.Rescue.holds() {
 		c.held = newHeld(x.ResponseWriter, time.Duration(h.Rescue.Hold))
 		x.ResponseWriter = c.held
 	} else {
 		c.header = maps.Clone(x.ResponseWriter.Header())
-	}
-	if r := x.request; !h.Variants[d.Variant].plain {
-		c.before = &original{r.Method, r.Host, r.RequestURI, *r.URL, r.Header.Clone()}
 	}
 	if hasBody(x.request) {
 		x.upload.replay = newReplay(x.request.ContentLength, h.Rescue.Body)
@@ -64,6 +87,53 @@ func (x *exchange) takeChance(d splitter.Decision) *chance {
 		}
 	}
 	return c
+}
+
+// requestOf returns the request for the canary. A plain route gets a copy, so that whatever its transport still does with
+// it when stable is asked, it does not with stable's; another one must find the request that placeholders are read from.
+func (c *chance) requestOf(x *exchange) *http.Request {
+	r := c.own.WithContext(c.watch(x.ctx))
+	if x.served().plain {
+		return r
+	}
+	*c.own = *r
+	return c.own
+}
+
+// served returns the variant that serves the request.
+func (x *exchange) served() *Variant { return x.handler.variant(x.variant) }
+
+// beginChance keeps what the route may change of the request, and starts to wait for its answer.
+func (x *exchange) beginChance() {
+	c := x.chance
+	if c == nil {
+		return
+	}
+	if !x.served().plain {
+		c.before = originalOf(x.request)
+	}
+	limit := time.Duration(x.handler.Rescue.Timeout)
+	if c.held == nil || limit == 0 {
+		return
+	}
+	c.timer = time.AfterFunc(math.MaxInt64, func() { // set before it can fire
+		if again := x.expire(limit); again > 0 {
+			c.timer.Reset(again)
+		}
+	})
+	c.timer.Reset(limit)
+}
+
+func originalOf(r *http.Request) *original {
+	vars, _ := r.Context().Value(caddyhttp.VarsCtxKey).(map[string]any)
+	return &original{r.Method, r.Host, r.RequestURI, *r.URL, r.Header.Clone(), maps.Clone(vars)}
+}
+
+// stop ends the wait for the answer.
+func (c *chance) stop() {
+	if c.timer != nil {
+		c.timer.Stop()
+	}
 }
 
 // holding reports whether the beginning of the answer is still kept back.
@@ -99,33 +169,15 @@ func (x *exchange) letGo() {
 		return
 	}
 	c.held.Finish()
-	if c.timer != nil {
-		c.timer.Stop()
-	}
+	c.stop()
 	if x.body.header != nil {
 		x.body.header = c.held.ResponseWriter.Header()
 	}
 }
 
-// wait starts to wait for the canary's answer to begin, if that has an end.
-func (x *exchange) wait() {
-	c := x.chance
-	if c == nil || c.held == nil {
-		return
-	}
-	if limit := time.Duration(x.handler.Rescue.Timeout); limit > 0 {
-		c.timer = time.AfterFunc(math.MaxInt64, func() { // set before it can fire
-			if again := x.expire(limit); again > 0 {
-				c.timer.Reset(again)
-			}
-		})
-		c.timer.Reset(limit)
-	}
-}
-
 // expire gives the canary up if the client has waited for limit, and returns in how long to ask again; 0 is never.
 func (x *exchange) expire(limit time.Duration) time.Duration {
-	if !x.chance.holding() {
+	if !x.chance.held.Waiting() {
 		return 0
 	}
 	_, waited, ok := x.Waited(time.Now())
@@ -151,6 +203,7 @@ func (x *exchange) weigh() {
 	}
 	x.scanPending()
 	switch s := x.body.scanner; {
+	case s == nil && x.body.sent == 0: // its header alone says nothing
 	case s == nil, s.Payload(), s.Events() > maxHeldEvents:
 		x.chance.release()
 	case s.Report().End == stream.Failed:
@@ -186,22 +239,29 @@ func (x *exchange) giveUp(begun bool, v verdictOn) {
 // mayAskStable reports whether stable can answer in the canary's place. claim is asked last, and takes what cannot be
 // given back.
 func (x *exchange) mayAskStable(claim func() bool) bool {
-	h := x.handler
+	h, c := x.handler, x.chance
 	switch {
-	case x.killed() || x.client.Err() != nil:
+	case x.killed() || x.client.Err() != nil || c.denied.Load():
 		return false
+	case !x.upload.replay.can():
+		return c.deny(x.totals, health.RescueNoBody)
 	case h.attached.View().Table.Decide(splitter.Request{}).Variant < 0:
-		x.totals.Rescue(health.RescueNoStable)
-		return false
+		return c.deny(x.totals, health.RescueNoStable)
 	case !h.budget.spend():
-		x.totals.Rescue(health.RescueCapped)
-		return false
-	case !claim():
+		return c.deny(x.totals, health.RescueCapped)
+	case !claim(): // in this moment the answer has begun, or the body is read on
 		h.budget.refund()
-		x.totals.Rescue(health.RescueNoBody)
 		return false
 	}
 	return true
+}
+
+// deny counts why a request is not rescued.
+func (c *chance) deny(totals *health.Totals, why health.RescueResult) bool {
+	if c.denied.CompareAndSwap(false, true) {
+		totals.Rescue(why)
+	}
+	return false
 }
 
 // isRescued reports whether stable answers in place of a canary that ended so.
@@ -223,41 +283,55 @@ func (x *exchange) isRescued(v verdictOn, err error, repl *caddy.Replacer) bool 
 }
 
 // isUnreached reports whether no try got as far as an agent: the last one ended at connecting, or none was made as no
-// upstream was available.
+// upstream was available. A proxy that does not tell of its connections is believed about its only try.
 func (x *exchange) isUnreached(cause health.Cause, repl *caddy.Replacer) bool {
-	n, tried := retries(repl)
-	return tried && x.chance.never(n) && (cause == health.CauseDial || cause == health.CauseUnavailable)
+	again, tried := retries(repl)
+	switch v := x.served(); {
+	case !tried || cause != health.CauseDial && cause != health.CauseUnavailable:
+		return false
+	case v.traced:
+		return x.chance.never()
+	default:
+		return v.plain && again == 0 && cause == health.CauseDial
+	}
 }
 
-// askStable lets stable answer in the canary's place, once. The canary's proxy may still hold the request, so that stable
-// gets a copy of it, unless its route must find the one that placeholders are read from.
+// askStable lets stable answer in the canary's place, once.
 func (x *exchange) askStable(v verdictOn, repl *caddy.Replacer) error {
-	h, c, r := x.handler, x.chance, x.request
-	w := x.ResponseWriter
+	h, c, w := x.handler, x.chance, x.ResponseWriter
+	c.stop()
 	if c.held != nil {
 		w = c.held.ResponseWriter
 	} else {
 		replace(w.Header(), c.header)
 	}
+	r := c.own
 	c.before.restore(r)
+	*r = *r.WithContext(x.client)
 	own, body := r.Body, r.Body
-	if x.upload.ReadCloser != nil {
-		body = x.upload.ReadCloser // where some of it was read ahead, that is in front
-	}
-	if ctx := x.client; h.plain {
-		r = r.WithContext(ctx)
-	} else {
-		*r = *r.WithContext(ctx)
+	if u := &x.upload; u.ReadCloser != nil {
+		own, body = u.own, u.ReadCloser // where some of it was read ahead, that is in front
 	}
 	r.Body = x.upload.replay.again(body)
 	y, d := h.join(placement{first: x}, w, r)
 	if d.Variant < 0 { // killed since
 		r.Body = own
+		x.totals.Rescue(health.RescueNoStable)
 		return h.refuse(w, r)
 	}
 	y.upload.own, y.cookie, y.rescuedFrom = own, x.cookie, v.cause.String()
-	h.showRescue(x.request, d.Variant, repl)
+	h.showRescue(r, d.Variant, repl)
 	return y.serve(h.Variants[d.Variant].handler)
+}
+
+// showRescued tells the client of what the canary's answer failed in whose place this one is. Nobody else can say so.
+func (x *exchange) showRescued() {
+	switch header := x.Header(); {
+	case x.rescuedFrom != "":
+		header[rescuedHeader] = []string{x.rescuedFrom}
+	case len(header[rescuedHeader]) > 0:
+		delete(header, rescuedHeader)
+	}
 }
 
 // restore undoes what a route changed of the request. A nil *original was not needed.
@@ -267,11 +341,18 @@ func (o *original) restore(r *http.Request) {
 	}
 	r.Method, r.Host, r.RequestURI, r.Header = o.method, o.host, o.uri, o.header
 	*r.URL = o.url
+	if vars, ok := r.Context().Value(caddyhttp.VarsCtxKey).(map[string]any); ok {
+		clear(vars)
+		maps.Copy(vars, o.vars)
+	}
 }
 
 // rescued takes note of how stable's answer in the place of this one ended.
 func (x *exchange) rescued(by string, o health.Outcome) {
 	x.totals.Rescue(health.RescuedAs(o.Class))
+	if w := x.Flight.Window; w != nil && o.Class == health.Failure {
+		w.SawFailure(time.Now(), x.Flight.User)
+	}
 	if x.shown != nil {
 		x.shown.rescuedBy, x.shown.rescue = by, o
 	}

@@ -156,6 +156,7 @@ type Variant struct {
 
 	handler   caddyhttp.MiddlewareHandler // the loaded route; set by prepare
 	plain     bool                        // it is a reverse proxy and nothing else; set by prepare
+	traced    bool                        // all its reverse proxies tell of their connections; set by prepare
 	maxStream time.Duration               // how long it lets an upgraded connection live; 0 is for ever
 }
 

@@ -77,13 +77,11 @@ func (x *exchange) enter(d splitter.Decision, key string) {
 	}
 	x.Flight.Variant = x.variant
 	x.ctx, x.Flight.Cancel = context.WithCancelCause(x.client)
-	ctx := x.ctx
 	if x.chance = x.takeChance(d); x.chance != nil {
-		ctx = x.chance.watch(ctx)
-	} else if x.first == nil {
-		x.handler.budget.save()
+		x.request = x.chance.requestOf(x)
+	} else {
+		*x.request = *x.request.WithContext(x.ctx)
 	}
-	*x.request = *x.request.WithContext(ctx)
 	x.flights().Add(&x.Flight)
 }
 
@@ -131,8 +129,8 @@ func (x *exchange) begin(status int) {
 			x.Header().Add("Set-Cookie", cookie.String())
 		}
 	}
-	if x.rescuedFrom != "" {
-		x.Header().Set(rescuedHeader, x.rescuedFrom)
+	if x.handler.budget != nil {
+		x.showRescued()
 	}
 	x.weighStatus()
 }

@@ -28,7 +28,6 @@ type handlerState struct {
 	seen      seen
 	format    stream.Format               // what answers are read as; Unknown: they are not
 	budget    *budget                     // of rescues; nil if there are none
-	plain     bool                        // all variants are; set by prepare
 	holds     *rollout.ConversationPolicy // nil without conversations
 	// forwarded is for the one warning of a proxy in front that the server does not know.
 	forwarded *sync.Once
@@ -62,7 +61,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	h.app = app.(*App)
 	h.seen, h.format = h.newSeen(serverOf(ctx)), h.Classify.format()
 	if h.Rescue.on() {
-		h.budget = newBudget(h.Rescue.AtMost)
+		h.budget = budgetOf(h.Name, h.Rescue.AtMost)
 	}
 	for _, o := range h.Overrides {
 		h.overrides = append(h.overrides, h.compile(o))

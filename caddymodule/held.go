@@ -194,6 +194,13 @@ func (h *held) Drop(begun bool, v verdictOn, last func() bool) bool {
 	return true
 }
 
+// Waiting reports whether nothing of the answer has come.
+func (h *held) Waiting() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.state == holding && h.status == 0
+}
+
 // State returns what has become of what is held, and the verdict on it if it was dropped. A nil *held has let go.
 func (h *held) State() (heldState, verdictOn) {
 	if h == nil {

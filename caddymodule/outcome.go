@@ -23,7 +23,7 @@ func (x *exchange) serve(variant caddyhttp.MiddlewareHandler) error {
 	if x.handler.asksIdentity() {
 		x.encoding.ask(x.request)
 	}
-	x.wait()
+	x.beginChance()
 	broken, err := x.run(variant, repl)
 	x.end()
 	last := x.farewell(broken)

@@ -3,7 +3,6 @@ package caddymodule
 import (
 	"fmt"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -112,9 +111,8 @@ func (h *Handler) loadVariants(ctx caddy.Context) error {
 			handlers[j] = handler
 		}
 		v.handler, v.maxStream = newChain(handlers), maxStream(handlers)
-		v.plain = isPlain(v.handler)
+		v.plain, v.traced = isPlain(v.handler), isTraced(handlers)
 	}
-	h.plain = !slices.ContainsFunc(h.Variants, func(v *Variant) bool { return !v.plain })
 	return nil
 }
 

@@ -10,14 +10,12 @@ import (
 // comes back; and net/http sends some requests again by itself.
 type reach struct {
 	trace     httptrace.ClientTrace
-	asked     atomic.Bool // for a connection: the transport says what it does
 	connected atomic.Bool // one was had, so that something may have been sent
 	replay    *replay     // is dropped once connected; may be nil
 }
 
 // watch returns a context in which r is told.
 func (r *reach) watch(ctx context.Context) context.Context {
-	r.trace.GetConn = func(string) { r.asked.Store(true) }
 	r.trace.GotConn = func(httptrace.GotConnInfo) {
 		r.connected.Store(true)
 		r.replay.drop()
@@ -25,8 +23,5 @@ func (r *reach) watch(ctx context.Context) context.Context {
 	return httptrace.WithClientTrace(ctx, &r.trace)
 }
 
-// never reports whether nothing can have been sent to any agent, given how often was tried again: a transport that says
-// nothing of what it does is believed about its only try, whose error is known.
-func (r *reach) never(retries int) bool {
-	return !r.connected.Load() && (retries == 0 || r.asked.Load())
-}
+// never reports whether nothing can have been sent to any agent, by proxies that tell of their connections.
+func (r *reach) never() bool { return !r.connected.Load() }

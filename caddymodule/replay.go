@@ -93,8 +93,18 @@ func (r *replay) drop() {
 // lose must be called with r.mu held.
 func (r *replay) lose() { r.state, r.body = bodyLost, nil }
 
-// claim takes the body for another variant, and reports whether it can be sent again: because none of it was read, or all,
-// and kept. The canary gets nothing more of it then.
+// can reports whether the body could be sent again: because none of it was read, or all, and kept.
+func (r *replay) can() bool {
+	if r == nil {
+		return true
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.state == bodyUntouched || r.state == bodyWhole
+}
+
+// claim takes the body for another variant, if it can be sent again, and reports whether it did. The canary gets nothing
+// more of it then.
 func (r *replay) claim() bool {
 	if r == nil {
 		return true
@@ -118,7 +128,9 @@ func (r *replay) again(own io.ReadCloser) io.ReadCloser {
 	if len(r.body) == 0 {
 		return own
 	}
-	return io.NopCloser(bytes.NewReader(r.body))
+	body := io.NopCloser(bytes.NewReader(r.body))
+	r.body = nil
+	return body
 }
 
 // taken reports whether the body is somebody else's by now.

@@ -131,6 +131,13 @@ func (u *liveUsers) end(mark uint32, o Outcome) {
 	}
 }
 
+// saw counts a user who saw a failure.
+func (u *liveUsers) saw(mark uint32) {
+	if u != nil {
+		u.failed.add(mark)
+	}
+}
+
 // usersSum adds up the users of live slices.
 type usersSum struct {
 	seen, failed, trialSeen, trialFailed distinctSum

@@ -119,6 +119,16 @@ func (w *Window) Record(now time.Time, o Outcome) {
 	}
 }
 
+// SawFailure says that a user saw a failure after all, now, whom an outcome said to be rescued.
+func (w *Window) SawFailure(now time.Time, user uint64) {
+	if user == 0 {
+		return
+	}
+	m := mark(user)
+	w.coarse.at(w.moment(now)).crowd().saw(m)
+	w.trial.failed.add(m)
+}
+
 // recordUser counts whom an outcome hit.
 func (w *Window) recordUser(at time.Duration, o Outcome) {
 	if o.User == 0 {
