@@ -18,11 +18,11 @@ import (
 func TestRescueUndoesTheRoute(t *testing.T) {
 	dead := deadAddress(t)
 	for name, route := range map[string]string{
-		"a bounded body":   "request_body {\nmax_size 1KiB\n}",
-		"another path":     "rewrite * /other",
-		"another method":   "method PUT",
-		"another header":   "request_header X-User-ID mallory",
-		"a variable":       "vars secret of-the-canary",
+		"a bounded body": "request_body {\nmax_size 1KiB\n}",
+		"another path":   "rewrite * /other",
+		"another method": "method PUT",
+		"another header": "request_header X-User-ID mallory",
+		"a variable":     "vars secret of-the-canary",
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := startPairWith(t, "", "{\nhandle {\n"+route+"\nreverse_proxy "+dead+" {\nrequest_buffers 4KiB\n}\n}\n}", "")
