@@ -100,7 +100,7 @@ func TestRescueFastCGI(t *testing.T) {
 		if err := l.Close(); err != nil {
 			t.Error(err)
 		}
-		<-served // it ends by that
+		_ = <-served // which ends by that, with an error
 	})
 	var ran atomic.Int64
 	go func() {
