@@ -95,16 +95,17 @@ func TestRescueFastCGI(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	served := make(chan error, 1)
+	served := make(chan struct{})
 	t.Cleanup(func() {
 		if err := l.Close(); err != nil {
 			t.Error(err)
 		}
-		_ = <-served // which ends by that, with an error
+		<-served
 	})
 	var ran atomic.Int64
 	go func() {
-		served <- fcgi.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer close(served)
+		_ = fcgi.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { // ends, with an error, when l is closed
 			ran.Add(1)
 			_, _ = io.Copy(io.Discard, r.Body) // what it gets does not matter
 			w.WriteHeader(http.StatusServiceUnavailable)
