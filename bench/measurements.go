@@ -74,7 +74,7 @@ type scale struct {
 
 // full is what the bars are stated for. It takes eight or nine minutes, and faults, apart, three.
 var full = scale{tries: 3, pairs: 3, blocks: 15, block: 1600, chats: 32, delays: 4, changes: 300, polled: 20, streams: 2000,
-	rounds: 3, cut: 1000, kills: 5, healthy: time.Minute, members: 300, idle: 30 * time.Second, span: 6 * time.Second,
+	rounds: 5, cut: 1000, kills: 5, healthy: time.Minute, members: 300, idle: 30 * time.Second, span: 6 * time.Second,
 	simulate: sim.Full}
 
 // quick is for trying things out. It takes a minute and a half, and faults, apart, two.
