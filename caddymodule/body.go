@@ -131,7 +131,9 @@ func (x *exchange) scan(p []byte) {
 		return
 	}
 	defer x.guardScan()
-	x.body.scanner.Write(p)
+	if x.body.scanner.Write(p); x.body.scanner.Payload() {
+		x.answer()
+	}
 }
 
 // guardScan ends the scanning, and nothing else, if it panics: whoever gets the answer must not suffer by how it is

@@ -147,8 +147,8 @@ func (x *exchange) Write(p []byte) (int, error) {
 		x.socket.note(closedByProxy, 0, saidNothing)
 		return len(p), nil // the handler's goroutine will say it: see finishSocket
 	}
-	if _, answered := x.Answered(); !answered && len(p) > 0 { // a stream does not ask the clock for each piece
-		x.Answer(time.Now())
+	if x.body.scanner == nil && len(p) > 0 {
+		x.answer()
 	}
 	x.body.stall.move()
 	n, err := x.ResponseWriter.Write(p)
@@ -162,6 +162,13 @@ func (x *exchange) Write(p []byte) (int, error) {
 	}
 	x.weigh()
 	return n, err
+}
+
+// answer says that something of substance has passed. A stream does not ask the clock for each piece.
+func (x *exchange) answer() {
+	if _, answered := x.Answered(); !answered {
+		x.Answer(time.Now())
+	}
 }
 
 // isOwnFault reports whether a write failed for what the variant wrote, and not because the client left.
@@ -180,8 +187,9 @@ func (x *exchange) ReadFrom(r io.Reader) (int64, error) {
 	if x.chance.holding() { // piece by piece, to see what each holds
 		return io.Copy(struct{ io.Writer }{x}, r)
 	}
-	x.Answer(time.Now())
-	if x.body.scanner != nil {
+	if x.body.scanner == nil {
+		x.answer()
+	} else {
 		r = io.TeeReader(r, scanWriter{x})
 	}
 	x.body.stall.move()

@@ -92,7 +92,9 @@ func (x *exchange) record(v verdictOn, repl *caddy.Replacer) {
 	o.User, o.Surplus = x.Flight.User, x.Flight.Surplus
 	_, o.Answered = x.Answered()
 	o.TTFB, o.Total, _ = x.Waited(now)
-	o.Bytes = uint64(max(x.body.sent, 0))
+	if !x.unseen {
+		o.Bytes = uint64(max(x.body.sent, 0))
+	}
 	if x.first != nil { // no evidence on stable: it would not have been asked
 		x.first.rescued(x.variant, o)
 		return

@@ -132,7 +132,7 @@ func (s *shown) fields(enc zapcore.ObjectEncoder) error {
 		enc.AddString("code", s.code)
 	}
 	enc.AddUint64("bytes", s.outcome.Bytes)
-	if s.outcome.Answered {
+	if s.outcome.Answered && !s.outcome.Rescued {
 		enc.AddDuration("ttfb", s.outcome.TTFB)
 	}
 	if s.rescuedBy != "" {

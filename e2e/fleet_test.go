@@ -66,14 +66,13 @@ func TestFleetSharesWeights(t *testing.T) {
 // TestFleetJudgesTheSum has each proxy see too little to judge by itself.
 func TestFleetJudgesTheSum(t *testing.T) {
 	t.Parallel()
-	f := startFleet(t, settings{failback: "max_error_rate 5%\nmin_requests 40"})
-	green := f.one.userOf("green")
-	blue := f.one.userOf("blue")
+	f := startFleet(t, settings{failback: "max_error_rate 5%\nmin_requests 60"})
+	green, blue := f.one.crowdOf("green"), f.one.crowdOf("blue")
 	f.green.fail.Store(true)
 	for range 25 {
 		for _, p := range []*proxy{f.one, f.two} {
-			p.get(green, "/")
-			p.get(blue, "/")
+			p.get(green.next(), "/")
+			p.get(blue.next(), "/")
 		}
 	}
 	for _, p := range []*proxy{f.one, f.two} {
@@ -83,7 +82,7 @@ func TestFleetJudgesTheSum(t *testing.T) {
 	if got := s.Progress.Phase.String(); got != "failed_back" {
 		t.Errorf("phase %s, want failed_back", got)
 	}
-	if got := f.two.mustGet(green, "/"); got != "blue" {
+	if got := f.two.mustGet(green.next(), "/"); got != "blue" {
 		t.Errorf("green's user gets %s, want blue", got)
 	}
 	a := f.two.mustSplit(0, "events", "assistant")
