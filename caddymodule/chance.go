@@ -12,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+	"go.uber.org/zap"
 
 	"github.com/switchback-proxy/switchback/health"
 	"github.com/switchback-proxy/switchback/splitter"
@@ -299,6 +300,7 @@ func (x *exchange) isUnreached(cause health.Cause, repl *caddy.Replacer) bool {
 // askStable lets stable answer in the canary's place, once.
 func (x *exchange) askStable(v verdictOn, repl *caddy.Replacer) error {
 	h, c, w := x.handler, x.chance, x.ResponseWriter
+	h.tellOfRescue(x.variant, v)
 	c.stop()
 	if c.held != nil {
 		w = c.held.ResponseWriter
@@ -322,6 +324,19 @@ func (x *exchange) askStable(v verdictOn, repl *caddy.Replacer) error {
 	y.upload.own, y.cookie, y.rescuedFrom = own, x.cookie, v.cause.String()
 	h.showRescue(r, d.Variant, repl)
 	return y.serve(h.Variants[d.Variant].handler)
+}
+
+// tellEvery is how often the log is told of rescues, in seconds.
+const tellEvery = 60
+
+// tellOfRescue says in the log, once a minute, that stable stands in: nobody else notices, as clients get their answers.
+func (h *Handler) tellOfRescue(variant string, v verdictOn) {
+	now, told := time.Now().Unix(), h.toldAt.Load()
+	if now-told < tellEvery || !h.toldAt.CompareAndSwap(told, now) {
+		return
+	}
+	h.log.Warn("a request failed on the canary and is answered by stable; further ones are told of in a minute",
+		zap.String("split", h.Name), zap.String("variant", variant), zap.Stringer("cause", v.cause))
 }
 
 // showRescued tells the client of what the canary's answer failed in whose place this one is. Nobody else can say so.

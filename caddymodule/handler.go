@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -28,6 +29,7 @@ type handlerState struct {
 	seen      seen
 	format    stream.Format               // what answers are read as; Unknown: they are not
 	budget    *budget                     // of rescues; nil if there are none
+	toldAt    *atomic.Int64               // when the log was last told of rescues, in Unix seconds
 	holds     *rollout.ConversationPolicy // nil without conversations
 	// forwarded is for the one warning of a proxy in front that the server does not know.
 	forwarded *sync.Once
@@ -60,8 +62,11 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	}
 	h.app = app.(*App)
 	h.seen, h.format = h.newSeen(serverOf(ctx)), h.Classify.format()
+	if h.Canary == "" && len(h.Variants) > 1 {
+		h.log.Warn("no canary is named: no variant is judged, failed back or rescued", zap.String("split", h.Name))
+	}
 	if h.Rescue.on() {
-		h.budget = budgetOf(h.Name, h.Rescue.AtMost)
+		h.budget, h.toldAt = budgetOf(h.Name, h.Rescue.AtMost), new(atomic.Int64)
 	}
 	for _, o := range h.Overrides {
 		h.overrides = append(h.overrides, h.compile(o))

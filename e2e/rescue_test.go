@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -47,6 +49,13 @@ func TestRescueUntilFailback(t *testing.T) {
 		t.Errorf("%d of %d requests were rescued; it takes 20 failures to fail back", rescued, user)
 	}
 	metric := fmt.Sprintf(`caddy_traffic_split_rescues_total{result="success",split="assistant",variant="green"} %d`, rescued)
+	log, err := os.ReadFile(filepath.Join(p.dir, "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(log), "is answered by stable"); n != 1 || strings.Contains(string(log), "user-") {
+		t.Errorf("the log tells of rescues %d times, want once, and of no user:\n%s", n, log)
+	}
 	if metrics := p.metrics(); !strings.Contains(metrics, metric) {
 		t.Errorf("want %s", metric)
 	}

@@ -56,11 +56,11 @@ func NewKill(s *splitter.State, def Definition, r KillRequest, by By, seed Seed)
 func (r KillRequest) checkEnding() error {
 	switch {
 	case r.Deadline != 0 && r.Level != splitter.KillDrain:
-		return fmt.Errorf("%w: deadline %s with level %s: only a drain waits for one", ErrInvalid, r.Deadline, r.Level)
+		return fmt.Errorf("%w: deadline %s with level %s: only a drain waits for one (level drain)", ErrInvalid, r.Deadline, r.Level)
 	case r.Deadline < 0 || r.Deadline > MaxDrain:
 		return fmt.Errorf("%w: deadline %s: must be longer than 0s, and %s at most", ErrInvalid, r.Deadline, MaxDrain)
 	case r.Rate != 0 && r.Level == splitter.KillRequests:
-		return fmt.Errorf("%w: rate %s with level %s: it ends nothing that is in flight; drain and cut do", ErrInvalid, r.Rate,
+		return fmt.Errorf("%w: rate %s with level %s: it ends nothing that is in flight; levels drain and cut do", ErrInvalid, r.Rate,
 			r.Level)
 	case r.Rate > MaxRate:
 		return fmt.Errorf("%w: rate %s: must be %s at most", ErrInvalid, r.Rate, MaxRate)

@@ -155,12 +155,13 @@ func (s *Split) pendingNotes() []string {
 	return notes
 }
 
-// weightNotes tells where the file's weights differ from the State's.
+// weightNotes tells where the file's weights differ from the State's. That of a canary which was failed back is meant to.
 func weightNotes(def Definition, state *splitter.State) []string {
 	var notes []string
 	now := state.Weights()
 	for _, v := range def.Variants {
-		if v.Weight != now[v.Name] && v.Name != state.Stable {
+		failed := v.Name == state.Canary && state.Progress.Phase == splitter.PhaseFailedBack
+		if v.Weight != now[v.Name] && v.Name != state.Stable && !failed {
 			notes = append(notes, fmt.Sprintf("the file says %s %s, the store %s: the store counts; `split weight %s --from-file` "+
 				"takes the file's", v.Name, v.Weight, now[v.Name], def.Name))
 		}

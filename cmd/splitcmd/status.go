@@ -87,7 +87,7 @@ func (s *session) printVariants(status control.Status) {
 	}
 	fmt.Fprintln(s.out)
 	t.print(s.out, s.look, "  ")
-	window := fmt.Sprintf("REQUESTS to EXCLUDED: the whole fleet's last %s. IN FLIGHT: the whole fleet's, as last told.", windowOf(status))
+	window := fmt.Sprintf("REQUESTS to EXCLUDED: the whole fleet's last %s, of a user at most five in ten seconds. IN FLIGHT: as last told.", windowOf(status))
 	fmt.Fprintf(s.out, "  %s\n\n", s.look.paint(window, subdued))
 	s.printUsers(status)
 }
@@ -98,14 +98,21 @@ func (s *session) printUsers(status control.Status) {
 		if v.Summary.Users == 0 && v.Summary.TrialUsers == 0 {
 			continue
 		}
-		s.say("users", fmt.Sprintf("%s: %s; since the trial began: %s", v.Name, usersMet(v.Summary.Users, v.Summary.UsersFailed),
-			usersMet(v.Summary.TrialUsers, v.Summary.TrialUsersFailed)), plain)
+		s.say("users", fmt.Sprintf("%s: %s in the last %s; since the trial began: %s", v.Name,
+			usersMet(v.Summary.Users, v.Summary.UsersFailed), windowOf(status), usersMet(v.Summary.TrialUsers, v.Summary.TrialUsersFailed)), plain)
 	}
 }
 
+// exactUsers is up to how many users are counted exactly.
+const exactUsers = 64
+
 // usersMet says how many users there were, and how many of them were let down.
 func usersMet(all, failed uint64) string {
-	return fmt.Sprintf("%s, %d saw a failure", plural(int(all), "user"), failed)
+	about := ""
+	if all > exactUsers {
+		about = "about "
+	}
+	return fmt.Sprintf("%s%s, %d saw a failure", about, plural(int(all), "user"), failed)
 }
 
 // remarks says what is unusual about a variant.
