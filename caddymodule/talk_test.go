@@ -202,22 +202,28 @@ func (p *proxy) judged(variant string) int {
 
 func TestConversationsLetGo(t *testing.T) {
 	for _, tt := range []struct {
-		onFailback string
-		kill       bool
-		want       string
+		onFailback     string
+		byHand, killed bool
+		want           string
 	}{
-		{"move", false, "blue"},
-		{"finish", false, "green"},
-		{"finish", true, "blue"},
+		{"move", false, false, "blue"},
+		{"finish", false, false, "green"},
+		{"finish", false, true, "blue"},
+		{"move", true, false, "blue"},
+		{"finish", true, false, "green"},
 	} {
-		t.Run(fmt.Sprint(tt.onFailback, " ", tt.kill), func(t *testing.T) {
+		t.Run(fmt.Sprintf("%s %t %t", tt.onFailback, tt.byHand, tt.killed), func(t *testing.T) {
 			p := startProxy(t, talkSite("conversation header X-Thread {\non_failback "+tt.onFailback+"\n}"))
 			p.hasSecret()
 			c := p.newTalker()
 			c.say(p.request("X-Thread", "a"))
 			p.weighs(20_000)
-			p.failsBack()
-			if tt.kill {
+			if tt.byHand {
+				p.weighs(0)
+			} else {
+				p.failsBack()
+			}
+			if tt.killed {
 				if _, err := p.controller().Kill(t.Context(), "s", rollout.KillRequest{Variant: "green"}, rollout.By{}); err != nil {
 					t.Fatal(err)
 				}
@@ -330,7 +336,7 @@ func TestAnonymousConversations(t *testing.T) {
 	if !strings.HasPrefix(answer, "green") || cookie == nil {
 		t.Fatalf("got %q and cookie %v, want green and a cookie", answer, cookie)
 	}
-	p.weighs(0)
+	p.weighs(1000)
 	for _, r := range []*http.Request{request(cookie), request()} {
 		if got, _ := p.send(r); !strings.HasPrefix(got, "green") {
 			t.Errorf("with cookies %v: got %s, want green", r.Cookies(), got)

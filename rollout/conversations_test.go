@@ -22,6 +22,13 @@ func talking(def rollout.Definition) rollout.Definition {
 	return def
 }
 
+// finishing is talking for a variant that was failed back, or given up, as well.
+func finishing(def rollout.Definition) rollout.Definition {
+	def = talking(def)
+	def.Conversations.OnFailback = rollout.OnFailbackFinish
+	return def
+}
+
 func conversation(n int) (id rollout.ConversationID) {
 	sum := sha256.Sum256(fmt.Append(nil, n))
 	copy(id[:], sum[:])
@@ -158,9 +165,41 @@ func TestStatusAddsUpTheFleet(t *testing.T) {
 	})
 }
 
+// Who gives up a trial by hand is told what becomes of its conversations: what a failback would let become of them.
+func TestAbortLetsConversationsGo(t *testing.T) {
+	bubble(t, func(t *testing.T, s *embedded.Store) {
+		moves := start(t, s, "proxy-1", talking(assistant(50, 50)))
+		finishes, silent := start(t, s, "proxy-2", finishing(assistant(50, 50))), start(t, s, "proxy-3", assistant(50, 50))
+		elapse(time.Second)
+		stays := func(note, until string) {
+			t.Helper()
+			if want := "conversations may stay on " + until; note != want {
+				t.Errorf("note: got %q, want %q", note, want)
+			}
+		}
+		stays(moves.set(t, 40).Note, "green until 00:02:01 UTC")
+		stays(finishes.set(t, 0).Note, "green until 00:02:01 UTC")
+		elapse(time.Second)
+		finishes.set(t, 30)
+		elapse(time.Second)
+		if got, want := moves.set(t, 0).Note, "conversations on green go on elsewhere with their next turn"; got != want {
+			t.Errorf("note: got %q, want %q", got, want)
+		}
+		elapse(time.Second)
+		for _, m := range moves.at.Split().State().Moved {
+			if m.Failed != (m.Variant == "green") {
+				t.Errorf("move %+v: failed must be what the canary lost", m)
+			}
+		}
+		if got := silent.set(t, 20).Note; got != "" {
+			t.Errorf("note without conversations: got %q, want none", got)
+		}
+	})
+}
+
 func TestDrained(t *testing.T) {
 	bubble(t, func(t *testing.T, s *embedded.Store) {
-		one, two := start(t, s, "proxy-1", talking(assistant(50, 50))), start(t, s, "proxy-2", assistant(50, 50))
+		one, two := start(t, s, "proxy-1", finishing(assistant(50, 50))), start(t, s, "proxy-2", assistant(50, 50))
 		elapse(time.Second)
 		is := func(variant string, want rollout.Drain, why ...string) {
 			t.Helper()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/switchback-proxy/switchback/splitter"
@@ -139,6 +140,28 @@ func heldUntil(state *splitter.State, variant string, a store.Activity, now time
 		}
 	}
 	return until
+}
+
+// talkNote says what becomes of the conversations of those whom the last change moved, by this instance's file.
+func talkNote(state *splitter.State, s *Split) string {
+	if s == nil || state == nil || s.Definition().Conversations == nil {
+		return ""
+	}
+	var lost, notes []string
+	for _, m := range state.Moved {
+		if m.At.Equal(state.Changed.At) {
+			lost = append(lost, m.Variant)
+		}
+	}
+	slices.Sort(lost)
+	for _, v := range slices.Compact(lost) {
+		if until := heldUntil(state, v, s.activity(), state.Changed.At); until.IsZero() {
+			notes = append(notes, fmt.Sprintf("conversations on %s go on elsewhere with their next turn", v))
+		} else {
+			notes = append(notes, fmt.Sprintf("conversations may stay on %s until %s", v, until.UTC().Format("15:04:05 MST")))
+		}
+	}
+	return strings.Join(notes, "; ")
 }
 
 func latest(a, b time.Time) time.Time {
