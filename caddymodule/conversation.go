@@ -31,6 +31,7 @@ type Conversation struct {
 
 	sources []conversationSource // ready to be asked; set by prepare
 	fields  [][]string           // of the JSON body that are sources
+	headers []string             // that are sources; the agent may name a conversation in them
 }
 
 // The places where a conversation's ID can be found, besides headers, cookies, parameters and placeholders.
@@ -196,7 +197,11 @@ func (c *Conversation) add(s ConversationSource) {
 		c.fields = append(c.fields, strings.Split(s.Name, "."))
 		return
 	}
-	c.sources = append(c.sources, conversationSource{KeySource: KeySource{From: s.From, Name: s.Name}.direct()})
+	source := KeySource{From: s.From, Name: s.Name}.direct()
+	c.sources = append(c.sources, conversationSource{KeySource: source})
+	if source.From == KeyHeader {
+		c.headers = append(c.headers, source.Name)
+	}
 }
 
 // idOf returns the ID of a request's conversation; empty if it belongs to none. The request's body may be read ahead, and
