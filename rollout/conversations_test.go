@@ -197,6 +197,34 @@ func TestAbortLetsConversationsGo(t *testing.T) {
 	})
 }
 
+// A variant that another member's file sends somebody to is in use, whatever it weighs.
+func TestOverriddenIsNotDrained(t *testing.T) {
+	bubble(t, func(t *testing.T, s *embedded.Store) {
+		special := assistant(100, 0)
+		special.Overrides = []string{"green"}
+		one, two := start(t, s, "proxy-1", assistant(100, 0)), start(t, s, "proxy-2", special)
+		elapse(time.Second)
+		drained := func() rollout.DrainStatus {
+			t.Helper()
+			got, err := one.Drained(t.Context(), "assistant", "green")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return got
+		}
+		want := []string{"an override in the file of proxy-2 leads to it"}
+		if got := drained(); got.Result != rollout.DrainInUse || !cmp.Equal(got.Why, want) {
+			t.Errorf("got %+v, want it in use for %q", got, want)
+		}
+		if err := two.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if got := drained(); got.Result != rollout.Drained {
+			t.Errorf("without the override: got %+v, want it drained", got)
+		}
+	})
+}
+
 func TestDrained(t *testing.T) {
 	bubble(t, func(t *testing.T, s *embedded.Store) {
 		one, two := start(t, s, "proxy-1", finishing(assistant(50, 50))), start(t, s, "proxy-2", assistant(50, 50))

@@ -45,7 +45,7 @@ type DrainStatus struct {
 }
 
 // Drained says whether a variant can be deleted: it is not stable and has no share, every member knows that, none has
-// requests in progress on it, and no conversation is held on it any more.
+// requests in progress on it or an override that leads to it, and no conversation is held on it any more.
 func (c *Controller) Drained(ctx context.Context, split, variant string) (DrainStatus, error) {
 	s, err := c.find(split)
 	if err != nil {
@@ -84,6 +84,9 @@ func drainOf(state *splitter.State, variant string, p store.Pulse) DrainStatus {
 			unknown = append(unknown, fmt.Sprintf("%s does not tell what it does, as its release is an earlier one", m.Name))
 		case applied != state.Version:
 			d.needed("%s has not applied revision %d yet", m.Name, state.Revision)
+		}
+		if slices.Contains(active.Overrides, variant) {
+			d.needed("an override in the file of %s leads to it", m.Name)
 		}
 		d.InFlight += active.InFlight[variant]
 		d.Conversations += active.Conversations[variant]

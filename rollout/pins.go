@@ -86,8 +86,9 @@ func activity(splits []*Split) map[string]store.Activity {
 }
 
 func (s *Split) activity() store.Activity {
-	a := store.Activity{InFlight: s.inFlight(), Conversations: s.Conversations.Counts()}
-	if def := s.Definition(); def.Conversations != nil {
+	def := s.Definition()
+	a := store.Activity{InFlight: s.inFlight(), Conversations: s.Conversations.Counts(), Overrides: def.Overrides}
+	if def.Conversations != nil {
 		a.Hold, a.Finish = def.Conversations.Hold, def.Conversations.Finishes()
 	}
 	return a
