@@ -45,6 +45,9 @@ func (h *Handler) talkOf(r *http.Request, p placement) (t *talk, unnamed bool) {
 	return t, false
 }
 
+// placesPerUser is in how many places the conversations of one user may be: of eight slots each, 64 are known at most.
+const placesPerUser = 8
+
 // conversationID hashes a conversation together with whose it is: another user's conversation of the same name is
 // another one.
 func conversationID(key []byte, split, user, conversation string) (id rollout.ConversationID) {
@@ -52,8 +55,11 @@ func conversationID(key []byte, split, user, conversation string) (id rollout.Co
 	mac.Write([]byte(split))
 	mac.Write(binary.BigEndian.AppendUint32([]byte{0}, uint32(len(user))))
 	mac.Write([]byte(user))
+	places := mac.Sum(nil)
 	mac.Write([]byte(conversation))
-	copy(id[:], mac.Sum(nil))
+	sum := mac.Sum(nil)
+	copy(id.Hash[:], sum)
+	id.Place = binary.BigEndian.Uint16(places[2*(sum[len(id.Hash)]%placesPerUser):])
 	return id
 }
 

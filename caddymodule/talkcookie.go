@@ -93,7 +93,7 @@ func parsePinCookie(text string) (pinCookie, bool) {
 func signPin(key []byte, id rollout.ConversationID, text string) string {
 	mac := hmac.New(sha256.New, key)
 	mac.Write([]byte("COOKIE\x00")) // which no split is called
-	mac.Write(id[:])
+	mac.Write(id.Hash[:])
 	mac.Write([]byte(text))
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:stickyBytes])
 }

@@ -6,8 +6,12 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/switchback-proxy/switchback/rollout"
+	"github.com/switchback-proxy/switchback/splitter"
 )
 
 // namingSite has agents that give a conversation its ID in the header of their answers.
@@ -66,5 +70,28 @@ func TestRescuedTurnsAreNotRemembered(t *testing.T) {
 		if diff := cmp.Diff(map[string]int{"green": 1}, got); diff != "" {
 			t.Errorf("%s: conversations (-want +got):\n%s", when, diff)
 		}
+	}
+}
+
+// One user who makes up conversations takes up a few places, and nobody else's.
+func TestOneUserFillsFewPlaces(t *testing.T) {
+	var known rollout.Conversations
+	now, pin := time.Now(), splitter.Pin{Variant: "blue", Epoch: 1}
+	note := func(user, name string) {
+		known.Note(conversationID([]byte("key"), "s", user, name), pin, time.Minute, false, now)
+	}
+	const made, others = 20_000, 2_000
+	for i := range made {
+		note("mallory", fmt.Sprint(i))
+	}
+	if kept := made - known.Dropped(); kept > 64 || kept < 32 {
+		t.Errorf("%d of one user's conversations are known, want 64 at most, and about as many", kept)
+	}
+	before := known.Dropped()
+	for i := range others {
+		note(fmt.Sprint("user-", i), "chat")
+	}
+	if lost := known.Dropped() - before; lost > others/100 {
+		t.Errorf("%d of %d others' conversations were not noted", lost, others)
 	}
 }

@@ -2,6 +2,7 @@ package rollout_test
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"strings"
@@ -31,7 +32,8 @@ func finishing(def rollout.Definition) rollout.Definition {
 
 func conversation(n int) (id rollout.ConversationID) {
 	sum := sha256.Sum256(fmt.Append(nil, n))
-	copy(id[:], sum[:])
+	copy(id.Hash[:], sum[:])
+	id.Place = binary.BigEndian.Uint16(sum[len(id.Hash):])
 	return id
 }
 

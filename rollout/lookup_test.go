@@ -4,6 +4,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
 	"github.com/switchback-proxy/switchback/rollout"
 	"github.com/switchback-proxy/switchback/store/embedded"
 )
@@ -39,6 +43,38 @@ func TestLookUpsAreBounded(t *testing.T) {
 		}
 		if got := look(); got != rollout.LookUpAway {
 			t.Errorf("after Close: got %v, want away", got)
+		}
+	})
+}
+
+// Who runs the proxy is told when conversations are not pinned, and not at each of them.
+func TestDroppedConversationsAreLogged(t *testing.T) {
+	bubble(t, func(t *testing.T, s *embedded.Store) {
+		core, logs := observer.New(zap.WarnLevel)
+		p := start(t, s, "proxy-1", talking(assistant(50, 50)), func(o *rollout.Options) { o.Log = zap.New(core) })
+		drop := func(n int) {
+			for i := range 8 + n {
+				p.at.Split().Conversations.Note(rollout.ConversationID{Hash: conversation(i).Hash}, onGreen, held, false, time.Now())
+			}
+		}
+		told := func() (dropped []any) {
+			for _, entry := range logs.FilterMessageSnippet("conversations are not pinned").All() {
+				dropped = append(dropped, entry.ContextMap()["dropped"])
+			}
+			return dropped
+		}
+		drop(0)
+		elapse(time.Minute)
+		drop(2)
+		elapse(time.Second)
+		drop(3)
+		elapse(30 * time.Second)
+		if diff := cmp.Diff([]any{uint64(2)}, told()); diff != "" {
+			t.Errorf("within a minute (-want +got):\n%s", diff)
+		}
+		elapse(2 * time.Minute)
+		if diff := cmp.Diff([]any{uint64(2), uint64(3)}, told()); diff != "" {
+			t.Errorf("later (-want +got):\n%s", diff)
 		}
 	})
 }

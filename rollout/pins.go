@@ -25,6 +25,7 @@ func (c *Controller) pinLoop(ctx context.Context) {
 	ticker := time.NewTicker(pinPace)
 	defer ticker.Stop()
 	failing := false
+	var dropped droppedLog
 	for ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
@@ -36,7 +37,30 @@ func (c *Controller) pinLoop(ctx context.Context) {
 				zap.Error(err))
 		}
 		failing = err != nil
+		dropped.tell(c, time.Now())
 	}
+}
+
+// droppedLog says when conversations are not noted, once a minute at most.
+type droppedLog struct {
+	told map[string]uint64 // by split, how many that were by then
+	at   time.Time
+}
+
+func (d *droppedLog) tell(c *Controller, now time.Time) {
+	if now.Sub(d.at) < time.Minute {
+		return
+	}
+	told := map[string]uint64{}
+	for _, s := range c.all() {
+		dropped := s.Conversations.Dropped()
+		if told[s.name] = dropped; dropped > d.told[s.name] {
+			d.at = now
+			c.log.Warn("conversations are not pinned, as too many go on, in all or of one user; they move with their buckets",
+				zap.String("split", s.name), zap.Uint64("dropped", dropped-d.told[s.name]))
+		}
+	}
+	d.told = told
 }
 
 // writePins writes what was noted since the last time. What cannot be written waits, as long as it counts.
