@@ -93,6 +93,11 @@ func (s ConversationSource) String() string {
 	return KeySource{From: s.From, Name: s.Name}.String()
 }
 
+// asked is the source as requests are asked, so that two that are written differently can be told to be one.
+func (s ConversationSource) asked() KeySource {
+	return KeySource{From: s.From, Name: s.Name}.direct()
+}
+
 // conversationRule is how a source of conversations is written in a Caddyfile.
 const conversationRule = "must be: header NAME, cookie NAME, query NAME, a {placeholder}, json FIELD, or auto"
 
@@ -117,7 +122,7 @@ func (c *Conversation) validate() error {
 		if err := s.validate(); err != nil {
 			return within(item("sources", i), err)
 		}
-		if slices.Contains(c.Sources[:i], s) {
+		if slices.ContainsFunc(c.Sources[:i], func(o ConversationSource) bool { return o.asked() == s.asked() }) {
 			return wrong(item("sources", i), "conversation %q is listed twice", s)
 		}
 	}
@@ -197,7 +202,7 @@ func (c *Conversation) add(s ConversationSource) {
 		c.fields = append(c.fields, strings.Split(s.Name, "."))
 		return
 	}
-	source := KeySource{From: s.From, Name: s.Name}.direct()
+	source := s.asked()
 	c.sources = append(c.sources, conversationSource{KeySource: source})
 	if source.From == KeyHeader {
 		c.headers = append(c.headers, source.Name)
