@@ -200,12 +200,14 @@ func (x *exchange) weigh() {
 	if !x.chance.holding() {
 		x.weighed = true
 		x.upload.replay.drop()
+		x.keepNotes()
 		return
 	}
 	x.scanPending()
 	switch s := x.body.scanner; {
 	case s == nil && x.body.sent == 0: // its header alone says nothing
 	case s == nil, s.Payload(), s.Events() > maxHeldEvents:
+		x.keepNotes() // before the client can send its next request
 		x.chance.release()
 	case s.Report().End == stream.Failed:
 		x.giveUp(true, ofReport(s.Report()))

@@ -31,6 +31,7 @@ type Conversation struct {
 
 	sources []conversationSource // ready to be asked; set by prepare
 	fields  [][]string           // of the JSON body that are sources
+	headers []string             // that are sources; the agent may name a conversation in them
 }
 
 // The places where a conversation's ID can be found, besides headers, cookies, parameters and placeholders.
@@ -92,6 +93,11 @@ func (s ConversationSource) String() string {
 	return KeySource{From: s.From, Name: s.Name}.String()
 }
 
+// asked is the source as requests are asked, so that two that are written differently can be told to be one.
+func (s ConversationSource) asked() KeySource {
+	return KeySource{From: s.From, Name: s.Name}.direct()
+}
+
 // conversationRule is how a source of conversations is written in a Caddyfile.
 const conversationRule = "must be: header NAME, cookie NAME, query NAME, a {placeholder}, json FIELD, or auto"
 
@@ -116,7 +122,7 @@ func (c *Conversation) validate() error {
 		if err := s.validate(); err != nil {
 			return within(item("sources", i), err)
 		}
-		if slices.Contains(c.Sources[:i], s) {
+		if slices.ContainsFunc(c.Sources[:i], func(o ConversationSource) bool { return o.asked() == s.asked() }) {
 			return wrong(item("sources", i), "conversation %q is listed twice", s)
 		}
 	}
@@ -196,7 +202,11 @@ func (c *Conversation) add(s ConversationSource) {
 		c.fields = append(c.fields, strings.Split(s.Name, "."))
 		return
 	}
-	c.sources = append(c.sources, conversationSource{KeySource: KeySource{From: s.From, Name: s.Name}.direct()})
+	source := s.asked()
+	c.sources = append(c.sources, conversationSource{KeySource: source})
+	if source.From == KeyHeader {
+		c.headers = append(c.headers, source.Name)
+	}
 }
 
 // idOf returns the ID of a request's conversation; empty if it belongs to none. The request's body may be read ahead, and

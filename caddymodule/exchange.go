@@ -29,7 +29,9 @@ type exchange struct {
 	cookie  *http.Cookie
 	// pinCookie says where the request's conversation is; nil if the client has it already, or keeps none.
 	pinCookie *http.Cookie
-	shown     *shown // its line in the access log; nil if nobody prints it
+	talks     []talkNote // to be noted once it is sure that stable does not answer instead
+	unnamed   string     // whose conversation the answer may name; empty if it has a name, or there is none
+	shown     *shown     // its line in the access log; nil if nobody prints it
 	upload    upload
 	encoding  encoding
 	variant   string
@@ -99,6 +101,7 @@ func (x *exchange) WriteHeader(status int) {
 	}
 	x.ResponseWriter.WriteHeader(status)
 	if x.Upgraded() {
+		x.keepNotes()
 		x.chance.release()
 	}
 }
@@ -120,6 +123,10 @@ func (x *exchange) begin(status int) {
 		x.beginSocket()
 	} else {
 		x.beginBody()
+	}
+	x.noteNamed()
+	if !x.chance.holding() {
+		x.keepNotes()
 	}
 	if name := x.handler.ResponseHeader; name != "" {
 		x.Header().Set(name, x.variant)

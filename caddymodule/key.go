@@ -24,6 +24,8 @@ type placement struct {
 	first *exchange
 	// talk is the conversation that the request belongs to; nil if it belongs to none.
 	talk *talk
+	// unnamed says that the request brought no conversation's ID, and that the agent may give it one.
+	unnamed bool
 }
 
 // place finds the request's key, in the order of the sources, and the override that applies to it.
@@ -40,7 +42,7 @@ func (h *Handler) place(r *http.Request) placement {
 		p.Key, p.sticky = h.anonymousKey(r)
 	}
 	p.Override = h.override(r, p.Key, trusted)
-	p.talk = h.talkOf(r, p)
+	p.talk, p.unnamed = h.talkOf(r, p)
 	return p
 }
 

@@ -83,6 +83,12 @@ func (k KeySource) direct() KeySource {
 	return k
 }
 
+// asks reports whether k reads what o reads, however it is written, and trusted or not.
+func (k KeySource) asks(o KeySource) bool {
+	k, o = k.direct(), o.direct()
+	return k.From == o.From && k.Name == o.Name
+}
+
 // headerName returns the canonical name of the request header that k reads, directly or by a placeholder, or "".
 func (k KeySource) headerName() string {
 	if k.From == KeyHeader {
@@ -146,7 +152,7 @@ func (h *Handler) validateKeys() error {
 			return wrong(item("keys", i), "key %q is never asked: every client has an IP address, so client_ip must "+
 				"come last", k)
 		}
-		if slices.ContainsFunc(h.Keys[:i], func(o KeySource) bool { return o.String() == k.String() }) {
+		if slices.ContainsFunc(h.Keys[:i], func(o KeySource) bool { return o.asks(k) }) {
 			return wrong(item("keys", i), "key %q is listed twice", k)
 		}
 	}

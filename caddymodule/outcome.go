@@ -37,6 +37,7 @@ func (x *exchange) serve(variant caddyhttp.MiddlewareHandler) error {
 		broken, err = nil, x.handler.refuse(w, x.request)
 	}
 	x.letGo()
+	x.keepNotes()
 	x.record(v, repl)
 	x.finishSocket()
 	if broken != nil && !x.bid(last) {

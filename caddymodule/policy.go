@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -25,7 +26,18 @@ func (h *Handler) definition() rollout.Definition {
 		Policy:   rollout.Policy{Failback: h.Failback.limits(), Cooldown: h.Failback.cooldown()},
 
 		Conversations: h.Conversation.policy(),
+		Overrides:     h.overridden(),
 	}
+}
+
+// overridden names the variants that overrides lead to, each once, sorted.
+func (h *Handler) overridden() []string {
+	var names []string
+	for _, o := range h.Overrides {
+		names = append(names, o.Variant)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // limits returns the limits that a canary must keep to, defaults filled in; nil if nothing fails back by itself.

@@ -120,6 +120,14 @@ func TestDefinition(t *testing.T) {
 	}
 }
 
+// The fleet is told where overrides lead, so that nobody deletes what they need.
+func TestOverriddenVariantsAreTold(t *testing.T) {
+	const overrides = `{"overrides": [{"variant": "green", "match": [{}]}, {"variant": "blue", "match": [{}]}, {"variant": "green", "match": [{}]}]}`
+	if diff := cmp.Diff([]string{"blue", "green"}, handlerOf(t, overrides).definition().Overrides); diff != "" {
+		t.Errorf("overrides (-want +got):\n%s", diff)
+	}
+}
+
 // TestPrepareHandlerRefuses has what cannot be known, or written, in a Caddyfile; the rest is in testdata.
 func TestPrepareHandlerRefuses(t *testing.T) {
 	t.Setenv("EMPTY", "")

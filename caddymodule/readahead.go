@@ -23,7 +23,9 @@ type readAhead struct {
 func (b *readAhead) Read(p []byte) (int, error) {
 	if len(b.begin) > 0 {
 		n := copy(p, b.begin)
-		b.begin = b.begin[n:]
+		if b.begin = b.begin[n:]; len(b.begin) == 0 {
+			b.begin = nil // an answer may go on for hours
+		}
 		return n, nil
 	}
 	if b.err != nil {
@@ -88,8 +90,8 @@ func isReadable(r *http.Request) bool {
 	return err == nil && (kind == "application/json" || strings.HasSuffix(kind, "+json") && !strings.HasPrefix(kind, "application/grpc"))
 }
 
-// findFields returns the values of the fields of a JSON object that are strings or numbers, as far as it can be read. Of
-// a field that occurs twice the first one counts.
+// findFields returns the values of the fields of a JSON object that are strings or numbers, as far as it can be read, and
+// reads no further than to its end. Of a field that occurs twice the first one counts.
 func findFields(body io.Reader, fields [][]string) []string {
 	values := make([]string, len(fields))
 	decoder := json.NewDecoder(body)
@@ -101,6 +103,9 @@ func findFields(body io.Reader, fields [][]string) []string {
 			break
 		}
 		value, isWhole := at.take(token, decoder)
+		if len(at.opened) == 0 {
+			break // what follows the object is none of its fields, and may be long in coming
+		}
 		if !isWhole {
 			continue
 		}

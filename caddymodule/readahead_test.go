@@ -114,7 +114,25 @@ func TestReadAhead(t *testing.T) {
 			if !errors.Is(err, tt.err) || string(passed) != tt.body {
 				t.Errorf("passed on %d bytes and %v, want %d and %v", len(passed), err, len(tt.body), tt.err)
 			}
+			if kept := r.Body.(*readAhead).begin; kept != nil {
+				t.Errorf("keeps %d bytes once they are read, want none", cap(kept))
+			}
 		})
+	}
+}
+
+// A client that sends its whole object, and leaves its request open, is waited for no longer.
+func TestReadAheadEndsWithTheObject(t *testing.T) {
+	for _, in := range []string{`{"q":1,"n":[1,{}]}`, ` {} `, `[]`} {
+		more := &counting{Reader: strings.NewReader("more")}
+		r := httptest.NewRequest(http.MethodPost, "/", io.MultiReader(strings.NewReader(in), more))
+		r.Header.Set("Content-Type", "application/json")
+		if got := readFields(r, [][]string{{"id"}})[0]; got != "" || more.n > 0 {
+			t.Errorf("%s: got id %q and %d bytes of what follows, want none", in, got, more.n)
+		}
+		if passed, err := io.ReadAll(r.Body); string(passed) != in+"more" || err != nil {
+			t.Errorf("%s: passed on %q, %v", in, passed, err)
+		}
 	}
 }
 

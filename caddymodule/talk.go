@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/switchback-proxy/switchback/rollout"
@@ -24,27 +23,30 @@ type talk struct {
 	moved bool
 }
 
-// talkOf finds out which conversation a request belongs to. That costs reading its body, so it is not done where no pin
-// could count.
-func (h *Handler) talkOf(r *http.Request, p placement) *talk {
+// talkOf finds out which conversation a request belongs to; if it brings no ID, the agent may name one in its answer.
+// That costs reading its body, so it is not done where no pin could count.
+func (h *Handler) talkOf(r *http.Request, p placement) (t *talk, unnamed bool) {
 	if h.Conversation == nil || p.Key == "" || p.Override > 0 {
-		return nil
+		return nil, false
 	}
 	keys := h.app.pinKeys()
 	if len(keys) == 0 || h.attached.View().Table.Decide(p.Request).Variant < 0 {
-		return nil
+		return nil, false
 	}
 	name := h.Conversation.idOf(r)
 	if name == "" {
-		return nil
+		return nil, len(h.Conversation.headers) > 0
 	}
-	t := &talk{name: name, ids: make([]rollout.ConversationID, len(keys))}
+	t = &talk{name: name, ids: make([]rollout.ConversationID, len(keys))}
 	for i, key := range keys {
 		t.ids[i] = conversationID(key, h.Name, p.Key, name)
 	}
 	t.cookie = h.readPinCookie(r, keys, t.ids)
-	return t
+	return t, false
 }
+
+// placesPerUser is in how many places the conversations of one user may be: of eight slots each, 64 are known at most.
+const placesPerUser = 8
 
 // conversationID hashes a conversation together with whose it is: another user's conversation of the same name is
 // another one.
@@ -53,8 +55,11 @@ func conversationID(key []byte, split, user, conversation string) (id rollout.Co
 	mac.Write([]byte(split))
 	mac.Write(binary.BigEndian.AppendUint32([]byte{0}, uint32(len(user))))
 	mac.Write([]byte(user))
+	places := mac.Sum(nil)
 	mac.Write([]byte(conversation))
-	copy(id[:], mac.Sum(nil))
+	sum := mac.Sum(nil)
+	copy(id.Hash[:], sum)
+	id.Place = binary.BigEndian.Uint16(places[2*(sum[len(id.Hash)]%placesPerUser):])
 	return id
 }
 
@@ -91,35 +96,6 @@ func (h *Handler) find(r *http.Request, t *talk, now time.Time) {
 		}
 	}
 	t.pin, t.lookUp = h.app.controller.LookUp(r.Context(), split, t.ids)
-}
-
-// noteTalk notes where a request's conversation goes on, and returns the cookie that tells the client's next request, or
-// nil. Nothing is noted of a request that went where it did for want of anything better.
-func (h *Handler) noteTalk(r *http.Request, p placement, x *exchange, d splitter.Decision) *http.Cookie {
-	t := p.talk
-	isPlaced := d.Reason == splitter.ReasonSplit || d.Reason == splitter.ReasonPin
-	if t == nil || !isPlaced || t.isUnsure() {
-		return nil
-	}
-	pin := splitter.Pin{Variant: x.variant, Epoch: x.view.Epoch()}
-	for _, known := range []splitter.Pin{t.pin, t.cookie.Pin} {
-		if known.Variant == pin.Variant {
-			pin = known // it began there, perhaps in an earlier epoch
-			break
-		}
-	}
-	hold, now := time.Duration(h.holds.Hold), time.Now()
-	isNew := t.moved && t.pin == (splitter.Pin{})
-	conversations := &h.attached.Split().Conversations
-	conversations.Note(t.ids[0], pin, hold, isNew, now)
-	if p.sticky == stickyNew && x.cookie != nil {
-		// From its next request on the visitor is who its new cookie says.
-		user, _, _ := strings.Cut(x.cookie.Value, ".")
-		id := conversationID(h.app.pinKeys()[0], h.Name, user, t.name)
-		conversations.Note(id, pin, hold, false, now)
-		return nil
-	}
-	return h.newPinCookie(r, t, pin, hold, now)
 }
 
 // isUnsure reports whether the conversation may be pinned elsewhere than where its bucket took it: the store was to tell

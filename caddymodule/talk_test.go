@@ -202,22 +202,28 @@ func (p *proxy) judged(variant string) int {
 
 func TestConversationsLetGo(t *testing.T) {
 	for _, tt := range []struct {
-		onFailback string
-		kill       bool
-		want       string
+		onFailback     string
+		byHand, killed bool
+		want           string
 	}{
-		{"move", false, "blue"},
-		{"finish", false, "green"},
-		{"finish", true, "blue"},
+		{"move", false, false, "blue"},
+		{"finish", false, false, "green"},
+		{"finish", false, true, "blue"},
+		{"move", true, false, "blue"},
+		{"finish", true, false, "green"},
 	} {
-		t.Run(fmt.Sprint(tt.onFailback, " ", tt.kill), func(t *testing.T) {
+		t.Run(fmt.Sprintf("%s %t %t", tt.onFailback, tt.byHand, tt.killed), func(t *testing.T) {
 			p := startProxy(t, talkSite("conversation header X-Thread {\non_failback "+tt.onFailback+"\n}"))
 			p.hasSecret()
 			c := p.newTalker()
 			c.say(p.request("X-Thread", "a"))
 			p.weighs(20_000)
-			p.failsBack()
-			if tt.kill {
+			if tt.byHand {
+				p.weighs(0)
+			} else {
+				p.failsBack()
+			}
+			if tt.killed {
 				if _, err := p.controller().Kill(t.Context(), "s", rollout.KillRequest{Variant: "green"}, rollout.By{}); err != nil {
 					t.Fatal(err)
 				}
@@ -262,8 +268,8 @@ func TestPinCookies(t *testing.T) {
 	c.jar = map[string]string{"any": "1"}
 	c.say(p.request("X-Thread", "a"))
 	pin := c.jar["switchback-pin_s"]
-	if !strings.HasPrefix(pin, "green.1.") {
-		t.Fatalf("cookies: %q, want a pin to green", c.jar)
+	if pin == "" || strings.Contains(pin, "green") || strings.Contains(pin, ".1.") {
+		t.Fatalf("cookies: %q, want a pin that tells neither variant nor epoch", c.jar)
 	}
 	p.weighs(1000)
 	// Nobody has seen these conversations here: only a cookie can tell.
@@ -278,7 +284,7 @@ func TestPinCookies(t *testing.T) {
 		"another's":      {thief, "a", pin, "blue"},
 		"of another one": {c, "b", pin, "blue"},
 		"spoiled":        {c, "c", pin[:len(pin)-1] + "x", "blue"},
-		"moved":          {c, "d", "red" + pin[5:], "blue"},
+		"moved":          {c, "d", "x" + pin, "blue"},
 	} {
 		tt.c.jar = nil
 		if got := tt.c.say(p.request("X-Thread", tt.thread, "Cookie", "switchback-pin_s="+tt.cookie)); got != tt.want {
@@ -330,7 +336,7 @@ func TestAnonymousConversations(t *testing.T) {
 	if !strings.HasPrefix(answer, "green") || cookie == nil {
 		t.Fatalf("got %q and cookie %v, want green and a cookie", answer, cookie)
 	}
-	p.weighs(0)
+	p.weighs(1000)
 	for _, r := range []*http.Request{request(cookie), request()} {
 		if got, _ := p.send(r); !strings.HasPrefix(got, "green") {
 			t.Errorf("with cookies %v: got %s, want green", r.Cookies(), got)
@@ -409,18 +415,28 @@ func TestReadAheadOfATrickle(t *testing.T) {
 	}
 }
 
+// What a cookie says is read as it was written, and of another conversation it says nothing.
 func FuzzPinCookie(f *testing.F) {
-	for _, in := range []string{"green.7.1700000000", "a.0.-5", "", "..", "green.1.2.3", "Green.1.2"} {
-		f.Add(in)
+	h := &Handler{Variants: []*Variant{{Name: "blue"}, {Name: "green"}}}
+	key := []byte("key")
+	id := conversationID(key, "s", "alice", "a")
+	for _, in := range []string{"", "..", "green.1.1700000000", "a.b.c", "a.b.-5"} {
+		f.Add(in, int64(1_700_000_000), uint64(7))
 	}
-	f.Fuzz(func(t *testing.T, in string) {
-		c, ok := parsePinCookie(in)
-		if !ok {
-			return
+	f.Fuzz(func(t *testing.T, in string, seconds int64, epoch uint64) {
+		if c, ok := h.openPinCookie(key, id, in, epoch); ok && c.seal(key, id) != in && c.Epoch != 0 {
+			t.Errorf("%q: got %+v", in, c)
 		}
-		again, ok := parsePinCookie(c.String())
-		if !ok || again != c || !splitter.ValidName(c.Variant) || strings.ContainsAny(c.String(), ";, \"") {
-			t.Errorf("%q: got %+v, and again %+v, %t", in, c, again, ok)
+		want := pinCookie{splitter.Pin{Variant: "green", Epoch: epoch}, time.Unix(seconds, 0)}
+		text := want.seal(key, id)
+		if got, ok := h.openPinCookie(key, id, text, epoch); !ok || got != want || strings.ContainsAny(text, ";, \"") {
+			t.Errorf("%q: got %+v, %t, want %+v", text, got, ok, want)
+		}
+		if got, ok := h.openPinCookie(key, id, text, epoch+1); !ok || got.Variant != "green" || got.Epoch != 0 && epoch != 0 {
+			t.Errorf("%q in a later epoch: got %+v, %t, want an earlier pin to green", text, got, ok)
+		}
+		if got, ok := h.openPinCookie(key, conversationID(key, "s", "alice", "b"), text, epoch); ok {
+			t.Errorf("%q for another conversation: got %+v, want nothing", text, got)
 		}
 	})
 }

@@ -35,7 +35,7 @@ func (h *Handler) readPinCookie(r *http.Request, keys [][]byte, ids []rollout.Co
 	}
 	for i, key := range keys {
 		if hmac.Equal([]byte(signature), []byte(signPin(key, ids[i], text))) {
-			c, ok := parsePinCookie(text)
+			c, ok := h.openPinCookie(key, ids[i], text, h.attached.View().Epoch())
 			if age := time.Since(c.at); !ok || age > h.rememberedFor() || age < -clocksOfProxies {
 				return pinCookie{}
 			}
@@ -58,10 +58,11 @@ func (h *Handler) newPinCookie(r *http.Request, t *talk, pin splitter.Pin, hold 
 	if isFresh || len(r.Header["Cookie"]) == 0 {
 		return nil
 	}
-	text := pinCookie{pin, now}.String()
+	key, id := h.app.pinKeys()[0], t.ids[0]
+	text := pinCookie{pin, now}.seal(key, id)
 	return &http.Cookie{
 		Name:     h.pinCookieName(),
-		Value:    text + "." + signPin(h.app.pinKeys()[0], t.ids[0], text),
+		Value:    text + "." + signPin(key, id, text),
 		Path:     "/",
 		MaxAge:   int(h.rememberedFor() / time.Second),
 		HttpOnly: true,
@@ -70,30 +71,57 @@ func (h *Handler) newPinCookie(r *http.Request, t *talk, pin splitter.Pin, hold 
 	}
 }
 
-// String is what is signed: variant, epoch, seconds since 1970.
-func (c pinCookie) String() string {
-	return c.Variant + "." + strconv.FormatUint(c.Epoch, 10) + "." + strconv.FormatInt(c.at.Unix(), 10)
+// seal returns what is signed: tags of the variant and of the epoch, and seconds since 1970. The tags tell the proxies
+// which they are, and a client not even whether it is the same one as before.
+func (c pinCookie) seal(key []byte, id rollout.ConversationID) string {
+	at := strconv.FormatInt(c.at.Unix(), 10)
+	return tagVariant(key, id, at, c.Variant) + "." + tagEpoch(key, id, at, c.Pin) + "." + at
 }
 
-// parsePinCookie reads what String wrote.
-func parsePinCookie(text string) (pinCookie, bool) {
+// openPinCookie reads what seal wrote, if this proxy knows the variant. An epoch that is not the present one becomes 0:
+// all that counts is that it was an earlier one.
+func (h *Handler) openPinCookie(key []byte, id rollout.ConversationID, text string, epoch uint64) (pinCookie, bool) {
 	parts := strings.Split(text, ".")
-	if len(parts) != 3 || !splitter.ValidName(parts[0]) {
+	if len(parts) != 3 {
 		return pinCookie{}, false
 	}
-	epoch, err := strconv.ParseUint(parts[1], 10, 64)
-	seconds, errAt := strconv.ParseInt(parts[2], 10, 64)
-	if err != nil || errAt != nil {
+	seconds, err := strconv.ParseInt(parts[2], 10, 64)
+	if err != nil {
 		return pinCookie{}, false
 	}
-	return pinCookie{splitter.Pin{Variant: parts[0], Epoch: epoch}, time.Unix(seconds, 0)}, true
+	for _, v := range h.Variants {
+		if tagVariant(key, id, parts[2], v.Name) != parts[0] {
+			continue
+		}
+		pin := splitter.Pin{Variant: v.Name, Epoch: epoch}
+		if tagEpoch(key, id, parts[2], pin) != parts[1] {
+			pin.Epoch = 0
+		}
+		return pinCookie{pin, time.Unix(seconds, 0)}, true
+	}
+	return pinCookie{}, false
 }
 
 // signPin binds what a cookie says to its conversation, whose id is bound to the split and the user.
 func signPin(key []byte, id rollout.ConversationID, text string) string {
+	return authenticate(key, "COOKIE", id, text)
+}
+
+// tagVariant stands for a variant in the cookie of a conversation that was made at a time.
+func tagVariant(key []byte, id rollout.ConversationID, at, variant string) string {
+	return authenticate(key, "VARIANT", id, at+"."+variant)
+}
+
+// tagEpoch stands for the epoch of a pin in the same way.
+func tagEpoch(key []byte, id rollout.ConversationID, at string, pin splitter.Pin) string {
+	return authenticate(key, "EPOCH", id, at+"."+pin.Variant+"."+strconv.FormatUint(pin.Epoch, 10))
+}
+
+// authenticate hashes a text of a conversation. No split is called what the purposes are: they have capital letters.
+func authenticate(key []byte, purpose string, id rollout.ConversationID, text string) string {
 	mac := hmac.New(sha256.New, key)
-	mac.Write([]byte("COOKIE\x00")) // which no split is called
-	mac.Write(id[:])
+	mac.Write([]byte(purpose + "\x00"))
+	mac.Write(id.Hash[:])
 	mac.Write([]byte(text))
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:stickyBytes])
 }

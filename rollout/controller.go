@@ -88,7 +88,7 @@ type Controller struct {
 	busy    atomic.Bool   // requests wait for their turn to be ended
 	// reachable is the store unless it is known to be away, for requests, which take no lock.
 	reachable atomic.Pointer[store.Store]
-	looking   atomic.Int64 // requests that wait for the store to say where their conversation is
+	lookers   chan struct{} // a place for each look-up of a conversation in progress
 
 	// Used by the pulse alone.
 	secretLost bool // the store has not, or may not have, the secret that we know
@@ -131,6 +131,7 @@ func New(opts Options) *Controller {
 		log:     opts.Log,
 		poke:    make(chan struct{}, 1),
 		cutting: make(chan struct{}, 1),
+		lookers: make(chan struct{}, maxLookUps),
 		save:    make(chan struct{}, 1),
 		unsaved: map[*Split]struct{}{},
 		splits:  map[string]*Split{},
@@ -232,13 +233,13 @@ func (c *Controller) Close() error {
 	}
 	c.stop()
 	c.loops.Wait() // they use the store until then
+	c.endLookUps()
 	c.saveAll()
 	close(c.untold)
 	c.telling.Wait()
 	c.stop = nil
 	st := c.openStore()
 	c.setStore(nil)
-	c.reachable.Store(nil)
 	ctx, cancel := context.WithTimeout(context.Background(), storeTimeout/2)
 	defer cancel()
 	if err := st.Leave(ctx, c.id); err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -30,7 +31,8 @@ func (c *Controller) SetWeights(ctx context.Context, split string, w WeightChang
 		return SetWeights(prev, def, w, by, seed)
 	})
 	if err == nil && result.Note == "" {
-		result.Note = killedNote(result.State, w)
+		notes := []string{killedNote(result.State, w), talkNote(result.State, c.Split(split))}
+		result.Note = strings.Join(slices.DeleteFunc(notes, func(n string) bool { return n == "" }), "; ")
 	}
 	return result, err
 }

@@ -2,7 +2,6 @@ package rollout
 
 import (
 	"encoding/base64"
-	"encoding/binary"
 	"maps"
 	"sync/atomic"
 	"time"
@@ -21,12 +20,17 @@ const (
 	refreshes = 4
 )
 
-// ConversationID is a keyed hash of a split, a user and a conversation. It must be as good as random: conversations are
-// found by its bits.
-type ConversationID [16]byte
+// ConversationID names a conversation of a user of a split.
+type ConversationID struct {
+	// Hash is a keyed hash of all three.
+	Hash [16]byte
+	// Place says which slots it may be in. It must be as good as random, and of one user's conversations one of a few, so
+	// that who makes up conversations takes up no more than their own share.
+	Place uint16
+}
 
 // String returns the id as stores have it.
-func (id ConversationID) String() string { return base64.RawURLEncoding.EncodeToString(id[:]) }
+func (id ConversationID) String() string { return base64.RawURLEncoding.EncodeToString(id.Hash[:]) }
 
 // Conversations are those of a split that this instance has seen within the time to hold, and where each of them is. What
 // is noted here is written to the store later, for others to find. All methods may be called concurrently; those that
@@ -78,7 +82,7 @@ func (c *Conversations) Note(id ConversationID, pin splitter.Pin, hold time.Dura
 	}
 }
 
-// Dropped returns how many conversations were not noted, as too many went on.
+// Dropped returns how many conversations were not noted, as too many went on, of all users or of theirs.
 func (c *Conversations) Dropped() uint64 { return c.dropped.Load() }
 
 // Counts returns how many conversations this instance has seen on each variant, within the time to hold; it is not to be
@@ -96,7 +100,7 @@ func (c *Conversations) ways(id ConversationID) []atomic.Pointer[conversation] {
 	if slots == nil {
 		return nil
 	}
-	at := binary.LittleEndian.Uint64(id[:]) % (conversationSlots / conversationWays) * conversationWays
+	at := int(id.Place) % (conversationSlots / conversationWays) * conversationWays
 	return slots[at : at+conversationWays]
 }
 

@@ -2,6 +2,7 @@ package rollout_test
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"strings"
@@ -22,9 +23,17 @@ func talking(def rollout.Definition) rollout.Definition {
 	return def
 }
 
+// finishing is talking for a variant that was failed back, or given up, as well.
+func finishing(def rollout.Definition) rollout.Definition {
+	def = talking(def)
+	def.Conversations.OnFailback = rollout.OnFailbackFinish
+	return def
+}
+
 func conversation(n int) (id rollout.ConversationID) {
 	sum := sha256.Sum256(fmt.Append(nil, n))
-	copy(id[:], sum[:])
+	copy(id.Hash[:], sum[:])
+	id.Place = binary.BigEndian.Uint16(sum[len(id.Hash):])
 	return id
 }
 
@@ -158,9 +167,69 @@ func TestStatusAddsUpTheFleet(t *testing.T) {
 	})
 }
 
+// Who gives up a trial by hand is told what becomes of its conversations: what a failback would let become of them.
+func TestAbortLetsConversationsGo(t *testing.T) {
+	bubble(t, func(t *testing.T, s *embedded.Store) {
+		moves := start(t, s, "proxy-1", talking(assistant(50, 50)))
+		finishes, silent := start(t, s, "proxy-2", finishing(assistant(50, 50))), start(t, s, "proxy-3", assistant(50, 50))
+		elapse(time.Second)
+		stays := func(note, until string) {
+			t.Helper()
+			if want := "conversations may stay on " + until; note != want {
+				t.Errorf("note: got %q, want %q", note, want)
+			}
+		}
+		stays(moves.set(t, 40).Note, "green until 00:02:01 UTC")
+		stays(finishes.set(t, 0).Note, "green until 00:02:01 UTC")
+		elapse(time.Second)
+		finishes.set(t, 30)
+		elapse(time.Second)
+		if got, want := moves.set(t, 0).Note, "conversations on green go on elsewhere with their next turn"; got != want {
+			t.Errorf("note: got %q, want %q", got, want)
+		}
+		elapse(time.Second)
+		for _, m := range moves.at.Split().State().Moved {
+			if m.Failed != (m.Variant == "green") {
+				t.Errorf("move %+v: failed must be what the canary lost", m)
+			}
+		}
+		if got := silent.set(t, 20).Note; got != "" {
+			t.Errorf("note without conversations: got %q, want none", got)
+		}
+	})
+}
+
+// A variant that another member's file sends somebody to is in use, whatever it weighs.
+func TestOverriddenIsNotDrained(t *testing.T) {
+	bubble(t, func(t *testing.T, s *embedded.Store) {
+		special := assistant(100, 0)
+		special.Overrides = []string{"green"}
+		one, two := start(t, s, "proxy-1", assistant(100, 0)), start(t, s, "proxy-2", special)
+		elapse(time.Second)
+		drained := func() rollout.DrainStatus {
+			t.Helper()
+			got, err := one.Drained(t.Context(), "assistant", "green")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return got
+		}
+		want := []string{"an override in the file of proxy-2 leads to it"}
+		if got := drained(); got.Result != rollout.DrainInUse || !cmp.Equal(got.Why, want) {
+			t.Errorf("got %+v, want it in use for %q", got, want)
+		}
+		if err := two.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if got := drained(); got.Result != rollout.Drained {
+			t.Errorf("without the override: got %+v, want it drained", got)
+		}
+	})
+}
+
 func TestDrained(t *testing.T) {
 	bubble(t, func(t *testing.T, s *embedded.Store) {
-		one, two := start(t, s, "proxy-1", talking(assistant(50, 50))), start(t, s, "proxy-2", assistant(50, 50))
+		one, two := start(t, s, "proxy-1", finishing(assistant(50, 50))), start(t, s, "proxy-2", assistant(50, 50))
 		elapse(time.Second)
 		is := func(variant string, want rollout.Drain, why ...string) {
 			t.Helper()

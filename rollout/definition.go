@@ -18,6 +18,8 @@ type Definition struct {
 	Policy   Policy    `json:"policy"`
 	// Conversations says how conversations stay where they began; nil if none is told from others.
 	Conversations *ConversationPolicy `json:"conversations,omitempty"`
+	// Overrides names the variants that some requests are sent to whatever the weights, each once, sorted.
+	Overrides []string `json:"overrides,omitempty"`
 }
 
 // Variant is one variant as configured.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/switchback-proxy/switchback/splitter"
@@ -44,7 +45,7 @@ type DrainStatus struct {
 }
 
 // Drained says whether a variant can be deleted: it is not stable and has no share, every member knows that, none has
-// requests in progress on it, and no conversation is held on it any more.
+// requests in progress on it or an override that leads to it, and no conversation is held on it any more.
 func (c *Controller) Drained(ctx context.Context, split, variant string) (DrainStatus, error) {
 	s, err := c.find(split)
 	if err != nil {
@@ -83,6 +84,9 @@ func drainOf(state *splitter.State, variant string, p store.Pulse) DrainStatus {
 			unknown = append(unknown, fmt.Sprintf("%s does not tell what it does, as its release is an earlier one", m.Name))
 		case applied != state.Version:
 			d.needed("%s has not applied revision %d yet", m.Name, state.Revision)
+		}
+		if slices.Contains(active.Overrides, variant) {
+			d.needed("an override in the file of %s leads to it", m.Name)
 		}
 		d.InFlight += active.InFlight[variant]
 		d.Conversations += active.Conversations[variant]
@@ -139,6 +143,28 @@ func heldUntil(state *splitter.State, variant string, a store.Activity, now time
 		}
 	}
 	return until
+}
+
+// talkNote says what becomes of the conversations of those whom the last change moved, by this instance's file.
+func talkNote(state *splitter.State, s *Split) string {
+	if s == nil || state == nil || s.Definition().Conversations == nil {
+		return ""
+	}
+	var lost, notes []string
+	for _, m := range state.Moved {
+		if m.At.Equal(state.Changed.At) {
+			lost = append(lost, m.Variant)
+		}
+	}
+	slices.Sort(lost)
+	for _, v := range slices.Compact(lost) {
+		if until := heldUntil(state, v, s.activity(), state.Changed.At); until.IsZero() {
+			notes = append(notes, fmt.Sprintf("conversations on %s go on elsewhere with their next turn", v))
+		} else {
+			notes = append(notes, fmt.Sprintf("conversations may stay on %s until %s", v, until.UTC().Format("15:04:05 MST")))
+		}
+	}
+	return strings.Join(notes, "; ")
 }
 
 func latest(a, b time.Time) time.Time {

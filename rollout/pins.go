@@ -18,79 +18,14 @@ const (
 	pinPace = 250 * time.Millisecond
 	// pinsAtOnce is how many pins of a split are written in one call, and pinsPerRound how many until it is another's turn.
 	pinsAtOnce, pinsPerRound = 500, 4000
-	// lookUpTimeout is how long a request waits for the store to say where its conversation is.
-	lookUpTimeout = 5 * time.Millisecond
-	// maxLookUps is how many requests may wait for that at once.
-	maxLookUps = 64
 )
-
-// LookUp says what became of the question where a conversation is.
-type LookUp uint8
-
-// The results of a look-up.
-const (
-	LookUpFound LookUp = iota
-	LookUpNone         // nobody has seen the conversation: it is new
-	// LookUpLate means that the store did not answer in time.
-	LookUpLate
-	// LookUpFailed means that the store answered with an error.
-	LookUpFailed
-	// LookUpAway means that it was not asked, as it is known to be away.
-	LookUpAway
-	// LookUpBusy means that it was not asked, as too many requests were waiting for it.
-	LookUpBusy
-	LookUpResults // how many there are
-)
-
-// String returns the word for metrics.
-func (l LookUp) String() string {
-	return [LookUpResults]string{"found", "none", "late", "failed", "away", "busy"}[l]
-}
-
-// LookUps returns how many look-ups ended so.
-func (c *Conversations) LookUps(result LookUp) uint64 { return c.lookUps[result].Load() }
-
-// LookUp asks the store where a conversation is, under each of its ids, for at most 5 ms. It is the one call to the store
-// that a request makes: only for a conversation that this instance has not seen, of a user whose bucket moved lately. It
-// takes no lock, and asks nothing while the store is away or too many ask.
-func (c *Controller) LookUp(ctx context.Context, s *Split, ids []ConversationID) (splitter.Pin, LookUp) {
-	pin, result := c.lookUp(ctx, s.name, ids)
-	s.Conversations.lookUps[result].Add(1)
-	return pin, result
-}
-
-func (c *Controller) lookUp(ctx context.Context, split string, ids []ConversationID) (splitter.Pin, LookUp) {
-	st := c.reachable.Load()
-	if st == nil {
-		return splitter.Pin{}, LookUpAway
-	}
-	defer c.looking.Add(-1)
-	if c.looking.Add(1) > maxLookUps {
-		return splitter.Pin{}, LookUpBusy
-	}
-	ctx, cancel := context.WithTimeout(ctx, lookUpTimeout)
-	defer cancel()
-	names := make([]string, len(ids))
-	for i, id := range ids {
-		names[i] = id.String()
-	}
-	pin, found, err := (*st).FindPin(ctx, split, names...)
-	switch {
-	case errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil:
-		return splitter.Pin{}, LookUpLate
-	case err != nil:
-		return splitter.Pin{}, LookUpFailed
-	case !found:
-		return splitter.Pin{}, LookUpNone
-	}
-	return pin, LookUpFound
-}
 
 // pinLoop writes what was noted of conversations, apart from the requests that noted it, and a last time when it ends.
 func (c *Controller) pinLoop(ctx context.Context) {
 	ticker := time.NewTicker(pinPace)
 	defer ticker.Stop()
 	failing := false
+	var dropped droppedLog
 	for ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
@@ -102,7 +37,30 @@ func (c *Controller) pinLoop(ctx context.Context) {
 				zap.Error(err))
 		}
 		failing = err != nil
+		dropped.tell(c, time.Now())
 	}
+}
+
+// droppedLog says when conversations are not noted, once a minute at most.
+type droppedLog struct {
+	told map[string]uint64 // by split, how many that were by then
+	at   time.Time
+}
+
+func (d *droppedLog) tell(c *Controller, now time.Time) {
+	if now.Sub(d.at) < time.Minute {
+		return
+	}
+	told := map[string]uint64{}
+	for _, s := range c.all() {
+		dropped := s.Conversations.Dropped()
+		if told[s.name] = dropped; dropped > d.told[s.name] {
+			d.at = now
+			c.log.Warn("conversations are not pinned, as too many go on, in all or of one user; they move with their buckets",
+				zap.String("split", s.name), zap.Uint64("dropped", dropped-d.told[s.name]))
+		}
+	}
+	d.told = told
 }
 
 // writePins writes what was noted since the last time. What cannot be written waits, as long as it counts.
@@ -152,8 +110,9 @@ func activity(splits []*Split) map[string]store.Activity {
 }
 
 func (s *Split) activity() store.Activity {
-	a := store.Activity{InFlight: s.inFlight(), Conversations: s.Conversations.Counts()}
-	if def := s.Definition(); def.Conversations != nil {
+	def := s.Definition()
+	a := store.Activity{InFlight: s.inFlight(), Conversations: s.Conversations.Counts(), Overrides: def.Overrides}
+	if def.Conversations != nil {
 		a.Hold, a.Finish = def.Conversations.Hold, def.Conversations.Finishes()
 	}
 	return a

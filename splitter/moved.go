@@ -21,7 +21,7 @@ type Move struct {
 	At time.Time `json:"at"`
 	// Salt is what keys were mixed into these buckets with; empty if that is the State's own.
 	Salt string `json:"salt,omitempty"`
-	// Failed says that the variant was failed back then or later, and had no range again since.
+	// Failed says that the variant was failed back then or later, by a verdict or by hand, and had no range again since.
 	Failed bool `json:"failed,omitempty"`
 }
 
@@ -45,11 +45,16 @@ func (s *State) Remember(parents ...*State) {
 		all = append(all, movesUnder(p, s.Salt)...)
 	}
 	s.Moved = foldMoves(append(all, fresh...), s.Changed.At)
-	if s.Progress.Phase == PhaseFailedBack {
+	if s.Progress.Phase == PhaseFailedBack || slices.ContainsFunc(parents, s.isAbortOf) {
 		for i := range s.Moved {
 			s.Moved[i].Failed = s.Moved[i].Failed || s.Moved[i].Variant == s.Canary
 		}
 	}
+}
+
+// isAbortOf reports whether s gave up the trial that a parent was in, by hand: its canary lost all that it had.
+func (s *State) isAbortOf(p *State) bool {
+	return p.Progress.Phase == PhaseTrial && p.Canary == s.Canary && s.Weights()[s.Canary] == 0
 }
 
 // RenameMoves returns moves with one variant's name replaced.

@@ -29,4 +29,6 @@ type Activity struct {
 	Hold health.Duration `json:"hold,omitempty"`
 	// Finish is true if it holds them on a variant that was failed back, too.
 	Finish bool `json:"finish,omitempty"`
+	// Overrides names the variants that the member sends some requests to whatever the weights.
+	Overrides []string `json:"overrides,omitempty"`
 }

@@ -79,8 +79,8 @@ type Store interface {
 	// without an error: a pin that is lost costs its conversation a move.
 	KeepPins(ctx context.Context, split string, pins []Pin) error
 
-	// FindPin returns the pin of the first of the ids that has one; false if none has. Unlike all else it is called on a
-	// request's path, with a deadline of a few milliseconds.
+	// FindPin returns the pin of the first of the ids that has one; false if none has. Unlike all else it is called while a
+	// request waits, for a few milliseconds; ctx gives it longer, so that what comes late breaks no connection.
 	FindPin(ctx context.Context, split string, ids ...string) (splitter.Pin, bool, error)
 
 	// Secret returns the fleet's generated secret; proposed becomes it if there is none yet.

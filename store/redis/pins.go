@@ -49,15 +49,20 @@ func (s *Store) KeepPins(ctx context.Context, split string, pins []store.Pin) er
 	return err
 }
 
-// FindPin is one command.
+// FindPin is one command, and one try: who asks has little time, and asks again with the next turn.
 func (s *Store) FindPin(ctx context.Context, split string, ids ...string) (splitter.Pin, bool, error) {
 	names := make([]string, len(ids))
 	for i, id := range ids {
 		names[i] = s.keys.pin(split, id)
 	}
-	values, err := ask(ctx, s, func(ctx context.Context) ([]any, error) { return s.pins.MGet(ctx, names...).Result() })
+	ctx, cancel, err := s.bound(ctx)
 	if err != nil {
 		return splitter.Pin{}, false, err
+	}
+	defer cancel()
+	values, err := s.pins.MGet(ctx, names...).Result()
+	if err != nil {
+		return splitter.Pin{}, false, s.unavailable(err)
 	}
 	for i, value := range values {
 		if text, ok := value.(string); ok {

@@ -40,8 +40,8 @@ var fleetTests = map[string]func(*testing.T, store.Store){
 		for _, active := range []map[string]store.Activity{
 			nil, // as an earlier release beats
 			{},
-			{"assistant": {InFlight: map[string]int{"green": 7}, Conversations: map[string]int{"blue": 2}, Hold: 1, Finish: true},
-				"idle": {}},
+			{"assistant": {InFlight: map[string]int{"green": 7}, Conversations: map[string]int{"blue": 2}, Hold: 1, Finish: true,
+				Overrides: []string{"green"}}, "idle": {}},
 		} {
 			beat.Active = active
 			equal(t, "active", pulse(t, s, beat).Members[0].Active, active)
