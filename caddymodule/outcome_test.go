@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/switchback-proxy/switchback/health"
@@ -125,6 +126,7 @@ func TestClientLeaves(t *testing.T) {
 	want := health.Counts{}
 	for i, path := range []string{"/hang", "/stream"} {
 		ctx, leave := context.WithCancel(context.Background())
+		var heard atomic.Bool
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
@@ -138,12 +140,17 @@ func TestClientLeaves(t *testing.T) {
 				return // left before the headers
 			}
 			defer resp.Body.Close()
-			_, err = io.Copy(io.Discard, resp.Body)
-			if err == nil {
+			if _, err := resp.Body.Read(make([]byte, 1)); err != nil {
+				t.Errorf("%s: %v", path, err)
+			}
+			heard.Store(true)
+			if _, err = io.Copy(io.Discard, resp.Body); err == nil {
 				t.Errorf("%s ended by itself", path)
 			}
 		}()
-		eventually(t, path+" arrives", func() bool { return p.controller().Split("s").Flights.Len() == 1 })
+		eventually(t, path+" arrives", func() bool {
+			return p.controller().Split("s").Flights.Len() == 1 && heard.Load() == (path == "/stream")
+		})
 		leave()
 		<-done
 		want[health.Excluded][[...]health.Cause{health.CauseLeft, health.CauseClientLeft}[i]] = 1
