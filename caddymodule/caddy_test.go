@@ -2,7 +2,9 @@ package caddymodule
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"path/filepath"
@@ -39,11 +41,11 @@ func startProxy(t testing.TB, site string) *proxy {
 func startProxyWith(t testing.TB, globals, site string) *proxy {
 	t.Helper()
 	p := &proxy{t: t, folder: t.TempDir(), globals: globals}
-	p.client = &http.Client{Transport: &http.Transport{
+	p.client = &http.Client{Transport: patient{&http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, "unix", p.socket())
 		},
-	}}
+	}}}
 	t.Cleanup(func() {
 		p.client.CloseIdleConnections()
 		if err := caddy.Stop(); err != nil {
@@ -62,6 +64,18 @@ func startProxyWith(t testing.TB, globals, site string) *proxy {
 		return true
 	})
 	return p
+}
+
+// patient tries a GET again whose connection was closed without an answer: what an old configuration accepts while a new
+// one takes over, its server closes.
+type patient struct{ *http.Transport }
+
+func (t patient) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := t.Transport.RoundTrip(r)
+	if errors.Is(err, io.EOF) && r.Method == http.MethodGet {
+		return t.Transport.RoundTrip(r)
+	}
+	return resp, err
 }
 
 func (p *proxy) socket() string { return filepath.Join(p.folder, "http.sock") }

@@ -356,7 +356,7 @@ func TestReadAheadIsPassedOn(t *testing.T) {
 		p := startProxyWith(t, "servers {\nprotocols h1 h2c\n}", talkSite("conversation json id"))
 		two := new(http.Protocols)
 		two.SetUnencryptedHTTP2(true)
-		p.client.Transport = &http.Transport{Protocols: two, DialContext: p.client.Transport.(*http.Transport).DialContext}
+		p.client.Transport = &http.Transport{Protocols: two, DialContext: p.client.Transport.(patient).DialContext}
 		testReadAhead(t, p)
 	})
 }

@@ -43,6 +43,7 @@ func TestRescuedTurnsAreNotRemembered(t *testing.T) {
 	for _, when := range []string{"before_payload", "unreached"} {
 		p := startPair(t, "conversation auto\nrescue {\nwhen "+when+"\n}")
 		p.hasSecret()
+		p.canary.Config.SetKeepAlivesEnabled(false) // a connection that is still open reaches it, and then breaks
 		turn := func(thread, want string) {
 			t.Helper()
 			resp, body := p.post(t, strings.NewReader(fmt.Sprintf(`{"threadId":%q}`, thread)))
