@@ -9,18 +9,11 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
-	"go.uber.org/zap"
 
-	"github.com/switchback-proxy/switchback/health"
 	"github.com/switchback-proxy/switchback/splitter"
-	"github.com/switchback-proxy/switchback/stream"
 )
-
-// rescuedHeader tells a client that its answer is stable's, and of what the canary's failed.
-const rescuedHeader = "X-Switchback-Rescued"
 
 // chance is what is kept of a canary's request for stable to answer it instead, should it fail.
 type chance struct {
@@ -176,181 +169,6 @@ func (x *exchange) letGo() {
 	}
 }
 
-// expire gives the canary up if the client has waited for limit, and returns in how long to ask again; 0 is never.
-func (x *exchange) expire(limit time.Duration) time.Duration {
-	if !x.chance.held.Waiting() {
-		return 0
-	}
-	_, waited, ok := x.Waited(time.Now())
-	switch {
-	case !ok: // the client still sends
-		return limit
-	case waited < limit:
-		return limit - waited
-	}
-	x.giveUp(false, verdictOn{health.Failure, health.CauseTimeout})
-	return 0
-}
-
-// weigh lets go of what is kept back when it holds something of substance, or of the canary when it has failed.
-func (x *exchange) weigh() {
-	if x.weighed || x.chance == nil {
-		return
-	}
-	if !x.chance.holding() {
-		x.weighed = true
-		x.upload.replay.drop()
-		x.keepNotes()
-		return
-	}
-	x.scanPending()
-	switch s := x.body.scanner; {
-	case s == nil && x.body.sent == 0: // its header alone says nothing
-	case s == nil, s.Payload(), s.Events() > maxHeldEvents:
-		x.keepNotes() // before the client can send its next request
-		x.chance.release()
-	case s.Report().End == stream.Failed:
-		x.giveUp(true, ofReport(s.Report()))
-	}
-}
-
-// weighStatus gives the canary up when its status, or its word in the header, says that it has failed.
-func (x *exchange) weighStatus() {
-	if !x.chance.holding() {
-		return
-	}
-	v := x.handler.ofStatus(x.status)
-	switch {
-	case v.class == health.Failure && x.handler.Rescue.rescues(x.status):
-		x.giveUp(true, v)
-	case v.class != health.Failure && x.body.said == saidFailure:
-		x.giveUp(true, verdictOn{health.Failure, health.CauseAgentSaid})
-	}
-}
-
-// giveUp drops the canary's answer for stable's and ends the request there; of an answer that has begun only if begun says
-// so. If stable cannot answer, what is kept back need not be any longer.
-func (x *exchange) giveUp(begun bool, v verdictOn) {
-	held := x.chance.held
-	if x.mayAskStable(func() bool { return held.Drop(begun, v, x.upload.replay.claim) }) {
-		x.Flight.Cancel(errDropped)
-		return
-	}
-	held.Release()
-}
-
-// mayAskStable reports whether stable can answer in the canary's place. claim is asked last, and takes what cannot be
-// given back.
-func (x *exchange) mayAskStable(claim func() bool) bool {
-	h, c := x.handler, x.chance
-	switch {
-	case x.killed() || x.client.Err() != nil || c.denied.Load():
-		return false
-	case !x.upload.replay.can():
-		return c.deny(x.totals, health.RescueNoBody)
-	case h.attached.View().Table.Decide(splitter.Request{}).Variant < 0:
-		return c.deny(x.totals, health.RescueNoStable)
-	case !h.budget.spend():
-		return c.deny(x.totals, health.RescueCapped)
-	case !claim(): // in this moment the answer has begun, or the body is read on
-		h.budget.refund()
-		return false
-	}
-	return true
-}
-
-// deny counts why a request is not rescued.
-func (c *chance) deny(totals *health.Totals, why health.RescueResult) bool {
-	if c.denied.CompareAndSwap(false, true) {
-		totals.Rescue(why)
-	}
-	return false
-}
-
-// isRescued reports whether stable answers in place of a canary that ended so.
-func (x *exchange) isRescued(v verdictOn, err error, repl *caddy.Replacer) bool {
-	c := x.chance
-	if c == nil || v.class != health.Failure {
-		return false
-	}
-	if c.held == nil {
-		return x.status == 0 && err != nil && x.isUnreached(v.cause, repl) &&
-			x.mayAskStable(x.upload.replay.claim)
-	}
-	state, _ := c.held.State()
-	if state == holding && (v.cause != health.CauseStatus || x.handler.Rescue.rescues(x.status)) {
-		x.giveUp(true, v)
-		state, _ = c.held.State()
-	}
-	return state == dropped
-}
-
-// isUnreached reports whether no try got as far as an agent: the last one ended at connecting, or none was made as no
-// upstream was available. A proxy that does not tell of its connections is believed about its only try.
-func (x *exchange) isUnreached(cause health.Cause, repl *caddy.Replacer) bool {
-	again, tried := retries(repl)
-	switch v := x.served(); {
-	case !tried || cause != health.CauseDial && cause != health.CauseUnavailable:
-		return false
-	case v.traced:
-		return x.chance.never()
-	default:
-		return v.plain && again == 0 && cause == health.CauseDial
-	}
-}
-
-// askStable lets stable answer in the canary's place, once.
-func (x *exchange) askStable(v verdictOn, repl *caddy.Replacer) error {
-	h, c, w := x.handler, x.chance, x.ResponseWriter
-	h.tellOfRescue(x.variant, v)
-	c.stop()
-	if c.held != nil {
-		w = c.held.ResponseWriter
-	} else {
-		replace(w.Header(), c.header)
-	}
-	r := c.own
-	c.before.restore(r)
-	*r = *r.WithContext(x.client)
-	own, body := r.Body, r.Body
-	if u := &x.upload; u.ReadCloser != nil {
-		own, body = u.own, u.ReadCloser // where some of it was read ahead, that is in front
-	}
-	r.Body = x.upload.replay.again(body)
-	y, d := h.join(placement{first: x}, w, r)
-	if d.Variant < 0 { // killed since
-		r.Body = own
-		x.totals.Rescue(health.RescueNoStable)
-		return h.refuse(w, r)
-	}
-	y.upload.own, y.cookie, y.rescuedFrom = own, x.cookie, v.cause.String()
-	h.showRescue(r, d.Variant, repl)
-	return y.serve(h.Variants[d.Variant].handler)
-}
-
-// tellEvery is how often the log is told of rescues, in seconds.
-const tellEvery = 60
-
-// tellOfRescue says in the log, once a minute, that stable stands in: nobody else notices, as clients get their answers.
-func (h *Handler) tellOfRescue(variant string, v verdictOn) {
-	now, told := time.Now().Unix(), h.toldAt.Load()
-	if now-told < tellEvery || !h.toldAt.CompareAndSwap(told, now) {
-		return
-	}
-	h.log.Warn("a request failed on the canary and is answered by stable; further ones are told of in a minute",
-		zap.String("split", h.Name), zap.String("variant", variant), zap.Stringer("cause", v.cause))
-}
-
-// showRescued tells the client of what the canary's answer failed in whose place this one is. Nobody else can say so.
-func (x *exchange) showRescued() {
-	switch header := x.Header(); {
-	case x.rescuedFrom != "":
-		header[rescuedHeader] = []string{x.rescuedFrom}
-	case len(header[rescuedHeader]) > 0:
-		delete(header, rescuedHeader)
-	}
-}
-
 // restore undoes what a route changed of the request. A nil *original was not needed.
 func (o *original) restore(r *http.Request) {
 	if o == nil {
@@ -361,16 +179,5 @@ func (o *original) restore(r *http.Request) {
 	if vars, ok := r.Context().Value(caddyhttp.VarsCtxKey).(map[string]any); ok {
 		clear(vars)
 		maps.Copy(vars, o.vars)
-	}
-}
-
-// rescued takes note of how stable's answer in the place of this one ended.
-func (x *exchange) rescued(by string, o health.Outcome) {
-	x.totals.Rescue(health.RescuedAs(o.Class))
-	if w := x.Flight.Window; w != nil && o.Class == health.Failure {
-		w.SawFailure(time.Now(), x.Flight.User)
-	}
-	if x.shown != nil {
-		x.shown.rescuedBy, x.shown.rescue = by, o
 	}
 }

@@ -480,28 +480,11 @@ func TestRescueHandshake(t *testing.T) {
 		}
 	})
 	p.canary.will(says(503, "text/plain", "full"))
-	got := p.sendRawHalf("GET /ws HTTP/1.1\r\nHost: agent.test\r\nX-User-ID: alice\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n")
+	got := p.sendBytes("GET /ws HTTP/1.1\r\nHost: agent.test\r\nX-User-ID: alice\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
+		func(*net.UnixConn) error { return nil })
 	if !strings.HasPrefix(got, "HTTP/1.1 101") || !strings.HasSuffix(got, "hello from stable") {
 		t.Errorf("got %q", got)
 	}
-}
-
-// sendRawHalf sends bytes and returns all that comes back until the other side ends.
-func (p *proxy) sendRawHalf(request string) string {
-	p.t.Helper()
-	conn, err := net.Dial("unix", p.socket())
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	defer conn.Close()
-	if _, err := io.WriteString(conn, request); err != nil {
-		p.t.Fatal(err)
-	}
-	answer, err := io.ReadAll(conn)
-	if err != nil {
-		p.t.Logf("the answer ends with: %v", err)
-	}
-	return string(answer)
 }
 
 // A canary that does not begin in time is given up, but not while the client still sends.

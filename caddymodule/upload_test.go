@@ -81,6 +81,12 @@ func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 // sendRaw sends bytes, ends its side of the connection and returns all that comes back.
 func (p *proxy) sendRaw(request string) string {
 	p.t.Helper()
+	return p.sendBytes(request, (*net.UnixConn).CloseWrite)
+}
+
+// sendBytes sends bytes, does something with the connection and returns all that comes back until the other side ends it.
+func (p *proxy) sendBytes(request string, then func(*net.UnixConn) error) string {
+	p.t.Helper()
 	conn, err := net.Dial("unix", p.socket())
 	if err != nil {
 		p.t.Fatal(err)
@@ -89,7 +95,7 @@ func (p *proxy) sendRaw(request string) string {
 	if _, err := io.WriteString(conn, request); err != nil {
 		p.t.Fatal(err)
 	}
-	if err := conn.(*net.UnixConn).CloseWrite(); err != nil {
+	if err := then(conn.(*net.UnixConn)); err != nil {
 		p.t.Fatal(err)
 	}
 	answer, err := io.ReadAll(conn)
