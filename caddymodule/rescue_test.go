@@ -91,7 +91,8 @@ func (p *pair) variantCounts(variant string) (c health.Counts) {
 	return c
 }
 
-const beforePayload = "rescue {\nwhen before_payload\n}"
+// beforePayload keeps beginnings back for longer than any agent here takes, on a busy machine too.
+const beforePayload = "rescue {\nwhen before_payload\nhold 10s\n}"
 
 // says answers with a status and events.
 func says(status int, header, body string) http.HandlerFunc {
@@ -594,6 +595,7 @@ func TestKillWhileHeld(t *testing.T) {
 }
 
 func TestBudget(t *testing.T) {
+	budgets.Delete(t.Name())
 	b := budgetOf(t.Name(), 0.25)
 	for range 50 {
 		if !b.spend() {
