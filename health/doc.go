@@ -3,7 +3,7 @@
 //	outcome → window → evidence → verdict
 //
 // A [Window] gathers the outcomes of one variant in one epoch. [Window.Evidence] is what it holds at one moment,
-// together with the requests in flight: a value that is sent to other instances and added to theirs. [Judge] compares
+// together with the requests in flight: a value that is sent to other instances and added to theirs. [JudgeLimits] compares
 // the sum with absolute [Limits], and with the baseline's evidence, which can veto: what hits both variants alike is
 // not the canary's fault. No data is inconclusive, never failure.
 //

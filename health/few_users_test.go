@@ -63,7 +63,7 @@ func TestFewUsers(t *testing.T) {
 		if tt.limits != nil {
 			tt.limits(&l)
 		}
-		v := health.Judge(l, canaryOf(l, tt.canary...), canaryOf(l, crowd{100, 2, false}))
+		v := health.JudgeLimits(l, canaryOf(l, tt.canary...), canaryOf(l, crowd{100, 2, false}))
 		if v.Result != tt.want || (v.FewUsers != nil) != tt.few || tt.few && v.FewUsers.Held != tt.held || !strings.Contains(v.Reason, tt.reason) {
 			t.Errorf("%s: got %s, few users %+v, %q\nwant %s, few users %t (held %t), %q",
 				tt.name, v.Result, v.FewUsers, v.Reason, tt.want, tt.few, tt.held, tt.reason)
@@ -82,7 +82,7 @@ func TestLoopHoldsNoFailback(t *testing.T) {
 	for range 5000 {
 		serve(w, epoch, userOf(60), 1, failure())
 	}
-	v := health.Judge(l, w.Evidence(epoch.Add(time.Second), l, nil), health.Evidence{})
+	v := health.JudgeLimits(l, w.Evidence(epoch.Add(time.Second), l, nil), health.Evidence{})
 	if v.Result != health.Fail || v.FewUsers != nil {
 		t.Errorf("got %v, %q; want fail", v.Result, v.Reason)
 	}
@@ -94,7 +94,7 @@ func TestFewUsersSaysHowMany(t *testing.T) {
 	for i := range 30 {
 		serve(w, epoch.Add(time.Duration(i)*time.Second), uint64(1+i%2)<<40, 1, failure())
 	}
-	v := health.Judge(l, w.Evidence(epoch.Add(30*time.Second), l, nil), health.Evidence{})
+	v := health.JudgeLimits(l, w.Evidence(epoch.Add(30*time.Second), l, nil), health.Evidence{})
 	if want := "2 users make 100% of the canary's 30 requests"; v.FewUsers == nil || v.FewUsers.Users != 2 || !strings.Contains(v.Reason, want) {
 		t.Errorf("got %+v, %q, want %q", v.FewUsers, v.Reason, want)
 	}
@@ -105,7 +105,7 @@ func TestFewUsersBesideAnOlderRelease(t *testing.T) {
 	l := health.DefaultLimits()
 	older := canaryOf(l, crowd{30, 1, true})
 	older.Users = health.Users{}
-	v := health.Judge(l, canaryOf(l, crowd{1, 30, true}).Merge(older), health.Evidence{})
+	v := health.JudgeLimits(l, canaryOf(l, crowd{1, 30, true}).Merge(older), health.Evidence{})
 	if v.Result != health.Fail || v.FewUsers != nil {
 		t.Errorf("got %s, %+v, want fail and nothing of few users", v.Result, v.FewUsers)
 	}
@@ -121,7 +121,7 @@ func TestFewUsersOfLongAnswers(t *testing.T) {
 		o.User, o.Surplus = userOf(1), !w.Arrive(start, userOf(1))
 		w.Record(start.Add(3*time.Minute), o)
 	}
-	v := health.Judge(l, w.Evidence(epoch.Add(4*time.Minute), l, nil), health.Evidence{})
+	v := health.JudgeLimits(l, w.Evidence(epoch.Add(4*time.Minute), l, nil), health.Evidence{})
 	if v.FewUsers == nil || !v.FewUsers.Held {
 		t.Errorf("got %s, %+v, %q, want it held", v.Result, v.FewUsers, v.Reason)
 	}

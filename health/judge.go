@@ -15,7 +15,7 @@ const (
 	patience = earlierSlices * earlierWidth
 )
 
-// Judge says whether the canary keeps to the limits, by its own evidence and the baseline's over the same window.
+// JudgeLimits says whether the canary keeps to the limits, by its own evidence and the baseline's over the same window.
 //
 // A limit is broken only beyond chance: a rate or quantile if a variant that just keeps it would look as bad with a
 // probability of at most 1 in 10,000 (exact binomial), the mean if it is over by more than three standard errors; and
@@ -39,7 +39,7 @@ const (
 //
 // While one user makes over 90 % of at least MinRequests of the canary's requests, version and user cannot be told apart:
 // the verdict says so, and neither fails nor passes unless Limits.FewUsers says that it may.
-func Judge(l Limits, canary, baseline Evidence) Verdict {
+func JudgeLimits(l Limits, canary, baseline Evidence) Verdict {
 	terms := termsOf(l)
 	for _, e := range []Evidence{canary, baseline} {
 		if e.Terms != terms && e.Terms != (Terms{}) {

@@ -109,7 +109,7 @@ func (c *Controller) judge(ctx context.Context, s *Split, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	v := health.Judge(t.limits, j.evidence[t.state.Canary], j.evidence[t.state.Stable])
+	v := health.JudgeLimits(t.limits, j.evidence[t.state.Canary], j.evidence[t.state.Stable])
 	j.verdict = &v
 	s.keep(j, t.state.Epoch)
 	s.warnOfFewUsers(t.state, v)
