@@ -74,26 +74,6 @@ func BenchmarkEvidence(b *testing.B) {
 	}
 }
 
-func BenchmarkJudge(b *testing.B) {
-	l := strictLimits()
-	canary, baseline := health.NewWindow(l, nil), health.NewWindow(l, nil)
-	now := epoch
-	for i := range 6000 {
-		now = now.Add(10 * time.Millisecond)
-		o := health.Outcome{Class: health.Success, Answered: true, TTFB: 300 * time.Millisecond, Total: 2 * time.Second}
-		baseline.Record(now, o)
-		if i%3 == 0 {
-			o.Class, o.Cause = health.Failure, health.CauseStatus
-		}
-		canary.Record(now, o)
-	}
-	c, s := canary.Evidence(now, l, nil), baseline.Evidence(now, l, nil)
-	b.ReportAllocs()
-	for b.Loop() {
-		health.JudgeLimits(l, c, s)
-	}
-}
-
 func BenchmarkFlights(b *testing.B) {
 	for _, open := range []int{0, 1000, 100_000} {
 		b.Run(fmt.Sprintf("%d open", open), func(b *testing.B) {

@@ -7,28 +7,25 @@ import (
 	"github.com/switchback-proxy/switchback/health"
 )
 
-// Two proxies record what became of the canary's requests; their evidence is added and judged against the defaults.
+// A canary at a tenth of the traffic answers every second request with an error; stable is well.
 func Example() {
-	limits := health.DefaultLimits()
-	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	var canary, baseline health.Evidence
-	for range 2 {
-		green, blue := health.NewWindow(limits, nil), health.NewWindow(limits, nil)
-		for i := range 100 {
-			o := health.Outcome{Class: health.Success, Answered: true, TTFB: 300 * time.Millisecond, Total: 2 * time.Second}
-			blue.Record(now, o)
-			if i%4 == 0 {
-				o = health.Outcome{Class: health.Failure, Cause: health.CauseTimeout, Total: 10 * time.Second}
-			}
-			green.Record(now, o)
+	settings := health.DefaultSettings()
+	judge := health.NewJudge()
+	judge.Begin(health.Trial{Epoch: 1, Settings: &settings})
+	for second := range int64(60) {
+		var sum health.Second
+		for user := range 50 { // each in a group of its own, a request a second
+			sum.Arms[health.Baseline][health.AgeFast][user] = health.Cell{N: 1}
 		}
-		canary = canary.Merge(green.Evidence(now, limits, nil))
-		baseline = baseline.Merge(blue.Evidence(now, limits, nil))
+		for user := range 6 {
+			sum.Arms[health.Canary][health.AgeFast][50+user] = health.Cell{N: 1, Failed: uint32(user % 2)}
+		}
+		judge.Fold(second, time.Second, &sum)
+		if v := judge.Verdict(); v.Result == health.Fail {
+			fmt.Printf("after %d s: %s\n", second+1, v.Reason)
+			return
+		}
 	}
-	v := health.JudgeLimits(limits, canary, baseline)
-	fmt.Println(v.Result)
-	fmt.Println(v.Reason)
 	// Output:
-	// fail
-	// 25% of 200 requests failed (max_error_rate: 5%); the baseline's share is 0% of 200
+	// after 4 s: errors: canary 50% of 24, stable 0% of 198; chance does this to at most one harmless canary in 3117
 }

@@ -162,3 +162,19 @@ func (s *Slice) validate() error {
 	}
 	return nil
 }
+
+// mean returns the mean time in seconds; zero of none.
+func (m Moments) mean() float64 {
+	if m.N == 0 {
+		return 0
+	}
+	return float64(m.Sum) / float64(m.N) / 1000
+}
+
+// ratio returns k/n, zero if n is.
+func ratio(k, n uint64) float64 {
+	if n == 0 {
+		return 0
+	}
+	return float64(k) / float64(n)
+}

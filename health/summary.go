@@ -41,7 +41,7 @@ func Summarize(e Evidence) Summary {
 	for _, s := range e.Slices {
 		window = window.plus(s)
 	}
-	mean, _ := window.Mean.stats()
+	mean := window.Mean.mean()
 	s := Summary{
 		Requests: window.Judged, Failures: window.Failures, ErrorRate: ratio(window.Failures, window.Judged),
 		Retries: e.Retries, TTFB: quantilesOf(e.TTFB), Latency: quantilesOf(e.Latency),

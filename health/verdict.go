@@ -6,8 +6,8 @@ type Result uint8
 // The results of a verdict.
 const (
 	Inconclusive Result = iota // too little evidence, or a reason to hold
-	Pass                       // enough evidence, and every limit is kept
-	Fail                       // a limit is broken, and by this variant alone as far as can be told
+	Pass                       // enough evidence, and it does not speak against the canary
+	Fail                       // the canary is worse than stable or than a limit, beyond chance
 )
 
 // Verdict is what evidence comes to, with the numbers that it rests on.
@@ -15,37 +15,47 @@ type Verdict struct {
 	Result Result `json:"result"`
 	// Reason is one sentence for people, with numbers.
 	Reason string `json:"reason"`
-	// SharedCause is true if a limit is broken and the baseline breaks it too: hold, and tell somebody.
+	// Stream names what speaks most against the canary: errors, aborted, latency p75 and p95, ttfb p75 and p95, left, or a
+	// limit by its name.
+	Stream string `json:"stream,omitempty"`
+	// Evidence is how strongly, as an e-value: one harmless canary in Evidence looks as bad, at most. At Threshold, which
+	// is one by alpha, the canary is failed back.
+	Evidence  float64 `json:"evidence"`
+	Threshold float64 `json:"threshold"`
+	// Toward is how far it is to the alarm, from 0 (nothing speaks against the canary) to 1, by the logarithm.
+	Toward float64 `json:"toward"`
+	// SharedCause is true if both arms are worse than stable was before, or than a limit: hold, and tell somebody.
 	SharedCause bool `json:"shared_cause,omitempty"`
-	// Waiting is true if a limit is broken and the baseline has had too little traffic since to tell whose fault it is.
-	Waiting bool `json:"waiting,omitempty"`
-	// NoBaseline is true if the baseline had no traffic in the window, or its traffic has stopped: a shared outage
-	// cannot be told apart, and nothing vetoes a failure.
+	// NoBaseline is true if stable has had no traffic for a minute: a shared outage cannot be told apart.
 	NoBaseline bool `json:"no_baseline,omitempty"`
-	// FewUsers is set if one user makes over 90 % of the canary's requests.
+	// FewUsers is set if one user makes nearly all of the canary's requests, or if the alarm rests on one.
 	FewUsers *FewUsers `json:"few_users,omitempty"`
-	// Checks holds one entry for every limit that is set.
-	Checks []Check `json:"checks,omitempty"`
+	// Streams are the numbers per stream, the strongest first.
+	Streams []StreamVerdict `json:"streams,omitempty"`
 }
 
-// Check is one limit against the evidence.
-type Check struct {
-	// Limit names it as the configuration does: "max_error_rate", "max_mean_latency", "max_latency p95", "max_ttft p95".
-	Limit string `json:"limit"`
-	// Max is the time that the limit names; zero for the error rate.
-	Max Duration `json:"max,omitempty"`
-	// Threshold is what Observed may be: a share of requests (failures, or those that took longer than Max), or a
-	// mean in seconds.
-	Threshold float64 `json:"threshold"`
-	// Observed is what the canary's was in the window.
-	Observed float64 `json:"observed"`
-	// N counts the canary's requests that say something about this limit, K those of them that failed or took longer
-	// (0 for the mean).
-	N uint64 `json:"n"`
-	K uint64 `json:"k"`
-	// Broken is true if Observed is over Threshold beyond chance, whatever the baseline does.
-	Broken bool `json:"broken"`
-	// BaselineObserved and BaselineN are the same of the baseline.
-	BaselineObserved float64 `json:"baseline_observed"`
-	BaselineN        uint64  `json:"baseline_n"`
+// StreamVerdict is one stream by the numbers.
+type StreamVerdict struct {
+	Stream string `json:"stream"`
+	// Evidence is the stream's part of the verdict's.
+	Evidence float64 `json:"evidence"`
+	// Canary and Baseline are the arms since the trial began; of a limit on the mean, they count no bad ones.
+	Canary   Rate `json:"canary"`
+	Baseline Rate `json:"baseline"`
+	// CanaryLately and BaselineLately are the same with a half-life of a minute.
+	CanaryLately   Rate `json:"canary_lately"`
+	BaselineLately Rate `json:"baseline_lately"`
+	// Slow is from which time on a request counts as slow; zero for other streams.
+	Slow Duration `json:"slow,omitempty"`
+	// Limit is the greatest share that a limit allows; zero for what is compared.
+	Limit float64 `json:"limit,omitempty"`
 }
+
+// Rate is a number of requests and of the bad ones among them.
+type Rate struct {
+	N float64 `json:"n"`
+	K float64 `json:"k"`
+}
+
+// Share returns the bad ones' share; zero if there are no requests.
+func (r Rate) Share() float64 { return rate(r).share() }

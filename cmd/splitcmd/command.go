@@ -69,7 +69,7 @@ func build(root *cobra.Command, h host) {
 	root.AddCommand(
 		listCommand(h), statusCommand(h), eventsCommand(h), instancesCommand(h), drainedCommand(h),
 		weightCommand(h), killCommand(h), reviveCommand(h), renameCommand(h), adoptCommand(h), policyCommand(h),
-		forgetCommand(h), exportCommand(h), importCommand(h),
+		forgetCommand(h), exportCommand(h), importCommand(h), judgeCommand(h),
 	)
 	h.guard(root)
 	root.SetFlagErrorFunc(h.flagError)

@@ -1,0 +1,210 @@
+package health
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"time"
+)
+
+// sharedNats is from which rise over the baseline's past, of both arms, a cause counts as shared; see noteRise.
+const sharedNats = 4
+
+// idleAfter is after how many seconds without a request the canary counts as having no traffic.
+const idleAfter = 60
+
+// Verdict says what the evidence comes to by now.
+func (j *Judge) Verdict() Verdict {
+	if !j.st.OnTrial {
+		return Verdict{Threshold: 1 / j.alpha(), Reason: "no canary is on trial"}
+	}
+	a := j.nearest()
+	v := Verdict{
+		Evidence: finite(math.Exp(a.log)), Threshold: 1 / j.alpha(),
+		NoBaseline: j.silent(), FewUsers: j.fewUsers(), Streams: j.streams(a),
+	}
+	v.Toward = min(max(a.log/math.Log(v.Threshold), 0), 1)
+	if len(v.Streams) > 0 {
+		v.Stream = v.Streams[0].Stream
+	}
+	j.rule(&v, a)
+	return v
+}
+
+// rule decides, the worst first.
+func (j *Judge) rule(v *Verdict, a alarm) {
+	threshold := math.Log(v.Threshold)
+	shared, isShared := j.shared()
+	switch {
+	case a.log >= threshold:
+		v.Result, v.Reason = Fail, failing(v)
+	case a.all >= threshold:
+		v.FewUsers = j.held(v.FewUsers)
+		v.Reason = v.heldByFew()
+	case isShared:
+		v.SharedCause, v.Reason = true, shared
+	default:
+		v.weighCalm(j)
+	}
+}
+
+// held says that one user keeps an alarm from failing the canary back.
+func (j *Judge) held(few *FewUsers) *FewUsers {
+	if few == nil {
+		var most, all float64
+		for _, k := range j.st.Asking.K {
+			most, all = max(most, float64(k)), all+float64(k)
+		}
+		few = &FewUsers{Requests: all}
+		if all > 0 {
+			few.Share = most / all
+		}
+	}
+	few.Held = true
+	return few
+}
+
+// weighCalm says what a canary comes to against which there is too little evidence.
+func (v *Verdict) weighCalm(j *Judge) {
+	requests := j.requests()
+	switch idle := j.idle(); {
+	case requests == 0:
+		v.Reason = "no request of the canary yet" + after(j.since(j.st.BeganAt))
+	case idle >= idleAfter*time.Second:
+		v.Reason = "no request of the canary for " + Duration(idle).String()
+	case requests < float64(j.least()):
+		v.Reason = tooFew(requests, j.least())
+	case v.NoBaseline:
+		v.Reason = "no traffic on stable: nothing to compare with, and a shared outage cannot be told apart"
+	case v.FewUsers != nil:
+		v.Reason = v.FewUsers.String() + ", holding"
+	case v.Evidence < 1:
+		v.Result, v.Reason = Pass, passing(v)
+	default:
+		v.Reason = mounting(v)
+	}
+}
+
+// requests is how many of the canary's requests are known of.
+func (j *Judge) requests() (most float64) {
+	for s := range stream(numStreams) {
+		most = max(most, j.st.Streams[s].Trial[Canary].N)
+	}
+	return most + j.open[AgeFast].n[Canary]
+}
+
+// latest returns the last second that was folded.
+func (j *Judge) latest() (at int64) {
+	at = slices.Max(j.st.Folded[:])
+	for a := range j.open {
+		if j.open[a].opened {
+			at = max(at, j.open[a].last)
+		}
+	}
+	return at
+}
+
+func (j *Judge) since(second int64) time.Duration {
+	if second == 0 {
+		return 0
+	}
+	return time.Duration(j.latest()-second) * time.Second
+}
+
+// idle returns how long the canary has had no request.
+func (j *Judge) idle() time.Duration {
+	last := j.st.CanaryAt
+	for a := range j.open {
+		if j.open[a].opened {
+			last = max(last, j.open[a].canaryAt)
+		}
+	}
+	return j.since(last)
+}
+
+// silent reports whether the baseline has had no request for a minute.
+func (j *Judge) silent() bool {
+	if b := &j.open[AgeFast]; b.opened {
+		return b.isQuiet()
+	}
+	return j.st.Quiet[AgeFast] >= int64(quietAfter/time.Second)
+}
+
+// shared finds what hits both arms, and says it in a sentence.
+func (j *Judge) shared() (reason string, ok bool) {
+	var worst StreamVerdict
+	var most float64
+	for s := range stream(numStreams) {
+		age, counts := j.ageOf(s)
+		m := &j.st.Streams[s]
+		if !counts || age == AgeMinute {
+			continue
+		}
+		if rise := min(m.Rise[Canary], m.Rise[Baseline]); rise >= sharedNats && rise > most {
+			worst, most = j.streamVerdict(s, 0), rise
+		}
+		if most == 0 && j.breaks(s) {
+			worst, ok = j.streamVerdict(s, 0), true
+		}
+	}
+	if most > 0 {
+		past := j.st.Streams[streamOf(worst.Stream)].Slow.share()
+		return sharedWith(worst, past), true
+	}
+	if ok {
+		return sharedLimit(worst), true
+	}
+	return "", false
+}
+
+// breaks reports whether the canary is over a limit that the baseline vetoes.
+func (j *Judge) breaks(s stream) bool {
+	if s.compared() || s == limitMean {
+		return false
+	}
+	m := &j.st.Streams[s]
+	return m.Recent[Canary].N >= float64(j.least()) && m.Recent[Canary].share() > j.limits[s].limit && j.vetoed(s, &totals{})
+}
+
+// streams returns the numbers of every stream that counts, one for each name, the strongest first.
+func (j *Judge) streams(a alarm) (list []StreamVerdict) {
+	for s := range stream(numStreams) {
+		if _, ok := j.ageOf(s); !ok {
+			continue
+		}
+		mine := j.streamVerdict(s, finite(j.evidenceOf(s, a)))
+		i := slices.IndexFunc(list, func(v StreamVerdict) bool { return v.Stream == mine.Stream })
+		switch {
+		case i < 0:
+			list = append(list, mine)
+		case mine.Evidence > list[i].Evidence || list[i].Canary.N == 0:
+			list[i] = mine
+		}
+	}
+	slices.SortStableFunc(list, func(x, y StreamVerdict) int { return cmp.Compare(y.Evidence, x.Evidence) })
+	return list
+}
+
+func (j *Judge) streamVerdict(s stream, evidence float64) StreamVerdict {
+	m := &j.st.Streams[s]
+	v := StreamVerdict{Stream: s.String(), Evidence: evidence,
+		Canary: Rate(m.Trial[Canary]), Baseline: Rate(m.Trial[Baseline]),
+		CanaryLately: Rate(m.Recent[Canary]), BaselineLately: Rate(m.Recent[Baseline])}
+	switch {
+	case s == limitMean: // which counts no bad ones
+		for _, r := range []*Rate{&v.Canary, &v.Baseline, &v.CanaryLately, &v.BaselineLately} {
+			r.K = 0
+		}
+		v.Slow = j.terms.Limits.MaxMeanLatency
+	case s == limitLatency || s == limitTTFT:
+		v.Slow, v.Limit = Duration(BucketStart(j.limits[s].from)), j.limits[s].limit
+	case !s.compared():
+		v.Limit = j.limits[s].limit
+	case s.isTime():
+		v.Slow = Duration(BucketStart(int(j.st.Quantile[s-streamLatency75].From)))
+	}
+	return v
+}
+
+// finite keeps what is written as JSON a number.
+func finite(x float64) float64 { return min(x, math.MaxFloat32) }

@@ -1,0 +1,93 @@
+package health
+
+import "math"
+
+// alarm is how far one age's evidence is.
+type alarm struct {
+	age  Age
+	log  float64 // of the evidence against the canary, with the group left out without which it is weakest
+	all  float64 // the same with nobody left out
+	left int     // that group
+}
+
+// alarmOf adds up an age's bets. Evidence of different ages is not added: each is an e-process of its own, and alpha is
+// divided among them by the weights of their bets.
+func (j *Judge) alarmOf(a Age) alarm {
+	var weights [numComponents]float64
+	for c := range components {
+		if age, ok := j.ageOf(components[c].stream); ok && age == a {
+			weights[c] = j.trust(components[c].stream)
+		}
+	}
+	out := alarm{age: a, log: math.Inf(1)}
+	for g := range j.st.Evidence {
+		var sum float64
+		for c := range components {
+			sum += float64(j.st.Evidence[g][c]) * weights[c]
+		}
+		z := math.Log(sum)
+		if g == userGroups {
+			out.all = z
+		} else if z < out.log {
+			out.log, out.left = z, g
+		}
+	}
+	if j.onFewUsers() == FewUsersFailback {
+		out.log, out.left = out.all, userGroups
+	}
+	return out
+}
+
+// trust returns what a stream's evidence is multiplied by: less the more the baseline itself has burst lately, and nothing
+// for a limit before there were enough requests.
+func (j *Judge) trust(s stream) float64 {
+	if !s.compared() && j.st.Streams[s].Trial[Canary].N < float64(j.least()) {
+		return 0
+	}
+	return math.Exp(-2 * j.st.Streams[s.kin()].Burst)
+}
+
+// least returns how many requests of the canary are enough for a limit, and for a canary to pass.
+func (j *Judge) least() int {
+	if j.terms.Limits == nil || j.terms.Limits.MinRequests < 1 {
+		return DefaultLimits().MinRequests
+	}
+	return j.terms.Limits.MinRequests
+}
+
+func (j *Judge) onFewUsers() OnFewUsers {
+	if j.terms.Settings == nil {
+		return FewUsersHold
+	}
+	return j.terms.Settings.FewUsers
+}
+
+// alpha is what this judge may spend.
+func (j *Judge) alpha() float64 {
+	alpha := DefaultSettings().Alpha
+	if j.terms.Settings != nil {
+		alpha = j.terms.Settings.Alpha
+	}
+	return alpha / float64(max(j.terms.Instances, 1))
+}
+
+// nearest returns the alarm that is nearest.
+func (j *Judge) nearest() alarm {
+	best := j.alarmOf(AgeFast)
+	for a := AgeFast + 1; a < NumAges; a++ {
+		if x := j.alarmOf(a); x.log > best.log {
+			best = x
+		}
+	}
+	return best
+}
+
+// evidenceOf returns a stream's part of an alarm.
+func (j *Judge) evidenceOf(s stream, a alarm) (sum float64) {
+	for c := range components {
+		if components[c].stream == s {
+			sum += float64(j.st.Evidence[a.left][c])
+		}
+	}
+	return sum * j.trust(s)
+}
