@@ -68,6 +68,7 @@ func NewJudge() *Judge { return new(Judge) }
 // Begin begins a trial. What is known of the baseline stays. A trial of the epoch that is judged already is the same
 // trial: only its terms are taken anew, as they are not stored.
 func (j *Judge) Begin(t Trial) {
+	t.Instances = max(t.Instances, j.terms.Instances)
 	same := j.st.Known && j.st.OnTrial && j.st.Epoch == t.Epoch
 	if same && reflect.DeepEqual(t, j.terms) {
 		return
@@ -80,7 +81,7 @@ func (j *Judge) Begin(t Trial) {
 	j.st.Epoch, j.st.OnTrial = t.Epoch, true
 	j.st.Evidence = [userGroups + 1][numComponents]float32{}
 	j.st.Raises, j.st.CanaryAt, j.st.BeganAt = 0, 0, 0
-	j.st.Started, j.st.Asking = [NumAges]bool{}, groupRates{}
+	j.st.Started, j.st.Asking, j.st.Failed = [NumAges]bool{}, groupRates{}, failed{}
 	for s := range j.st.Streams {
 		m := &j.st.Streams[s]
 		m.Trial, m.Recent[Canary], m.Rise[Canary] = [NumArms]rate{}, rate{}, 0
@@ -91,14 +92,21 @@ func (j *Judge) Begin(t Trial) {
 // Rest ends the trial, if there is one: from now on the judge only learns what the baseline is like, under the terms of
 // the next trial as far as they are known.
 func (j *Judge) Rest(t Trial) {
+	t.Instances = max(t.Instances, j.terms.Instances)
 	if !j.st.OnTrial && reflect.DeepEqual(t, j.terms) {
 		return
 	}
 	j.closeAll()
+	if j.st.OnTrial {
+		j.noteFailure()
+	}
 	j.st.OnTrial = false
 	j.setTerms(t)
 	j.dirty = true
 }
+
+// Share divides alpha among instances that each judge by their own evidence alone, from now on.
+func (j *Judge) Share(instances int) { j.terms.Instances = instances }
 
 // How alpha is spent: at the start, on the raises of the canary's share, and over the planned time.
 const (
@@ -176,7 +184,7 @@ func (j *Judge) foldAge(a Age, second int64, length time.Duration, sum *Second) 
 	b := &j.open[a]
 	start := second
 	if a != AgeMinute {
-		start -= int64(a.Span()/time.Second) + 1
+		start -= int64(a.Span() / time.Second)
 	}
 	if b.opened && j.shifted(b.began, start) {
 		j.close(a)

@@ -94,6 +94,8 @@ type standing struct {
 	// Quantile says what each time stream counts as slow.
 	Quantile [4]quantile
 	TunedAt  int64
+	// Failed is how the trial before failed.
+	Failed failed
 	// Shifts are the latest changes of weights, newest first.
 	Shifts [8]shift
 }

@@ -83,6 +83,9 @@ func (st *standing) validate() error {
 	if err := sound(reflect.ValueOf(st).Elem()); err != nil {
 		return err
 	}
+	if int(st.Failed.Stream) >= numStreams {
+		return fmt.Errorf("a trial failed by stream %d: there are %d", st.Failed.Stream, numStreams)
+	}
 	for _, q := range st.Quantile {
 		if q.From >= Buckets || q.Age >= NumAges || q.Known && !q.Age.HasTimes() {
 			return fmt.Errorf("a quantile from bucket %d at age %d: there are %d buckets and %d ages", q.From, q.Age, Buckets, NumAges)

@@ -52,7 +52,7 @@ func (c *Controller) join(def Definition, generation any) (*Attachment, error) {
 	defer c.life.Unlock()
 	s := c.lookup(def.Name)
 	if s == nil {
-		s = newSplit(def.Name, c.flightsOf(def.Name), c.log, c.recut)
+		s = newSplit(def.Name, c.flightsOf(def.Name), c.log, c.recut, c.now)
 		c.recall(s)
 	}
 	a, err := s.attach(def, generation)

@@ -125,8 +125,13 @@ type Status struct {
 	Verdict *health.Verdict
 	// Variants holds the fleet's evidence by variant: configured ones first, as configured, then others of the State.
 	Variants []VariantStatus
-	// JudgedInstances is how many instances' evidence the verdict rests on.
+	// JudgedInstances is how many instances' evidence the verdict's last second rests on, Missing names those of which it
+	// was waited for in vain, and Late counts the frames that have come too late.
 	JudgedInstances int
+	Missing         []string
+	Late            uint64
+	// ShownInstances is how many instances' requests the variants' numbers are of.
+	ShownInstances int
 }
 
 // VariantStatus is one variant as it stands.

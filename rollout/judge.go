@@ -1,24 +1,30 @@
 package rollout
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
-	"fmt"
 	"maps"
-	"reflect"
-	"sync"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
 
 	"github.com/switchback-proxy/switchback/health"
 	"github.com/switchback-proxy/switchback/splitter"
+	"github.com/switchback-proxy/switchback/store"
 )
 
 const (
-	judgeEvery = time.Second
-	// exchangeTimeout bounds how long a verdict waits for the other instances' evidence.
-	exchangeTimeout = 300 * time.Millisecond
+	// judgeLag is how long after a second has ended, by the store's clock, its evidence is put: what the last requests say
+	// of themselves is written by then.
+	judgeLag = 50 * time.Millisecond
+	// sealLag is how long after that whoever folds asks for it, so that the others have put theirs.
+	sealLag = 250 * time.Millisecond
+	// evidenceTimeout bounds each call to the store for evidence: the next second follows.
+	evidenceTimeout = 300 * time.Millisecond
+	// plannedRaises is how many times a canary's share is expected to be raised after the start: from 1 % to 5, 10, 25, 50
+	// and 100 %.
+	plannedRaises = 5
 )
 
 // verdict is a verdict on the canary of one epoch.
@@ -27,67 +33,117 @@ type verdict struct {
 	epoch uint64
 }
 
-// judgement is the latest verdict and what it rests on.
+// judgement is what is known here of how a trial is judged.
 type judgement struct {
-	verdict   *health.Verdict
-	evidence  map[string]health.Evidence
-	instances int
+	Verdict *health.Verdict
+	// Second is the last second that it rests on, Instances how many frames that had, Missing whose was not there.
+	Second    int64
+	Instances int
+	Missing   []string
+	// Late counts the frames that came too late since the split began.
+	Late uint64
+	// alone says that it rests on this instance's requests only.
+	alone bool
 }
 
-// frameSchema is the newest schema of frames that this release writes and reads.
-const frameSchema = 1
-
-// frame is one instance's evidence on its way to the others.
-type frame struct {
-	// Schema is that of the frame; 0 is 1, from before it was written.
-	Schema   int                        `json:"schema"`
-	Limits   health.Limits              `json:"limits"`
-	Evidence map[string]health.Evidence `json:"evidence"`
-}
-
-// judgeLoop judges every split each second.
+// judgeLoop judges every split each second, as the store's seconds end.
 func (c *Controller) judgeLoop(ctx context.Context) {
-	ticker := time.NewTicker(judgeEvery)
-	defer ticker.Stop()
 	for {
+		now := c.now()
+		next := now.Truncate(time.Second).Add(judgeLag)
+		if !next.After(now) {
+			next = next.Add(time.Second)
+		}
 		select {
 		case <-ctx.Done():
 			return
-		case <-ticker.C:
+		case <-time.After(next.Sub(now)):
 			c.judgeAll(ctx)
 		}
 	}
 }
 
-// judgeAll judges all splits at once, so that none waits while another one's evidence or failback waits for the store.
+// judgeAll takes what has matured on this instance to the store, and folds the fleet's where this instance is the one to.
 func (c *Controller) judgeAll(ctx context.Context) {
-	var all sync.WaitGroup
+	now := time.Now()
+	var cases []*hearing
 	for _, s := range c.all() {
-		all.Go(func() {
-			if err := c.judge(ctx, s, time.Now()); err != nil && ctx.Err() == nil {
-				c.log.Error("cannot judge", zap.String("split", s.name), zap.Error(err))
-			}
-		})
+		if h := c.hear(s, now); h != nil {
+			cases = append(cases, h)
+		}
 	}
-	all.Wait()
+	if len(cases) == 0 {
+		return
+	}
+	if err := c.submit(ctx, cases); err != nil {
+		if ctx.Err() == nil {
+			c.judgeAlone(ctx, cases, err)
+		}
+		return
+	}
+	c.foldHeld(ctx, cases)
 }
 
 // trial is what is judged now.
 type trial struct {
 	state   *splitter.State
-	limits  health.Limits
+	terms   health.Trial
 	windows map[string]*health.Window
+	onTrial bool
 }
 
-// trial returns what is judged now; false, and no judgement any more, if nothing is.
+// trial returns what is judged now; false, and no judgement any more, if nothing ever is. Between trials the judge goes on
+// to learn what stable is like.
 func (s *Split) trial() (trial, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.effective == nil || s.policy.Failback == nil || s.effective.Progress.Phase != splitter.PhaseTrial {
+	if s.effective == nil || s.policy.Failback == nil {
 		s.judgement = judgement{}
 		return trial{}, false
 	}
-	return trial{s.effective, *s.policy.Failback, maps.Clone(s.windows)}, true
+	t := trial{state: s.effective, windows: maps.Clone(s.windows), onTrial: s.effective.Progress.Phase == splitter.PhaseTrial}
+	if !t.onTrial {
+		s.judgement = judgement{}
+	}
+	t.terms = health.Trial{Epoch: t.state.Epoch, Settings: s.policy.Judge, Limits: s.policy.Failback, Raises: plannedRaises}
+	return t, true
+}
+
+// tell makes a judge judge the trial that is on, or rest.
+func (t *trial) tell(j *health.Judge) {
+	if !t.onTrial {
+		j.Rest(t.terms)
+		return
+	}
+	j.Begin(t.terms)
+	for _, m := range t.raises() {
+		j.Shift(m.at, m.raised)
+	}
+}
+
+// raise is a second in which weights changed.
+type raise struct {
+	at     int64
+	raised bool
+}
+
+// raises lists when weights changed since the trial began, oldest first.
+func (t *trial) raises() (list []raise) {
+	began := t.state.Progress.Since.Unix()
+	for _, m := range t.state.Moved {
+		at := m.At.Unix()
+		if at <= began {
+			continue
+		}
+		raised := m.Variant == t.state.Stable
+		i, found := slices.BinarySearchFunc(list, at, func(r raise, at int64) int { return cmp.Compare(r.at, at) })
+		if found {
+			list[i].raised = list[i].raised || raised
+		} else {
+			list = slices.Insert(list, i, raise{at, raised})
+		}
+	}
+	return list
 }
 
 // keep remembers a judgement of the trial unless another one has begun.
@@ -99,82 +155,30 @@ func (s *Split) keep(j judgement, epoch uint64) {
 	}
 }
 
-// judge looks at the fleet's evidence on a running trial and fails it back if it must.
-func (c *Controller) judge(ctx context.Context, s *Split, now time.Time) error {
-	t, ok := s.trial()
-	if !ok {
-		return nil
+// judgeAlone judges by this instance's own evidence, with its part of alpha, while the store does not take it.
+func (c *Controller) judgeAlone(ctx context.Context, cases []*hearing, why error) {
+	for _, h := range cases {
+		if !h.trial.onTrial {
+			continue
+		}
+		j := h.split.docket.own
+		j.Share(c.crew(h.split.name))
+		v := j.Verdict()
+		h.split.keep(judgement{Verdict: &v, Second: h.second, Instances: 1, alone: true}, h.trial.state.Epoch)
+		c.log.Debug("judging by this instance's evidence alone", zap.String("split", h.split.name), zap.Error(why))
+		c.act(ctx, h.split, verdict{v, h.trial.state.Epoch})
 	}
-	j, err := c.gather(ctx, s, t.state.Epoch, frame{frameSchema, t.limits, s.evidenceOf(t.windows, t.limits, now)})
-	if err != nil {
-		return err
-	}
-	v := health.JudgeLimits(t.limits, j.evidence[t.state.Canary], j.evidence[t.state.Stable])
-	j.verdict = &v
-	s.keep(j, t.state.Epoch)
-	s.warnOfFewUsers(t.state, v)
+}
+
+// act does what follows from a verdict.
+func (c *Controller) act(ctx context.Context, s *Split, v verdict) {
+	s.warnOf(v)
 	if v.Result != health.Fail {
-		return nil
-	}
-	return c.failBack(ctx, s, verdict{v, t.state.Epoch})
-}
-
-// gather adds up the evidence of all instances; without the store, it is this instance's own.
-func (c *Controller) gather(ctx context.Context, s *Split, epoch uint64, own frame) (judgement, error) {
-	alone := judgement{evidence: own.Evidence, instances: 1}
-	st := c.openStore()
-	if st == nil || c.storeError() != "" {
-		return alone, nil
-	}
-	doc, err := json.Marshal(own)
-	if err != nil {
-		return alone, fmt.Errorf("encode the evidence: %w", err)
-	}
-	ctx, cancel := context.WithTimeout(ctx, exchangeTimeout)
-	defer cancel()
-	frames, err := st.Exchange(ctx, s.name, epoch, c.id, doc)
-	if err != nil {
-		c.log.Debug("judging by this instance's evidence alone", zap.String("split", s.name), zap.Error(err))
-		return alone, nil
-	}
-	for from, doc := range frames {
-		if from == c.id {
-			continue
-		}
-		var other frame
-		if err := json.Unmarshal(doc, &other); err != nil {
-			c.log.Warn("another instance's evidence cannot be read", zap.Stringer("from", from), zap.Error(err))
-			continue
-		}
-		alone.add(own.Limits, other)
-	}
-	return alone, nil
-}
-
-// add merges another instance's evidence, if it was gathered for the same limits and this release knows what it means.
-func (j *judgement) add(limits health.Limits, other frame) {
-	if other.Schema > frameSchema || !alike(limits, other.Limits) {
 		return
 	}
-	sum := make(map[string]health.Evidence, len(j.evidence))
-	for v, e := range j.evidence {
-		sum[v] = e
+	if err := c.failBack(ctx, s, v); err != nil && ctx.Err() == nil {
+		c.log.Error("cannot fail back", zap.String("split", s.name), zap.Error(err))
 	}
-	for v, e := range other.Evidence {
-		if mine, ok := sum[v]; ok {
-			e = mine.Merge(e)
-		}
-		sum[v] = e
-	}
-	j.evidence = sum
-	j.instances++
-}
-
-// alike reports whether evidence was gathered for the same limits. What becomes of a verdict on few users shapes none, and
-// older releases do not know of it.
-func alike(a, b health.Limits) bool {
-	a.FewUsers, b.FewUsers = 0, 0
-	return reflect.DeepEqual(a, b)
 }
 
 // failBack writes the failback; if the store is away it holds here until the store is back.
@@ -203,4 +207,31 @@ func (s *Split) failBackHere(v verdict, seed Seed) bool {
 	s.overlay = &localFailback{v, seed}
 	s.refresh()
 	return s.overlay != nil
+}
+
+// submit puts what has matured. It needs a store that is there.
+func (c *Controller) submit(ctx context.Context, cases []*hearing) error {
+	st := c.openStore()
+	if st == nil || c.storeError() != "" {
+		return errAway
+	}
+	var frames []store.Frame
+	for _, h := range cases {
+		frames = append(frames, h.frames...)
+	}
+	if len(frames) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, evidenceTimeout)
+	defer cancel()
+	seats, err := st.PutFrames(ctx, c.id, frames)
+	if err != nil {
+		return err
+	}
+	for _, h := range cases {
+		for range h.frames {
+			h.seat, seats = seats[0], seats[1:]
+		}
+	}
+	return nil
 }

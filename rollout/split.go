@@ -24,11 +24,13 @@ type Split struct {
 
 	name      string
 	log       *zap.Logger
-	wake      func()        // tells that cutDue is to be called
-	complaint string        // what was logged last of what keeps failing; used by the pulse alone
-	few       fewWarned     // what was logged of few users; used by the judge alone
-	failbacks atomic.Uint64 // failbacks that this instance saw since it started
-	refused   atomic.Uint64 // requests that a kill refused since it started
+	wake      func()           // tells that cutDue is to be called
+	clock     func() time.Time // the store's clock as last heard
+	complaint string           // what was logged last of what keeps failing; used by the pulse alone
+	docket    docket           // how far this instance is with the evidence; used by the judge alone
+	warned    warned           // what was logged of verdicts; used by the judge alone
+	failbacks atomic.Uint64    // failbacks that this instance saw since it started
+	refused   atomic.Uint64    // requests that a kill refused since it started
 
 	// The order of these locks is told at Controller.
 	asking sync.Mutex // held while the store is read or written and its answer applied, so that answers keep their order
@@ -49,22 +51,33 @@ type Split struct {
 	effective   *splitter.State            // stored with all of the above: what is decided by; nil while blind
 	policy      Policy                     // the one frozen in effective
 	windows     map[string]*health.Window
+	origin      time.Time // when a second of the store's clock began: the windows' seconds begin with it
 	totals      map[string]*health.Totals
 	judgement   judgement
 	spreads     map[string]*spread // how kills end requests by and by, by the kills' ids
 	place       int                // where among Flights to go on with that
 }
 
-func newSplit(name string, flights *health.Flights, log *zap.Logger, wake func()) *Split {
-	return &Split{
+func newSplit(name string, flights *health.Flights, log *zap.Logger, wake func(), clock func() time.Time) *Split {
+	s := &Split{
 		Flights: flights,
 		name:    name,
 		log:     log.With(zap.String("split", name)),
 		wake:    wake,
+		clock:   clock,
 		windows: map[string]*health.Window{},
 		totals:  map[string]*health.Totals{},
 		spreads: map[string]*spread{},
 	}
+	s.dropWindows()
+	return s
+}
+
+// dropWindows lets fresh windows begin, with a second of the store's clock. Caller must hold s.mu, or have s for itself.
+func (s *Split) dropWindows() {
+	clear(s.windows)
+	now := time.Now()
+	s.origin = now.Add(-time.Duration(s.clock().Nanosecond()))
 }
 
 // complain logs what keeps failing, once until it changes. Only the pulse may call it.
@@ -84,6 +97,13 @@ func (s *Split) State() *splitter.State {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.effective
+}
+
+// judgementNow returns what is known of how the trial is judged.
+func (s *Split) judgementNow() judgement {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.judgement
 }
 
 // storedState returns the store's State as last known.
@@ -128,7 +148,7 @@ func (s *Split) refresh() {
 	if after := s.effective; after != nil {
 		s.policy = s.readPolicy(after)
 		if before == nil || before.Epoch != after.Epoch || before.Salt != after.Salt || !reflect.DeepEqual(judged, s.policy) {
-			clear(s.windows)
+			s.dropWindows()
 			s.judgement = judgement{}
 		}
 	}

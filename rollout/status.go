@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"reflect"
@@ -11,13 +12,27 @@ import (
 	"github.com/switchback-proxy/switchback/splitter"
 )
 
-// Status returns all that this instance knows of a split.
-func (c *Controller) Status(split string) (Status, error) {
+// Status returns all that is known of a split, with what the whole fleet has seen of its variants lately.
+func (c *Controller) Status(ctx context.Context, split string) (Status, error) {
 	s, err := c.find(split)
 	if err != nil {
 		return Status{}, err
 	}
-	own := s.evidence(time.Now())
+	evidence, instances := c.gather(ctx, s, time.Now())
+	return c.status(s, evidence, instances), nil
+}
+
+// StatusHere is Status with what this instance alone has seen of its variants; it asks nobody.
+func (c *Controller) StatusHere(split string) (Status, error) {
+	s, err := c.find(split)
+	if err != nil {
+		return Status{}, err
+	}
+	evidence, _, _ := s.evidence(time.Now())
+	return c.status(s, evidence, 1), nil
+}
+
+func (c *Controller) status(s *Split, evidence map[string]health.Evidence, instances int) Status {
 	st := Status{
 		Now:        c.now(),
 		Ready:      s.ready(time.Since(c.started) > c.opts.BootWait),
@@ -27,19 +42,16 @@ func (c *Controller) Status(split string) (Status, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st.State, st.Local, st.Notes = s.effective, s.definition(), append(c.twinNotes(), s.notes()...)
-	st.Verdict, st.JudgedInstances = s.judgement.verdict, max(s.judgement.instances, 1)
-	evidence := s.judgement.evidence
-	if evidence == nil {
-		evidence = own
-	}
-	inFlight, others := s.inFlight(), c.othersActive(split)
+	st.Verdict, st.JudgedInstances, st.ShownInstances = s.judgement.Verdict, max(s.judgement.Instances, 1), instances
+	st.Missing, st.Late = s.judgement.Missing, s.judgement.Late
+	inFlight, others := s.inFlight(), c.othersActive(s.name)
 	here := s.Conversations.Counts()
 	for _, name := range s.variants() {
 		v := s.variantStatus(name, evidence[name], inFlight[name])
 		v.FleetInFlight, v.Conversations = v.InFlight+others.InFlight[name], here[name]+others.Conversations[name]
 		st.Variants = append(st.Variants, v)
 	}
-	return st, nil
+	return st
 }
 
 // variants lists the file's variants, then the State's others. Caller must hold s.mu.

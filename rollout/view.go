@@ -58,6 +58,8 @@ func (s *Split) window(variant string) *health.Window {
 	w, ok := s.windows[variant]
 	if !ok {
 		w = health.NewWindow(s.limits(), s.totalsOf(variant))
+		w.Align(s.origin)
+		w.Mature(time.Now()) // from now on, whether requests come or not
 		s.windows[variant] = w
 	}
 	return w
@@ -82,12 +84,15 @@ func (s *Split) totalsOf(variant string) *health.Totals {
 	return t
 }
 
-// evidence gathers this instance's own evidence per variant of the present epoch.
-func (s *Split) evidence(now time.Time) map[string]health.Evidence {
+// evidence gathers this instance's own evidence per variant of the present epoch, and says under which limits.
+func (s *Split) evidence(now time.Time) (_ map[string]health.Evidence, epoch uint64, limits health.Limits) {
 	s.mu.Lock()
 	limits, windows := s.limits(), maps.Clone(s.windows)
+	if s.effective != nil {
+		epoch = s.effective.Epoch
+	}
 	s.mu.Unlock()
-	return s.evidenceOf(windows, limits, now)
+	return s.evidenceOf(windows, limits, now), epoch, limits
 }
 
 // evidenceOf reads windows, and the flights that belong to them.

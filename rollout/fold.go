@@ -1,0 +1,298 @@
+package rollout
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/switchback-proxy/switchback/health"
+	"github.com/switchback-proxy/switchback/store"
+)
+
+const (
+	// sealPatience is how long after a second's end it is judged without those whose frames are missing.
+	sealPatience = 3 * time.Second
+	// maxCatchUp is how many seconds are folded at most, when nobody has for a while. Older frames are gone, or as good as.
+	maxCatchUp = 90
+	// restWrites is how often the judge's state is written between trials, when nothing hangs on it.
+	restWrites = 10 * time.Second
+)
+
+// summary is what whoever folds tells all others with their next frame.
+type summary struct {
+	Schema    int            `json:"schema"`
+	Epoch     uint64         `json:"epoch"`
+	OnTrial   bool           `json:"on_trial"`
+	Second    int64          `json:"second"`
+	Instances int            `json:"instances"`
+	Missing   []string       `json:"missing,omitempty"`
+	Late      uint64         `json:"late,omitempty"`
+	Verdict   health.Verdict `json:"verdict"`
+}
+
+// foldHeld folds the splits whose evidence this instance holds, and learns from the others' holders what those say.
+func (c *Controller) foldHeld(ctx context.Context, cases []*hearing) {
+	var held []*hearing
+	for _, h := range cases {
+		switch {
+		case len(h.frames) == 0:
+		case h.seat.Holder:
+			held = append(held, h)
+		default:
+			h.split.docket.fleet = nil
+			c.learn(h)
+		}
+	}
+	if len(held) == 0 || !c.await(ctx, held) {
+		return
+	}
+	ready := slices.DeleteFunc(held, func(h *hearing) bool {
+		err := c.prepare(ctx, h)
+		if err != nil && ctx.Err() == nil {
+			h.split.log.Warn("the judge's state cannot be taken up", zap.Error(err))
+		}
+		return err != nil
+	})
+	if err := c.foldAll(ctx, ready); err != nil && ctx.Err() == nil {
+		c.log.Warn("evidence cannot be folded", zap.Error(err))
+	}
+}
+
+// learn takes over what the holder says.
+func (c *Controller) learn(h *hearing) {
+	if len(h.seat.Summary) == 0 {
+		return
+	}
+	var s summary
+	if err := json.Unmarshal(h.seat.Summary, &s); err != nil {
+		h.split.log.Warn("what the fleet's judge says cannot be read", zap.Error(err))
+		return
+	}
+	if s.OnTrial && h.trial.onTrial && s.Epoch == h.trial.state.Epoch {
+		h.split.keep(s.judgement(), s.Epoch)
+		h.split.warnOf(verdict{s.Verdict, s.Epoch})
+	}
+}
+
+func (s *summary) judgement() judgement {
+	return judgement{Verdict: &s.Verdict, Second: s.Second, Instances: s.Instances, Missing: s.Missing, Late: s.Late}
+}
+
+// await gives the others the time to put their frames, if there are any.
+func (c *Controller) await(ctx context.Context, held []*hearing) bool {
+	if !slices.ContainsFunc(held, func(h *hearing) bool { return len(c.expected(h.split.name)) > 1 }) {
+		return ctx.Err() == nil
+	}
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(sealLag):
+		return true
+	}
+}
+
+// expected lists the members whose frames make a second complete: those that run the split and were heard of when the fleet
+// was last listed, and this one.
+func (c *Controller) expected(split string) []store.MemberID {
+	list := []store.MemberID{c.id}
+	call := c.called.Load()
+	if call == nil {
+		return list
+	}
+	for _, m := range call.members {
+		_, runs := m.Applied[split]
+		if m.MemberID != c.id && runs && call.now.Sub(m.Seen) < store.SilentAfter {
+			list = append(list, m.MemberID)
+		}
+	}
+	return list
+}
+
+// prepare sees to it that the fleet's judge is the one of the store, and that it judges what is on trial.
+func (c *Controller) prepare(ctx context.Context, h *hearing) error {
+	d := &h.split.docket
+	if d.fleet == nil || d.base.Version != h.seat.Version {
+		if err := c.takeUp(ctx, h); err != nil {
+			return err
+		}
+	}
+	if d.base.Epoch > h.trial.state.Epoch {
+		return fmt.Errorf("it is of epoch %d, and this instance still decides by epoch %d", d.base.Epoch, h.trial.state.Epoch)
+	}
+	h.trial.tell(d.fleet)
+	if d.next == 0 {
+		d.next = h.frames[0].Second
+		if d.base.Epoch == h.trial.state.Epoch {
+			d.next = d.fleet.Resume()
+		}
+	}
+	d.next = max(d.next, h.second-maxCatchUp)
+	return nil
+}
+
+// takeUp loads the fleet's judge as its last holder left it. One of another release is begun anew: its history is lost, and
+// what speaks against the canary.
+func (c *Controller) takeUp(ctx context.Context, h *hearing) error {
+	ctx, cancel := context.WithTimeout(ctx, evidenceTimeout)
+	defer cancel()
+	d := &h.split.docket
+	base, err := c.openStore().LoadJudge(ctx, h.split.name)
+	if err != nil && !errors.Is(err, store.ErrCorrupt) {
+		return err
+	}
+	fleet := health.NewJudge()
+	if err == nil && base.Version > 0 {
+		err = fleet.UnmarshalBinary(base.Doc)
+	}
+	if err != nil {
+		h.split.log.Warn("the judge begins anew, without what was known of stable and of the trial", zap.Error(err))
+		fleet = health.NewJudge()
+	}
+	d.fleet, d.base, d.next = fleet, base, 0
+	return nil
+}
+
+// foldAll seals what is complete, folds it, writes what became of it, and acts.
+func (c *Controller) foldAll(ctx context.Context, held []*hearing) error {
+	asks := make([]store.SealAsk, len(held))
+	for i, h := range held {
+		asks[i] = store.SealAsk{Split: h.split.name, Epoch: h.trial.state.Epoch, Patience: sealPatience,
+			Seconds: secondsBetween(h.split.docket.next, h.second), Expected: c.expected(h.split.name)}
+	}
+	limited, cancel := context.WithTimeout(ctx, evidenceTimeout)
+	sealed, err := c.openStore().Seal(limited, asks)
+	cancel()
+	if err != nil {
+		return err
+	}
+	var swaps []store.JudgeSwap
+	var written []*hearing
+	said := make([]summary, len(held))
+	for i, h := range held {
+		said[i] = h.fold(sealed[i])
+		if swap, ok := h.swap(&said[i]); ok {
+			swaps, written = append(swaps, swap), append(written, h)
+		}
+	}
+	c.write(ctx, swaps, written)
+	for i, h := range held {
+		c.conclude(ctx, h, said[i])
+	}
+	return nil
+}
+
+func secondsBetween(first, last int64) (list []int64) {
+	for s := first; s <= last; s++ {
+		list = append(list, s)
+	}
+	return list
+}
+
+// fold adds up sealed seconds, as far as they follow upon each other, and lets the fleet's judge hear them.
+func (h *hearing) fold(sealed []store.Sealed) summary {
+	d := &h.split.docket
+	said := summary{Schema: frameSchema, Epoch: h.trial.state.Epoch, OnTrial: h.trial.onTrial, Late: d.base.Late}
+	if j := h.split.judgementNow(); j.Verdict != nil && !j.alone {
+		said.Instances, said.Missing = j.Instances, j.Missing
+	}
+	for _, s := range sealed {
+		if s.Second != d.next {
+			break
+		}
+		sum := new(health.Second)
+		for from, data := range s.Frames {
+			var frame health.Second
+			if err := frame.UnmarshalBinary(data); err != nil {
+				h.split.log.Warn("another instance's evidence cannot be read", zap.Stringer("from", from), zap.Error(err))
+				continue
+			}
+			sum.Add(&frame)
+		}
+		d.fleet.Fold(s.Second, time.Second, sum)
+		d.next++
+		said.Instances, said.Missing = len(s.Frames), namesOfIDs(s.Missing)
+	}
+	said.Second, said.Verdict = d.next-1, d.fleet.Verdict()
+	return said
+}
+
+func namesOfIDs(ids []store.MemberID) []string {
+	var names []string
+	for _, id := range ids {
+		names = append(names, id.Name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// swap returns what is to be written of a split's judge; false if nothing is. It is written when a block has closed, and
+// between trials only now and then.
+func (h *hearing) swap(said *summary) (store.JudgeSwap, bool) {
+	d := &h.split.docket
+	d.changed = d.fleet.Changed() || d.changed
+	if !d.changed || !h.trial.onTrial && d.base.Epoch == said.Epoch && time.Since(d.wrote) < restWrites {
+		return store.JudgeSwap{}, false
+	}
+	doc, err := d.fleet.MarshalBinary()
+	if err != nil {
+		h.split.log.Error("the judge's state cannot be encoded", zap.Error(err))
+		return store.JudgeSwap{}, false
+	}
+	next := store.JudgeState{Version: d.base.Version + 1, Epoch: h.trial.state.Epoch, Folded: d.fleet.Resume() - 1, Doc: doc,
+		Late: d.base.Late, Summary: said.encode(h.split.log)}
+	return store.JudgeSwap{Split: h.split.name, Prev: d.base, Next: next}, true
+}
+
+// encode writes a summary within what a store takes, with fewer numbers if it must.
+func (s *summary) encode(log *zap.Logger) []byte {
+	short := *s
+	for {
+		doc, err := json.Marshal(short)
+		if err != nil {
+			log.Error("the judge's summary cannot be encoded", zap.Error(err))
+			return nil
+		}
+		if len(doc) <= store.MaxSummary {
+			return doc
+		}
+		if n := len(short.Verdict.Streams); n > 0 {
+			short.Verdict.Streams = short.Verdict.Streams[:n-1]
+		} else {
+			short.Missing = short.Missing[:len(short.Missing)/2]
+		}
+	}
+}
+
+// write swaps the judges' states. Where another instance was faster, its state is taken up in the next round.
+func (c *Controller) write(ctx context.Context, swaps []store.JudgeSwap, held []*hearing) {
+	if len(swaps) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, evidenceTimeout)
+	defer cancel()
+	for i, err := range c.openStore().SwapJudges(ctx, swaps) {
+		d := &held[i].split.docket
+		if err != nil {
+			d.fleet = nil
+			if !errors.Is(err, store.ErrConflict) && ctx.Err() == nil {
+				held[i].split.log.Warn("the judge's state cannot be written", zap.Error(err))
+			}
+			continue
+		}
+		d.base, d.changed, d.wrote = swaps[i].Next, false, time.Now()
+	}
+}
+
+// conclude publishes what the fleet's judge says and does what follows.
+func (c *Controller) conclude(ctx context.Context, h *hearing, said summary) {
+	if !h.trial.onTrial {
+		return
+	}
+	h.split.keep(said.judgement(), said.Epoch)
+	c.act(ctx, h.split, verdict{said.Verdict, said.Epoch})
+}

@@ -1,0 +1,44 @@
+package rollout
+
+import (
+	"go.uber.org/zap"
+)
+
+// warned is what was said of verdicts in a trial, so that nothing is said each second.
+type warned struct {
+	epoch             uint64
+	few, held, shared bool
+}
+
+// warnOf logs what somebody must know of a verdict that fails nothing back: once in a trial that one user makes nearly all of
+// a canary's requests, and once more if that alone keeps it from a failback; and whenever a cause begins or ends to be
+// shared by both variants. Only the judge may call it.
+func (s *Split) warnOf(v verdict) {
+	if s.warned.epoch != v.epoch {
+		s.warned = warned{epoch: v.epoch}
+	}
+	w := &s.warned
+	fields := []zap.Field{zap.Uint64("epoch", v.epoch), zap.String("verdict", v.Reason)}
+	if v.SharedCause != w.shared {
+		w.shared = v.SharedCause
+		if w.shared {
+			s.log.Error("both variants fail: a shared cause, nothing is failed back", fields...)
+		} else {
+			s.log.Info("no shared cause any more", fields...)
+		}
+	}
+	few := v.FewUsers
+	if few == nil {
+		return
+	}
+	fields = append(fields, zap.Float64("share", few.Share), zap.Float64("requests", few.Requests))
+	switch {
+	case few.Held && !w.held:
+		w.few, w.held = true, true
+		s.log.Error("a canary that looks bad is not failed back, as that rests on one user: kill it, or set few_users failback "+
+			"and apply the policy, if it is the version", fields...)
+	case !w.few:
+		w.few = true
+		s.log.Warn("one user makes nearly all of the canary's requests: version and user cannot be told apart", fields...)
+	}
+}
