@@ -29,9 +29,14 @@ var (
 	lookUpsDesc   = desc("pin_lookups_total", "Requests that asked the store where their conversation is, by what came of it.", "split", "result")
 	weightDesc    = desc("weight_ratio", "The variant's share of users, 0 to 1.", "split", "variant")
 	killedDesc    = desc("killed", "1 if the kill switch of the variant, or of its split, is on.", "split", "variant")
-	usersDesc     = desc("users", "Users whose requests the judge has seen in the window, over the fleet while a trial is judged.", "split", "variant")
+	usersDesc     = desc("users", "Users whose requests this instance has seen in the window.", "split", "variant")
 	failedDesc    = desc("users_failed", "Those of the users who saw a failure in the window.", "split", "variant")
-	fewDesc       = desc("few_users", "1 while one user makes nearly all of the canary's requests.", "split")
+	fewDesc       = desc("few_users", "1 while one user makes nearly all of the canary's requests, or an alarm rests on one.", "split")
+	evidenceDesc  = desc("evidence_ratio", "Evidence against the canary: at most one harmless canary in so many looks as bad.", "split")
+	alarmDesc     = desc("evidence_threshold", "Evidence at which the canary is failed back.", "split")
+	sharedDesc    = desc("shared_cause", "1 while both variants fail and nothing is failed back for it.", "split")
+	judgedDesc    = desc("judged_instances", "Instances whose evidence the latest verdict rests on.", "split")
+	lateDesc      = desc("late_frames_total", "Seconds of this instance's evidence that came too late to be judged.", "split")
 	revisionDesc  = desc("state_revision", "Revision of the state that this instance decides by; 0 without one.", "split")
 	epochDesc     = desc("state_epoch", "Epoch (number of the trial).", "split")
 	failbacksDesc = desc("failbacks_total", "Failbacks that this instance applied.", "split")
@@ -68,7 +73,7 @@ func registerMetrics(registry *prometheus.Registry) error {
 // Describe sends all descriptions.
 func (collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{requestsDesc, retriesDesc, rescuesDesc, bytesDesc, tokensDesc, ttfbDesc, durationDesc, inFlightDesc, talksDesc, untoldDesc, lookUpsDesc, weightDesc,
-		scanDesc, killedDesc, usersDesc, failedDesc, fewDesc, revisionDesc, epochDesc, failbacksDesc, refusedDesc, readyDesc, staleDesc} {
+		scanDesc, killedDesc, usersDesc, failedDesc, fewDesc, evidenceDesc, alarmDesc, sharedDesc, judgedDesc, lateDesc, revisionDesc, epochDesc, failbacksDesc, refusedDesc, readyDesc, staleDesc} {
 		ch <- d
 	}
 }
@@ -86,7 +91,7 @@ func (collector) Collect(ch chan<- prometheus.Metric) {
 	gauge(ch, staleDesc, age)
 	ch <- prometheus.MustNewConstMetric(scanDesc, prometheus.CounterValue, float64(scanPanics.Load()))
 	for _, name := range c.Splits() {
-		status, err := c.Status(name)
+		status, err := c.StatusHere(name)
 		if err != nil {
 			continue // the split went away between the two calls
 		}
@@ -96,6 +101,7 @@ func (collector) Collect(ch chan<- prometheus.Metric) {
 			continue
 		}
 		ch <- prometheus.MustNewConstMetric(failbacksDesc, prometheus.CounterValue, float64(s.Failbacks()), name)
+		ch <- prometheus.MustNewConstMetric(lateDesc, prometheus.CounterValue, float64(s.LateFrames()), name)
 		ch <- prometheus.MustNewConstMetric(refusedDesc, prometheus.CounterValue, float64(s.Refused()), name)
 		collectConversations(ch, name, &s.Conversations)
 		s.Totals(func(variant string, t *health.Totals) { collectTotals(ch, name, variant, t.Snapshot()) })
@@ -121,7 +127,7 @@ func collectState(ch chan<- prometheus.Metric, split string, status rollout.Stat
 	gauge(ch, revisionDesc, float64(revision), split)
 	gauge(ch, epochDesc, float64(epoch), split)
 	gauge(ch, readyDesc, asNumber(status.Ready), split)
-	gauge(ch, fewDesc, asNumber(status.Verdict != nil && status.Verdict.FewUsers != nil), split)
+	collectVerdict(ch, split, status)
 	for _, v := range status.Variants {
 		gauge(ch, weightDesc, float64(v.Weight)/float64(splitter.Full), split, v.Name)
 		gauge(ch, killedDesc, asNumber(v.Killed), split, v.Name)
@@ -129,6 +135,19 @@ func collectState(ch chan<- prometheus.Metric, split string, status rollout.Stat
 		gauge(ch, usersDesc, float64(v.Summary.Users), split, v.Name)
 		gauge(ch, failedDesc, float64(v.Summary.UsersFailed), split, v.Name)
 	}
+}
+
+// collectVerdict sends nothing of what speaks against a canary while none is on trial.
+func collectVerdict(ch chan<- prometheus.Metric, split string, status rollout.Status) {
+	v := status.Verdict
+	gauge(ch, fewDesc, asNumber(v != nil && v.FewUsers != nil), split)
+	gauge(ch, sharedDesc, asNumber(v != nil && v.SharedCause), split)
+	if v == nil {
+		return
+	}
+	gauge(ch, evidenceDesc, v.Evidence, split)
+	gauge(ch, alarmDesc, v.Threshold, split)
+	gauge(ch, judgedDesc, float64(status.JudgedInstances), split)
 }
 
 // collectConversations sends nothing of a split that has never had any.

@@ -39,8 +39,14 @@ type Status struct {
 	Kills []splitter.Kill `json:"kills"`
 	// Verdict is the latest verdict on the canary; null if nothing is judged.
 	Verdict *health.Verdict `json:"verdict"`
-	// JudgedInstances is how many instances' evidence the verdict rests on.
-	JudgedInstances int               `json:"judged_instances"`
+	// JudgedInstances is how many instances' evidence the verdict's last second rests on, Missing names those of which it
+	// was waited for in vain, and LateFrames counts what has come too late to be judged.
+	JudgedInstances int      `json:"judged_instances"`
+	Missing         []string `json:"missing_instances,omitempty"`
+	LateFrames      uint64   `json:"late_frames,omitempty"`
+	// ShownInstances is how many instances' requests the variants' summaries are of.
+	ShownInstances int `json:"shown_instances"`
+
 	Cooldown        splitter.Cooldown `json:"cooldown"`
 	Changed         splitter.Change   `json:"changed"`
 	// Policy is what this epoch is judged by; absent if nothing is frozen.
@@ -142,6 +148,9 @@ func statusOf(split string, s rollout.Status, d store.Description) Status {
 		Kills:           []splitter.Kill{},
 		Verdict:         s.Verdict,
 		JudgedInstances: s.JudgedInstances,
+		Missing:         s.Missing,
+		LateFrames:      s.Late,
+		ShownInstances:  s.ShownInstances,
 		File:            s.Local,
 		Notes:           append([]string{}, s.Notes...),
 		Store:           StoreHealth{Description: d, Error: s.StoreError},

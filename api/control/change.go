@@ -61,7 +61,7 @@ func (h *handler) withCurrent(split string, err error) error {
 	if p.Status != http.StatusPreconditionFailed {
 		return p
 	}
-	if s, err := h.Fleet.Status(split); err == nil && s.State != nil {
+	if s, err := h.Fleet.StatusHere(split); err == nil && s.State != nil {
 		p.Current = &s.State.Version
 	}
 	return p

@@ -16,7 +16,8 @@ type Fleet interface {
 	// Splits lists the splits by name, sorted.
 	Splits() []string
 	// Status returns all that this instance knows of a split, without asking the store.
-	Status(split string) (rollout.Status, error)
+	Status(ctx context.Context, split string) (rollout.Status, error)
+	StatusHere(split string) (rollout.Status, error)
 
 	// SetWeights changes a split's weights.
 	SetWeights(ctx context.Context, split string, c rollout.WeightChange, by rollout.By) (rollout.Result, error)

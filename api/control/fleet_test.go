@@ -70,7 +70,9 @@ func newFleet() *fleet {
 
 func (f *fleet) Splits() []string { return []string{"assistant"} }
 
-func (f *fleet) Status(split string) (rollout.Status, error) {
+func (f *fleet) Status(_ context.Context, split string) (rollout.Status, error) { return f.StatusHere(split) }
+
+func (f *fleet) StatusHere(split string) (rollout.Status, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if split != "assistant" {
@@ -154,7 +156,7 @@ func (f *fleet) upset(s *rollout.Status) {
 
 // changed answers a change, which it has written down.
 func (f *fleet) changed(split, kind string, what any, by rollout.By, kills ...splitter.Kill) (rollout.Result, error) {
-	if _, err := f.Status(split); err != nil && split != leftover {
+	if _, err := f.StatusHere(split); err != nil && split != leftover {
 		return rollout.Result{}, err
 	}
 	f.mu.Lock()
@@ -228,7 +230,7 @@ func (f *fleet) Import(_ context.Context, split string, r rollout.ImportRequest,
 // Export returns the one State, in which a newer release has written something.
 func (f *fleet) Export(_ context.Context, splits []string) ([]*splitter.State, error) {
 	for _, split := range splits {
-		if _, err := f.Status(split); err != nil {
+		if _, err := f.StatusHere(split); err != nil {
 			return nil, err
 		}
 	}
@@ -254,7 +256,7 @@ func (f *fleet) ForgetInstance(_ context.Context, name string) ([]store.MemberID
 }
 
 func (f *fleet) Events(_ context.Context, split string, limit int) ([]store.Event, error) {
-	if _, err := f.Status(split); err != nil {
+	if _, err := f.StatusHere(split); err != nil {
 		return nil, err
 	}
 	e := store.Event{
@@ -266,7 +268,7 @@ func (f *fleet) Events(_ context.Context, split string, limit int) ([]store.Even
 }
 
 func (f *fleet) Drained(_ context.Context, split, variant string) (rollout.DrainStatus, error) {
-	if _, err := f.Status(split); err != nil {
+	if _, err := f.StatusHere(split); err != nil {
 		return rollout.DrainStatus{}, err
 	}
 	d := rollout.DrainStatus{Split: split, Variant: variant, Now: f.state.Changed.At, Why: []string{}}
@@ -294,7 +296,7 @@ func (f *fleet) Confirm(ctx context.Context, split string, v splitter.Version) (
 	if f.confirm != nil {
 		return rollout.Confirmation{}, f.confirm
 	}
-	if _, err := f.Status(split); err != nil {
+	if _, err := f.StatusHere(split); err != nil {
 		return rollout.Confirmation{}, err
 	}
 	c := rollout.Confirmation{Version: v, Missing: f.missing, Took: 14 * time.Millisecond}

@@ -81,7 +81,7 @@ func (h *handler) instances(w http.ResponseWriter, r *http.Request, _ string) er
 func (h *handler) versions() map[string]splitter.Version {
 	versions := map[string]splitter.Version{}
 	for _, split := range h.Fleet.Splits() {
-		if s, err := h.Fleet.Status(split); err == nil && s.State != nil {
+		if s, err := h.Fleet.StatusHere(split); err == nil && s.State != nil {
 			versions[split] = s.State.Version
 		}
 	}

@@ -19,7 +19,7 @@ func (h *handler) list(w http.ResponseWriter, r *http.Request, _ string) error {
 	d := h.Fleet.Store()
 	answer := List{Splits: []Status{}, Store: d, Ready: h.Fleet.Ready()}
 	for _, split := range h.Fleet.Splits() {
-		s, err := h.Fleet.Status(split)
+		s, err := h.Fleet.Status(r.Context(), split)
 		if errors.Is(err, rollout.ErrUnknownSplit) {
 			continue // gone since it was listed: a reload
 		}
@@ -33,7 +33,7 @@ func (h *handler) list(w http.ResponseWriter, r *http.Request, _ string) error {
 
 // status answers GET {split}.
 func (h *handler) status(w http.ResponseWriter, r *http.Request, split string) error {
-	s, err := h.Fleet.Status(split)
+	s, err := h.Fleet.Status(r.Context(), split)
 	if err != nil {
 		return err
 	}
@@ -73,7 +73,7 @@ func limitOf(r *http.Request) (int, error) {
 func (h *handler) ready(w http.ResponseWriter, r *http.Request, _ string) error {
 	answer := Readiness{Ready: h.Fleet.Ready(), NotReady: []string{}}
 	for _, split := range h.Fleet.Splits() {
-		if s, err := h.Fleet.Status(split); err == nil && !s.Ready {
+		if s, err := h.Fleet.StatusHere(split); err == nil && !s.Ready {
 			answer.NotReady = append(answer.NotReady, split)
 		}
 	}
