@@ -144,7 +144,9 @@ func (s *Split) matured(t trial, now time.Time) (seconds []maturedSecond) {
 }
 
 // hasArm reports whether this instance has a variant that is judged.
-func (t *trial) hasArm() bool { return t.windows[t.state.Stable] != nil || t.windows[t.state.Canary] != nil }
+func (t *trial) hasArm() bool {
+	return t.windows[t.state.Stable] != nil || t.windows[t.state.Canary] != nil
+}
 
 // frameSchema is the newest schema of what instances tell each other of evidence that this release writes and reads.
 const frameSchema = 1

@@ -231,6 +231,9 @@ func (c *Controller) submit(ctx context.Context, cases []*hearing) error {
 	for _, h := range cases {
 		for range h.frames {
 			h.seat, seats = seats[0], seats[1:]
+			if h.seat.Late {
+				h.split.late.Add(1)
+			}
 		}
 	}
 	return nil

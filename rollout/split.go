@@ -31,6 +31,7 @@ type Split struct {
 	warned    warned           // what was logged of verdicts; used by the judge alone
 	failbacks atomic.Uint64    // failbacks that this instance saw since it started
 	refused   atomic.Uint64    // requests that a kill refused since it started
+	late      atomic.Uint64    // frames of this instance that came too late since it started
 
 	// The order of these locks is told at Controller.
 	asking sync.Mutex // held while the store is read or written and its answer applied, so that answers keep their order
@@ -115,6 +116,9 @@ func (s *Split) storedState() *splitter.State {
 
 // Failbacks returns how many failbacks this instance saw since it started.
 func (s *Split) Failbacks() uint64 { return s.failbacks.Load() }
+
+// LateFrames returns how many seconds of this instance's evidence came too late to be judged since it started.
+func (s *Split) LateFrames() uint64 { return s.late.Load() }
 
 // Refuse counts a request that a kill refused.
 func (s *Split) Refuse() { s.refused.Add(1) }
