@@ -81,7 +81,8 @@ func (j *Judge) Begin(t Trial) {
 	j.st.Epoch, j.st.OnTrial = t.Epoch, true
 	j.st.Evidence = [userGroups + 1][numComponents]float32{}
 	j.st.Raises, j.st.CanaryAt, j.st.BeganAt = 0, 0, 0
-	j.st.Started, j.st.Asking, j.st.Failed = [NumAges]bool{}, groupRates{}, failed{}
+	j.st.Started, j.st.Met, j.st.Quiet = [NumAges]bool{}, [NumAges]bool{}, [NumAges]int64{}
+	j.st.Asking, j.st.Failed = groupRates{}, failed{}
 	for s := range j.st.Streams {
 		m := &j.st.Streams[s]
 		m.Trial, m.Recent[Canary], m.Rise[Canary] = [NumArms]rate{}, rate{}, 0
@@ -205,8 +206,8 @@ func (j *Judge) foldAge(a Age, second int64, length time.Duration, sum *Second) 
 		b.busy += length
 	}
 	b.quiet += int64(length / time.Second)
-	if n[Baseline] > 0 {
-		b.quiet = 0
+	if n[Baseline] > 0 || !j.st.Met[a] && b.n[Canary] == 0 {
+		b.quiet = 0 // nobody misses a baseline before there is a canary
 	}
 	if n[Canary] > 0 {
 		b.canaryAt = second
@@ -284,7 +285,7 @@ func (j *Judge) close(a Age) {
 		j.joined[s] = false
 	}
 	j.learnTimes(a, b)
-	j.st.Folded[a], j.st.Quiet[a] = b.last, b.quiet
+	j.st.Folded[a], j.st.Quiet[a], j.st.Met[a] = b.last, b.quiet, j.st.Met[a] || b.n[Canary] > 0
 	j.st.CanaryAt = max(j.st.CanaryAt, b.canaryAt)
 	j.retune(b.last)
 	j.dirty = true

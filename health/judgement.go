@@ -79,6 +79,8 @@ type standing struct {
 	Quiet  [NumAges]int64
 	// BeganAt is the first second of the trial that was folded, CanaryAt the last in which the canary had a request.
 	BeganAt, CanaryAt int64
+	// Met says of each age whether the canary has had a request in this trial.
+	Met [NumAges]bool
 	// Started says of each age whether what is spent at the start of a trial was.
 	Started [NumAges]bool
 	// Raises counts the raises that alpha was spent on.
