@@ -90,7 +90,7 @@ func BenchmarkJudge(b *testing.B) {
 	c, s := canary.Evidence(now, l, nil), baseline.Evidence(now, l, nil)
 	b.ReportAllocs()
 	for b.Loop() {
-		health.JudgeLimits(l, c, s)
+		health.JudgeLimits(l, health.FewUsersHold, c, s)
 	}
 }
 

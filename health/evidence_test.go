@@ -152,8 +152,8 @@ func FuzzEvidenceJSON(f *testing.F) {
 		}
 		l := strictLimits()
 		l.Window = e.Window
-		health.JudgeLimits(l, e.Merge(e), e)
-		health.JudgeLimits(strictLimits(), e, e)
+		health.JudgeLimits(l, health.FewUsersHold, e.Merge(e), e)
+		health.JudgeLimits(strictLimits(), health.FewUsersHold, e, e)
 		health.Summarize(e)
 		out, err := json.Marshal(e)
 		if err != nil {

@@ -25,7 +25,7 @@ func Example() {
 		canary = canary.Merge(green.Evidence(now, limits, nil))
 		baseline = baseline.Merge(blue.Evidence(now, limits, nil))
 	}
-	v := health.JudgeLimits(limits, canary, baseline)
+	v := health.JudgeLimits(limits, health.FewUsersHold, canary, baseline)
 	fmt.Println(v.Result)
 	fmt.Println(v.Reason)
 	// Output:

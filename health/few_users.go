@@ -101,7 +101,7 @@ func (d Distinct) inGroup(group int) int {
 }
 
 // weighUsers says if the canary has but one user, and holds what would else be a result.
-func (v *Verdict) weighUsers(l Limits, canary arm) {
+func (v *Verdict) weighUsers(l Limits, rule OnFewUsers, canary arm) {
 	few := fewUsers(l, canary)
 	if v.Result == Fail {
 		few = v.oneUsersDoing(l, canary)
@@ -111,7 +111,7 @@ func (v *Verdict) weighUsers(l Limits, canary arm) {
 	}
 	v.FewUsers = few
 	v.Reason += "; " + few.String()
-	if v.Result == Inconclusive || l.FewUsers == FewUsersFailback {
+	if v.Result == Inconclusive || rule == FewUsersFailback {
 		return
 	}
 	few.Held = v.Result == Fail

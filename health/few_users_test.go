@@ -35,35 +35,32 @@ func canaryOf(l health.Limits, crowds ...crowd) health.Evidence {
 }
 
 func TestFewUsers(t *testing.T) {
-	failback := func(l *health.Limits) { l.FewUsers = health.FewUsersFailback }
+	const hold, failback = health.FewUsersHold, health.FewUsersFailback
 	for _, tt := range []struct {
 		name   string
 		canary []crowd
-		limits func(*health.Limits)
+		rule   health.OnFewUsers
 		want   health.Result
 		few    bool
 		held   bool
 		reason string
 	}{
-		{"one user fails", []crowd{{1, 30, true}}, nil, health.Inconclusive, true, true,
+		{"one user fails", []crowd{{1, 30, true}}, hold, health.Inconclusive, true, true,
 			"one user makes 100% of the canary's 30 requests: version and user cannot be told apart, holding; `few_users failback` or a kill"},
 		{"one user fails, and that may count", []crowd{{1, 30, true}}, failback, health.Fail, true, false, "one user makes 100%"},
-		{"one user is fine", []crowd{{1, 30, false}}, nil, health.Inconclusive, true, false, "no limit is broken"},
+		{"one user is fine", []crowd{{1, 30, false}}, hold, health.Inconclusive, true, false, "no limit is broken"},
 		{"one user is fine, and that may count", []crowd{{1, 30, false}}, failback, health.Pass, true, false, "one user makes"},
-		{"one user among others", []crowd{{1, 30, true}, {3, 1, true}}, nil, health.Inconclusive, true, true, "one user makes 90.91% of the canary's 33"},
-		{"exactly 90 %", []crowd{{1, 27, true}, {3, 1, true}}, nil, health.Fail, false, false, ""},
-		{"two users", []crowd{{2, 20, true}}, nil, health.Fail, false, false, ""},
-		{"many users", []crowd{{500, 1, true}}, nil, health.Fail, false, false, ""},
-		{"one user among many", []crowd{{1, 30, true}, {150, 1, false}}, nil, health.Inconclusive, true, true,
+		{"one user among others", []crowd{{1, 30, true}, {3, 1, true}}, hold, health.Inconclusive, true, true, "one user makes 90.91% of the canary's 33"},
+		{"exactly 90 %", []crowd{{1, 27, true}, {3, 1, true}}, hold, health.Fail, false, false, ""},
+		{"two users", []crowd{{2, 20, true}}, hold, health.Fail, false, false, ""},
+		{"many users", []crowd{{500, 1, true}}, hold, health.Fail, false, false, ""},
+		{"one user among many", []crowd{{1, 30, true}, {150, 1, false}}, hold, health.Inconclusive, true, true,
 			"one user has 100% of the canary's 30 failures, and the others keep the limit"},
-		{"one of several", []crowd{{1, 30, true}, {150, 1, false}, {20, 1, true}}, nil, health.Fail, false, false, ""},
-		{"below the least", []crowd{{1, 19, true}}, nil, health.Inconclusive, false, false, "19 requests judged"},
+		{"one of several", []crowd{{1, 30, true}, {150, 1, false}, {20, 1, true}}, hold, health.Fail, false, false, ""},
+		{"below the least", []crowd{{1, 19, true}}, hold, health.Inconclusive, false, false, "19 requests judged"},
 	} {
 		l := health.DefaultLimits()
-		if tt.limits != nil {
-			tt.limits(&l)
-		}
-		v := health.JudgeLimits(l, canaryOf(l, tt.canary...), canaryOf(l, crowd{100, 2, false}))
+		v := health.JudgeLimits(l, tt.rule, canaryOf(l, tt.canary...), canaryOf(l, crowd{100, 2, false}))
 		if v.Result != tt.want || (v.FewUsers != nil) != tt.few || tt.few && v.FewUsers.Held != tt.held || !strings.Contains(v.Reason, tt.reason) {
 			t.Errorf("%s: got %s, few users %+v, %q\nwant %s, few users %t (held %t), %q",
 				tt.name, v.Result, v.FewUsers, v.Reason, tt.want, tt.few, tt.held, tt.reason)
@@ -82,7 +79,7 @@ func TestLoopHoldsNoFailback(t *testing.T) {
 	for range 5000 {
 		serve(w, epoch, userOf(60), 1, failure())
 	}
-	v := health.JudgeLimits(l, w.Evidence(epoch.Add(time.Second), l, nil), health.Evidence{})
+	v := health.JudgeLimits(l, health.FewUsersHold, w.Evidence(epoch.Add(time.Second), l, nil), health.Evidence{})
 	if v.Result != health.Fail || v.FewUsers != nil {
 		t.Errorf("got %v, %q; want fail", v.Result, v.Reason)
 	}
@@ -94,7 +91,7 @@ func TestFewUsersSaysHowMany(t *testing.T) {
 	for i := range 30 {
 		serve(w, epoch.Add(time.Duration(i)*time.Second), uint64(1+i%2)<<40, 1, failure())
 	}
-	v := health.JudgeLimits(l, w.Evidence(epoch.Add(30*time.Second), l, nil), health.Evidence{})
+	v := health.JudgeLimits(l, health.FewUsersHold, w.Evidence(epoch.Add(30*time.Second), l, nil), health.Evidence{})
 	if want := "2 users make 100% of the canary's 30 requests"; v.FewUsers == nil || v.FewUsers.Users != 2 || !strings.Contains(v.Reason, want) {
 		t.Errorf("got %+v, %q, want %q", v.FewUsers, v.Reason, want)
 	}
@@ -105,7 +102,7 @@ func TestFewUsersBesideAnOlderRelease(t *testing.T) {
 	l := health.DefaultLimits()
 	older := canaryOf(l, crowd{30, 1, true})
 	older.Users = health.Users{}
-	v := health.JudgeLimits(l, canaryOf(l, crowd{1, 30, true}).Merge(older), health.Evidence{})
+	v := health.JudgeLimits(l, health.FewUsersHold, canaryOf(l, crowd{1, 30, true}).Merge(older), health.Evidence{})
 	if v.Result != health.Fail || v.FewUsers != nil {
 		t.Errorf("got %s, %+v, want fail and nothing of few users", v.Result, v.FewUsers)
 	}
@@ -121,7 +118,7 @@ func TestFewUsersOfLongAnswers(t *testing.T) {
 		o.User, o.Surplus = userOf(1), !w.Arrive(start, userOf(1))
 		w.Record(start.Add(3*time.Minute), o)
 	}
-	v := health.JudgeLimits(l, w.Evidence(epoch.Add(4*time.Minute), l, nil), health.Evidence{})
+	v := health.JudgeLimits(l, health.FewUsersHold, w.Evidence(epoch.Add(4*time.Minute), l, nil), health.Evidence{})
 	if v.FewUsers == nil || !v.FewUsers.Held {
 		t.Errorf("got %s, %+v, %q, want it held", v.Result, v.FewUsers, v.Reason)
 	}
@@ -133,15 +130,15 @@ func TestFewUsersJSON(t *testing.T) {
 		if word != "" {
 			doc = `{"few_users":"` + word + `"}`
 		}
-		var l health.Limits
-		if err := json.Unmarshal([]byte(doc), &l); err != nil || l.FewUsers != want {
-			t.Errorf("%s: got %s, %v, want %s", doc, l.FewUsers, err, want)
+		var s health.Settings
+		if err := json.Unmarshal([]byte(doc), &s); err != nil || s.FewUsers != want {
+			t.Errorf("%s: got %s, %v, want %s", doc, s.FewUsers, err, want)
 		}
 	}
-	if err := json.Unmarshal([]byte(`{"few_users":"perhaps"}`), new(health.Limits)); err == nil {
+	if err := json.Unmarshal([]byte(`{"few_users":"perhaps"}`), new(health.Settings)); err == nil {
 		t.Error("few_users perhaps was accepted, want an error")
 	}
-	doc, err := json.Marshal(health.DefaultLimits())
+	doc, err := json.Marshal(health.DefaultSettings())
 	if err != nil || strings.Contains(string(doc), "few_users") {
 		t.Errorf("the default is written as %s, %v, want it left out: older releases compare", doc, err)
 	}

@@ -38,8 +38,8 @@ const (
 // baseline. If the canary had no traffic in the last 10 s either, nobody asks at all: what was a shared cause remains one.
 //
 // While one user makes over 90 % of at least MinRequests of the canary's requests, version and user cannot be told apart:
-// the verdict says so, and neither fails nor passes unless Limits.FewUsers says that it may.
-func JudgeLimits(l Limits, canary, baseline Evidence) Verdict {
+// the verdict says so, and neither fails nor passes unless rule says that it may.
+func JudgeLimits(l Limits, rule OnFewUsers, canary, baseline Evidence) Verdict {
 	terms := termsOf(l)
 	for _, e := range []Evidence{canary, baseline} {
 		if e.Terms != terms && e.Terms != (Terms{}) {
@@ -65,7 +65,7 @@ func JudgeLimits(l Limits, canary, baseline Evidence) Verdict {
 	} else {
 		v.settleFor(l, t.canary.window, kept)
 	}
-	v.weighUsers(l, t.canary)
+	v.weighUsers(l, rule, t.canary)
 	return v
 }
 

@@ -97,7 +97,7 @@ func TestJudgeErrorRate(t *testing.T) {
 			during(stretch{240, 120, 10, 9}, stretch{120, 0, 10, 0}),
 			health.Verdict{Result: health.Fail, Reason: "the baseline's share is 0% of 600"}},
 	} {
-		got := health.JudgeLimits(strictLimits(), tt.canary, tt.baseline)
+		got := health.JudgeLimits(strictLimits(), health.FewUsersHold, tt.canary, tt.baseline)
 		if !strings.Contains(got.Reason, tt.want.Reason) {
 			t.Errorf("%s: the reason is %q, want %q in it", tt.name, got.Reason, tt.want.Reason)
 		}
@@ -111,13 +111,13 @@ func TestJudgeErrorRate(t *testing.T) {
 // What still runs gets the benefit of the doubt: the first outcomes of slow streams are the quick failures.
 func TestJudgeGivesRunningRequestsTheBenefitOfTheDoubt(t *testing.T) {
 	canary, baseline := during(stretch{30, 0, 1, 1}), during(stretch{60, 0, 10, 0})
-	if got := health.JudgeLimits(strictLimits(), canary, baseline); got.Result != health.Fail {
+	if got := health.JudgeLimits(strictLimits(), health.FewUsersHold, canary, baseline); got.Result != health.Fail {
 		t.Errorf("30 failures and nothing else: %s, want fail", got.Result)
 	}
 	for i := range 30 {
 		canary.Slices[i].Running = 60
 	}
-	if got := health.JudgeLimits(strictLimits(), canary, baseline); got.Result == health.Fail {
+	if got := health.JudgeLimits(strictLimits(), health.FewUsersHold, canary, baseline); got.Result == health.Fail {
 		t.Errorf("30 failures beside 1800 requests that run well: %s, want no failure", got.Reason)
 	}
 }
@@ -150,7 +150,7 @@ func TestJudgeLatency(t *testing.T) {
 		{"mean in both", mean, mean, health.Inconclusive, "max_mean_latency", "shared cause"},
 		{"a mean that one request spoils", noisy, healthy, health.Pass, "", "no limit is broken"},
 	} {
-		got := health.JudgeLimits(strictLimits(), tt.canary, tt.baseline)
+		got := health.JudgeLimits(strictLimits(), health.FewUsersHold, tt.canary, tt.baseline)
 		var broken []string
 		for _, c := range got.Checks {
 			if c.Broken {
@@ -169,7 +169,7 @@ func TestJudgeHangingCanary(t *testing.T) {
 	for i := range 20 {
 		canary.Slices[i].TTFT = health.Tally{N: 1, Over: 1}
 	}
-	got := health.JudgeLimits(strictLimits(), canary, during(stretch{60, 0, 10, 0}))
+	got := health.JudgeLimits(strictLimits(), health.FewUsersHold, canary, during(stretch{60, 0, 10, 0}))
 	if got.Result != health.Fail {
 		t.Errorf("20 requests without an answer: %s (%s), want fail", got.Result, got.Reason)
 	}
@@ -178,14 +178,14 @@ func TestJudgeHangingCanary(t *testing.T) {
 func TestJudgeNeedsMinRequests(t *testing.T) {
 	l := strictLimits()
 	l.MinRequests = 61
-	if got := health.JudgeLimits(l, during(stretch{60, 0, 1, 1}), during(stretch{60, 0, 10, 0})); got.Result != health.Inconclusive || got.Checks[0].Broken {
+	if got := health.JudgeLimits(l, health.FewUsersHold, during(stretch{60, 0, 1, 1}), during(stretch{60, 0, 10, 0})); got.Result != health.Inconclusive || got.Checks[0].Broken {
 		t.Errorf("60 failures with min_requests 61: %+v, want inconclusive", got)
 	}
 }
 
 func TestJudgeRefusesOtherTerms(t *testing.T) {
 	for _, pair := range [][2]health.Evidence{{during(stretch{60, 0, 1, 1}), {}}, {{}, during(stretch{60, 0, 1, 1})}} {
-		got := health.JudgeLimits(health.DefaultLimits(), pair[0], pair[1])
+		got := health.JudgeLimits(health.DefaultLimits(), health.FewUsersHold, pair[0], pair[1])
 		if got.Result != health.Inconclusive || !strings.Contains(got.Reason, "other limits") {
 			t.Errorf("got %s because %q, want inconclusive because of other limits", got.Result, got.Reason)
 		}
@@ -209,7 +209,7 @@ func TestJudgeLongWindow(t *testing.T) {
 			canary.Record(now, failure())
 		}
 	}
-	got := health.JudgeLimits(l, canary.Evidence(now, l, nil), baseline.Evidence(now, l, nil))
+	got := health.JudgeLimits(l, health.FewUsersHold, canary.Evidence(now, l, nil), baseline.Evidence(now, l, nil))
 	if !got.Waiting || !strings.Contains(got.Reason, "only 5 requests since that began 5s ago") {
 		t.Errorf("5 s after the onset: %+v, want waiting", got)
 	}
@@ -217,13 +217,13 @@ func TestJudgeLongWindow(t *testing.T) {
 		now = now.Add(time.Second)
 		baseline.Record(now, success(time.Second, time.Second))
 	}
-	if got := health.JudgeLimits(l, canary.Evidence(now, l, nil), baseline.Evidence(now, l, nil)); got.Result != health.Fail {
+	if got := health.JudgeLimits(l, health.FewUsersHold, canary.Evidence(now, l, nil), baseline.Evidence(now, l, nil)); got.Result != health.Fail {
 		t.Errorf("20 s after the onset: %+v, want fail", got)
 	}
 }
 
 func TestVerdictJSON(t *testing.T) {
-	want := health.JudgeLimits(strictLimits(), during(stretch{60, 0, 10, 5}), during(stretch{60, 0, 10, 0}))
+	want := health.JudgeLimits(strictLimits(), health.FewUsersHold, during(stretch{60, 0, 10, 5}), during(stretch{60, 0, 10, 0}))
 	doc, err := json.Marshal(want)
 	if err != nil {
 		t.Fatal(err)
@@ -268,7 +268,7 @@ func TestClientsThatGiveUp(t *testing.T) {
 		"both hang":               {arm(40, 0), arm(200, 200), health.Inconclusive, "shared cause"},
 		"too few to say anything": {arm(10, 0), arm(0, 400), health.Inconclusive, "20 are needed"},
 	} {
-		if v := health.JudgeLimits(limits, tt.canary, tt.baseline); v.Result != tt.want || !strings.Contains(v.Reason, tt.says) {
+		if v := health.JudgeLimits(limits, health.FewUsersHold, tt.canary, tt.baseline); v.Result != tt.want || !strings.Contains(v.Reason, tt.says) {
 			t.Errorf("%s: got %v, %q; want %v with %q", name, v.Result, v.Reason, tt.want, tt.says)
 		}
 	}

@@ -76,6 +76,7 @@ func (c *Controller) judgeAll(ctx context.Context) {
 type trial struct {
 	state   *splitter.State
 	limits  health.Limits
+	few     health.OnFewUsers
 	windows map[string]*health.Window
 }
 
@@ -87,7 +88,7 @@ func (s *Split) trial() (trial, bool) {
 		s.judgement = judgement{}
 		return trial{}, false
 	}
-	return trial{s.effective, *s.policy.Failback, maps.Clone(s.windows)}, true
+	return trial{s.effective, *s.policy.Failback, s.policy.fewUsers(), maps.Clone(s.windows)}, true
 }
 
 // keep remembers a judgement of the trial unless another one has begun.
@@ -109,7 +110,7 @@ func (c *Controller) judge(ctx context.Context, s *Split, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	v := health.JudgeLimits(t.limits, j.evidence[t.state.Canary], j.evidence[t.state.Stable])
+	v := health.JudgeLimits(t.limits, t.few, j.evidence[t.state.Canary], j.evidence[t.state.Stable])
 	j.verdict = &v
 	s.keep(j, t.state.Epoch)
 	s.warnOfFewUsers(t.state, v)
@@ -153,7 +154,7 @@ func (c *Controller) gather(ctx context.Context, s *Split, epoch uint64, own fra
 
 // add merges another instance's evidence, if it was gathered for the same limits and this release knows what it means.
 func (j *judgement) add(limits health.Limits, other frame) {
-	if other.Schema > frameSchema || !alike(limits, other.Limits) {
+	if other.Schema > frameSchema || !reflect.DeepEqual(limits, other.Limits) {
 		return
 	}
 	sum := make(map[string]health.Evidence, len(j.evidence))
@@ -168,13 +169,6 @@ func (j *judgement) add(limits health.Limits, other frame) {
 	}
 	j.evidence = sum
 	j.instances++
-}
-
-// alike reports whether evidence was gathered for the same limits. What becomes of a verdict on few users shapes none, and
-// older releases do not know of it.
-func alike(a, b health.Limits) bool {
-	a.FewUsers, b.FewUsers = 0, 0
-	return reflect.DeepEqual(a, b)
 }
 
 // failBack writes the failback; if the store is away it holds here until the store is back.
