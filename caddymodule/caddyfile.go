@@ -45,7 +45,7 @@ func parseBlock(d *caddyfile.Dispenser, owner string, known map[string]subDirect
 		name := sub.Val()
 		spec, ok := known[name]
 		if !ok {
-			return sub.Errf("%s has no sub-directive %q; %s", owner, name, suggest(name, sortedKeys(known)))
+			return sub.Errf("%s has no sub-directive %q; %s", owner, name, whereIs(owner, name, sortedKeys(known)))
 		}
 		if line, again := seen[name]; again && !spec.repeat {
 			return sub.Errf("%s of %s is given twice, first in line %d; it may be given once", name, owner, line)
@@ -59,6 +59,14 @@ func parseBlock(d *caddyfile.Dispenser, owner string, known map[string]subDirect
 		}
 	}
 	return nil
+}
+
+// whereIs returns a hint for a sub-directive that owner does not have: where it belongs, or what owner has.
+func whereIs(owner, name string, known []string) string {
+	if owner == "failback" && name == "few_users" {
+		return "it belongs in the judge: judge { few_users hold }"
+	}
+	return suggest(name, known)
 }
 
 // parseArg loads the next argument, which must be there; what says what it is.

@@ -35,7 +35,6 @@ func (f *Failback) subDirectives() map[string]subDirective {
 		"max_mean_latency": duration(&f.MaxMeanLatency),
 		"max_latency":      quantileLimit(&f.MaxLatency),
 		"max_ttft":         quantileLimit(&f.MaxTTFT),
-		"few_users":        once(f.parseFewUsers),
 		"cooldown":         duration(&f.Cooldown),
 	}
 }
@@ -67,17 +66,6 @@ func (f *Failback) parseMaxLeft(d *caddyfile.Dispenser) error {
 	return nil
 }
 
-func (f *Failback) parseFewUsers(d *caddyfile.Dispenser) error {
-	word, err := parseArg(d, "hold or failback")
-	if err != nil {
-		return err
-	}
-	if err := f.FewUsers.UnmarshalText([]byte(word)); err != nil {
-		return d.Errf("few_users %q: it must be hold or failback", word)
-	}
-	return nil
-}
-
 // The two ways to write the limit of errors, as functions from what is written to the greatest share of errors, both
 // in thousandths of a percent.
 func errorRate(written int) int   { return written }
@@ -85,23 +73,28 @@ func successRate(written int) int { return int(splitter.Full) - written }
 
 func (f *Failback) parseRate(d *caddyfile.Dispenser, errors func(int) int) error {
 	name := d.Val()
-	percent, err := parseArg(d, "a percentage, such as 5%")
+	percent, err := parseArg(d, "a percentage, such as 5%, or off")
 	if err != nil {
 		return err
+	}
+	if f.MaxErrorRate != nil {
+		return d.Errf("max_error_rate and min_success_rate are the same limit; one of them may be given")
+	}
+	if percent == "off" {
+		f.MaxErrorRate = new(float64)
+		return nil
 	}
 	written, err := parseShare(percent)
 	if err != nil {
 		return d.Errf("%s %w", name, err)
 	}
-	if f.MaxErrorRate != 0 {
-		return d.Errf("max_error_rate and min_success_rate are the same limit; one of them may be given")
-	}
 	greatest := errors(written)
 	if greatest == 0 || greatest == int(splitter.Full) {
-		return d.Errf("%s %s: it must be above 0%% and below 100%%, for any other limit is always or never broken",
-			name, percent)
+		return d.Errf("%s %s: it must be above 0%% and below 100%%, for any other limit is always or never broken; "+
+			"off switches it off", name, percent)
 	}
-	f.MaxErrorRate = share(greatest)
+	rate := share(greatest)
+	f.MaxErrorRate = &rate
 	return nil
 }
 

@@ -36,13 +36,23 @@ import (
 //	    failback {
 //	        window           <duration>
 //	        min_requests     <number>
-//	        max_error_rate   <percent>
-//	        min_success_rate <percent>
+//	        max_error_rate   <percent>|off
+//	        min_success_rate <percent>|off
 //	        max_left         <percent>
 //	        max_mean_latency <duration>
 //	        max_latency      <quantile> <duration>
 //	        max_ttft         <quantile> <duration>
 //	        cooldown         <duration>
+//	    }
+//	    judge off
+//	    judge {
+//	        alpha          <number>|<percent>
+//	        margin         <percentage points>
+//	        ratio          <number>
+//	        latency_margin <percentage points>
+//	        few_users      hold|failback
+//	        duration       <duration>
+//	        trickle        off | <percent> <duration> <percent>
 //	    }
 //	    classify [auto|off|<format>] {
 //	        keep_encoding
@@ -129,6 +139,7 @@ func (p *splitParser) subDirectives() map[string]subDirective {
 		"variant":               repeated(p.parseVariant),
 		"override":              repeated(p.parseOverride),
 		"failback":              p.at.marked("failback", once(p.parseFailback)),
+		"judge":                 p.at.marked("judge", once(p.parseJudge)),
 		"kill_response":         p.at.marked("kill_response", once(p.parseKillResponse)),
 		"classify":              p.at.marked("classify", once(p.parseClassify)),
 		"failing_statuses":      p.at.marked("failing_statuses", once(p.parseFailingStatuses)),

@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"math"
+	"strings"
 	"testing"
 )
 
@@ -20,6 +21,47 @@ func TestParseShare(t *testing.T) {
 	}
 	for _, in := range []string{"", "%", "5", "5 %", "-5%", "+5%", "5.%", ".5%", "5.0001%", "101%", "1e1%", "NaN%", "5%%"} {
 		if got, err := parseShare(in); err == nil {
+			t.Errorf("%q: got %v, want an error", in, got)
+		}
+	}
+}
+
+func TestParsePoints(t *testing.T) {
+	for _, tt := range []struct {
+		in   string
+		want float64
+	}{
+		{"0pp", 0}, {"0.001pp", 0.00001}, {"0.2pp", 0.002}, {"1pp", 0.01}, {"50pp", 0.5}, {"100pp", 1},
+	} {
+		if got, err := parsePoints(tt.in); err != nil || got != tt.want {
+			t.Errorf("%q: got %v, %v, want %v", tt.in, got, err, tt.want)
+		}
+	}
+	for in, want := range map[string]string{
+		"0.2%": "write 0.2pp", "5%": "write 5pp", "0.2": "such as 0.2pp", "": "such as 0.2pp", "pp": "such as 0.2pp",
+		"%": "such as 0.2pp", "0.2 pp": "such as 0.2pp", "0.2%pp": "such as 0.2pp", "0.2PP": "such as 0.2pp",
+		"-1pp": "such as 0.2pp", "101pp": "such as 0.2pp", "0.0001pp": "such as 0.2pp", "1e1pp": "such as 0.2pp",
+		"NaNpp": "such as 0.2pp", "0.2p": "such as 0.2pp", "0.2pppp": "such as 0.2pp", "101%": "such as 0.2pp",
+	} {
+		if got, err := parsePoints(in); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: got %v, %v, want an error with %q", in, got, err, want)
+		}
+	}
+}
+
+func TestParseProbability(t *testing.T) {
+	for _, tt := range []struct {
+		in   string
+		want float64
+	}{
+		{"0.01", 0.01}, {"1%", 0.01}, {"0.001%", 0.00001}, {"0.05", 0.05}, {"5%", 0.05}, {"1", 1}, {".5", 0.5},
+	} {
+		if got, err := parseProbability(tt.in); err != nil || got != tt.want {
+			t.Errorf("%q: got %v, %v, want %v", tt.in, got, err, tt.want)
+		}
+	}
+	for _, in := range []string{"", "0", "0%", "0.0", "-0.01", "+0.01", "1e-2", "0x1p-2", "NaN", "Inf", "0,01", "1_0", ".", "1pp", "%"} {
+		if got, err := parseProbability(in); err == nil {
 			t.Errorf("%q: got %v, want an error", in, got)
 		}
 	}
@@ -61,6 +103,28 @@ func FuzzParseShare(f *testing.F) {
 		thousandths, err := parseShare(in)
 		if s := share(thousandths); err == nil && !(s >= 0 && s <= 1) {
 			t.Errorf("%q: got %v, want 0 to 1", in, s)
+		}
+	})
+}
+
+func FuzzParsePoints(f *testing.F) {
+	f.Add("0.2pp")
+	f.Add("0.2%")
+	f.Fuzz(func(t *testing.T, in string) {
+		got, err := parsePoints(in)
+		if !(got >= 0 && got <= 1) || err == nil && !strings.HasSuffix(in, "pp") {
+			t.Errorf("%q: got %v, %v, want 0 to 1 from what ends in pp", in, got, err)
+		}
+	})
+}
+
+func FuzzParseProbability(f *testing.F) {
+	f.Add("0.01")
+	f.Add("1%")
+	f.Fuzz(func(t *testing.T, in string) {
+		got, err := parseProbability(in)
+		if err == nil && !(got > 0 && got <= math.MaxFloat64) {
+			t.Errorf("%q: got %v, want above 0", in, got)
 		}
 	})
 }

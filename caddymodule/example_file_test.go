@@ -58,6 +58,7 @@ func TestExampleIsComplete(t *testing.T) {
 		new(RedisConfig).subDirectives(at),
 		p.subDirectives(),
 		new(Failback).subDirectives(),
+		new(Judge).subDirectives(),
 		new(Classify).subDirectives(at),
 		new(Rescue).subDirectives(at),
 		new(Conversation).subDirectives(at),

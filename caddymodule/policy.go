@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -23,7 +24,7 @@ func (h *Handler) definition() rollout.Definition {
 		Stable:   h.stable(),
 		Canary:   h.Canary,
 		Variants: variants,
-		Policy:   rollout.Policy{Failback: h.Failback.limits(), Cooldown: h.Failback.cooldown()},
+		Policy:   rollout.Policy{Failback: h.Failback.limits(), Judge: h.judgeSettings(), Cooldown: h.Failback.cooldown()},
 
 		Conversations: h.Conversation.policy(),
 		Overrides:     h.overridden(),
@@ -50,13 +51,12 @@ func (f *Failback) limits() *health.Limits {
 		return nil
 	}
 	if f.namesLimit() {
-		limits.MaxErrorRate = f.MaxErrorRate
+		limits.MaxErrorRate = valueOr(f.MaxErrorRate, 0)
 		limits.MaxLeft = f.MaxLeft
 		limits.MaxMeanLatency = f.MaxMeanLatency
 		limits.MaxLatency = f.MaxLatency
 		limits.MaxTTFT = f.MaxTTFT
 	}
-	limits.FewUsers = f.FewUsers
 	if f.Window != 0 {
 		limits.Window = f.Window
 	}
@@ -66,9 +66,56 @@ func (f *Failback) limits() *health.Limits {
 	return &limits
 }
 
-// namesLimit reports whether any limit is set, so that the default one does not apply.
+// namesLimit reports whether any limit is set, or the default one switched off, so that that one does not apply.
 func (f *Failback) namesLimit() bool {
-	return f.MaxErrorRate != 0 || f.MaxLeft != 0 || f.MaxMeanLatency != 0 || f.MaxLatency != nil || f.MaxTTFT != nil
+	return f.MaxErrorRate != nil || f.MaxLeft != 0 || f.MaxMeanLatency != 0 || f.MaxLatency != nil || f.MaxTTFT != nil
+}
+
+// judgeSettings returns how a canary is compared with the baseline; nil if it is not.
+func (h *Handler) judgeSettings() *health.Settings {
+	if h.Failback.limits() == nil {
+		return nil
+	}
+	return h.Judge.settings()
+}
+
+// settings returns how a canary is compared with the baseline, defaults filled in; nil if it is not.
+func (j *Judge) settings() *health.Settings {
+	s := health.DefaultSettings()
+	if j == nil {
+		return &s
+	}
+	if j.Off {
+		return nil
+	}
+	s.Alpha = cmp.Or(j.Alpha, s.Alpha)
+	s.Ratio = cmp.Or(j.Ratio, s.Ratio)
+	s.Margin = valueOr(j.Margin, s.Margin)
+	s.LatencyMargin = valueOr(j.LatencyMargin, s.LatencyMargin)
+	s.Duration = cmp.Or(j.Duration, s.Duration)
+	s.FewUsers = j.FewUsers
+	if t := j.Trickle; t != nil {
+		s.Trickle = trickleOf(*t, s.Trickle)
+	}
+	return &s
+}
+
+// trickleOf fills in the defaults of what a trickle leaves open.
+func trickleOf(t, defaults health.Trickle) health.Trickle {
+	if t.Off {
+		return t
+	}
+	return health.Trickle{
+		First: cmp.Or(t.First, defaults.First), Watch: cmp.Or(t.Watch, defaults.Watch), Then: cmp.Or(t.Then, defaults.Then),
+	}
+}
+
+// valueOr returns what p points to, or a default if it is nil: zero is a value of its own.
+func valueOr[T any](p *T, otherwise T) T {
+	if p == nil {
+		return otherwise
+	}
+	return *p
 }
 
 func (f *Failback) cooldown() health.Duration {
@@ -94,7 +141,34 @@ func (f *Failback) validate() error {
 	return limitError(f.limits().Validate())
 }
 
-// limitError names the limit that the first of the errors is about: each begins with its name.
+// validateJudge checks the judge, and that something can fail a canary back if anything is meant to.
+func (h *Handler) validateJudge() error {
+	switch limits := h.Failback.limits(); {
+	case h.Judge != nil && h.Judge.Off:
+		if *h.Judge != (Judge{Off: true}) {
+			return wrong("judge.off", "judge is off and has settings; it must be one or the other")
+		}
+		if limits != nil && limits.Empty() {
+			return &configError{path: "failback.max_error_rate", err: health.ErrNoLimit}
+		}
+		return nil
+	case limits == nil && h.Judge != nil:
+		return wrong("judge", "failback is off, so that nothing fails back by itself, and a judge beside it has nothing to do; "+
+			"it must be one or the other")
+	case limits == nil || h.Judge == nil:
+		return nil
+	}
+	return within("judge", h.Judge.validate())
+}
+
+func (j *Judge) validate() error {
+	if t := j.Trickle; t != nil && t.Off && *t != (health.Trickle{Off: true}) {
+		return wrong("trickle", "trickle is off and has settings; it must be one or the other")
+	}
+	return limitError(j.settings().Validate())
+}
+
+// limitError names the limit or setting that the first of the errors is about: each begins with its name.
 func limitError(err error) error {
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		err = joined.Unwrap()[0]

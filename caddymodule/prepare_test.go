@@ -92,22 +92,36 @@ func TestPrepareHandler(t *testing.T) {
 }
 
 func TestDefinition(t *testing.T) {
-	defaults := health.DefaultLimits()
+	defaults, judge := health.DefaultLimits(), health.DefaultSettings()
 	minute := health.Duration(time.Minute)
+	edited := health.Settings{
+		Alpha: 0.05, Ratio: 2, FewUsers: health.FewUsersFailback, Duration: 120 * minute,
+		Trickle: health.Trickle{First: 0.1, Watch: 15 * minute, Then: 0.01},
+	}
+	alone := health.DefaultSettings()
+	alone.Trickle = health.Trickle{Off: true}
 	for _, tt := range []struct {
 		in   string
 		want rollout.Policy
 	}{
-		{`{}`, rollout.Policy{Failback: &defaults, Cooldown: 15 * minute}},
+		{`{}`, rollout.Policy{Failback: &defaults, Judge: &judge, Cooldown: 15 * minute}},
+		{`{"judge": {}}`, rollout.Policy{Failback: &defaults, Judge: &judge, Cooldown: 15 * minute}},
+		{`{"judge": {"off": true}}`, rollout.Policy{Failback: &defaults, Cooldown: 15 * minute}},
 		{`{"failback": {"off": true}}`, rollout.Policy{Cooldown: 15 * minute}},
+		{`{"failback": {"off": true}, "judge": {"off": true}}`, rollout.Policy{Cooldown: 15 * minute}},
+		{`{"judge": {"alpha": 0.05, "ratio": 2, "margin": 0, "latency_margin": 0, "few_users": "failback", "duration": "2h",
+			"trickle": {"first": 0.1}}}`, rollout.Policy{Failback: &defaults, Judge: &edited, Cooldown: 15 * minute}},
+		{`{"failback": {"max_error_rate": 0}, "judge": {"trickle": {"off": true}}}`, rollout.Policy{
+			Failback: &health.Limits{Window: minute, MinRequests: 20}, Judge: &alone, Cooldown: 15 * minute,
+		}},
 		{`{"failback": {"window": "2m", "cooldown": "1h"}}`, rollout.Policy{
-			Failback: &health.Limits{Window: 2 * minute, MinRequests: 20, MaxErrorRate: 0.05}, Cooldown: 60 * minute,
+			Failback: &health.Limits{Window: 2 * minute, MinRequests: 20, MaxErrorRate: 0.05}, Judge: &judge, Cooldown: 60 * minute,
 		}},
 		{`{"failback": {"max_ttft": {"quantile": 0.95, "max": "1m"}, "min_requests": 5}}`, rollout.Policy{
 			Failback: &health.Limits{
 				Window: minute, MinRequests: 5, MaxTTFT: &health.QuantileLimit{Quantile: 0.95, Max: minute},
 			},
-			Cooldown: 15 * minute,
+			Judge: &judge, Cooldown: 15 * minute,
 		}},
 	} {
 		variants := []rollout.Variant{{Name: "blue", Weight: 99_000}, {Name: "green", Weight: 1_000}}
@@ -155,6 +169,16 @@ func TestPrepareHandlerRefuses(t *testing.T) {
 		{`{"failback": {"window": "1s", "max_error_rate": 2}}`, `failback.window: window 1s: must be from 10s to 1h`},
 		{`{"failback": {"min_requests": -1}}`, `failback.min_requests: min_requests -1: must be from 1`},
 		{`{"failback": {"cooldown": "-1s"}}`, `failback.cooldown: cooldown -1s must be longer than 0s`},
+		{`{"failback": {"max_error_rate": -0.1}}`, `failback.max_error_rate: max_error_rate -10%: must be above 0%`},
+		{`{"failback": {"max_error_rate": 0}, "judge": {"off": true}}`, `failback.max_error_rate: no limit is set and the judge is off`},
+		{`{"failback": {"off": true}, "judge": {}}`, `judge: failback is off, so that nothing fails back by itself, and a judge`},
+		{`{"judge": {"off": true, "ratio": 2}}`, `judge.off: judge is off and has settings`},
+		{`{"judge": {"alpha": -1}}`, `judge.alpha: alpha -1: must be above 0 and at most 0.2`},
+		{`{"judge": {"margin": -0.1}}`, `judge.margin: margin -10pp: must be from 0pp to 50pp`},
+		{`{"judge": {"latency_margin": 1}}`, `judge.latency_margin: latency_margin 100pp: must be from 0pp to 50pp`},
+		{`{"judge": {"duration": "-1h"}}`, `judge.duration: duration -1h: must be from 1h to 2160h`},
+		{`{"judge": {"trickle": {"first": -1}}}`, `judge.trickle: trickle -100%, then 1%: both must be above 0%`},
+		{`{"judge": {"trickle": {"off": true, "then": 0.1}}}`, `judge.trickle: trickle is off and has settings`},
 		{`{"kill_response": {"retry_after": -1}}`, `kill_response.retry_after: retry_after -1ns must be one second or more`},
 	} {
 		err := handlerOf(t, tt.in).prepare(provisionContext(t))

@@ -36,6 +36,7 @@ func (h *Handler) validate(g stage) error {
 		h.validateKeys,
 		func() error { return h.validateOverrides(g) },
 		func() error { return within("failback", h.Failback.validate()) },
+		h.validateJudge,
 		func() error { return within("classify", h.Classify.validate()) },
 		h.validateFailingStatuses,
 		h.validateAgentOutcome,

@@ -23,8 +23,11 @@ type Limits struct {
 	// MaxLeft is the greatest share of requests whose clients go away before the first payload byte, 0 < share < 1, among
 	// those and the judged ones.
 	MaxLeft float64 `json:"max_left,omitempty"`
-	// FewUsers says what becomes of a verdict while one user makes over 90 % of the canary's requests. Default: hold.
-	FewUsers OnFewUsers `json:"few_users,omitempty"`
+}
+
+// Empty reports whether no limit applies: a canary cannot break them, whatever it does.
+func (l Limits) Empty() bool {
+	return l.MaxErrorRate == 0 && l.MaxLeft == 0 && l.MaxMeanLatency == 0 && l.MaxLatency == nil && l.MaxTTFT == nil
 }
 
 // QuantileLimit says that the share Quantile of requests must take no longer than Max.

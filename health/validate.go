@@ -14,8 +14,9 @@ const (
 	maxMinRequests = 1_000_000
 )
 
-// ErrNoLimit means that limits name no limit: nothing could ever fail.
-var ErrNoLimit = errors.New("no limit is set, so that nothing can ever fail back: set one, or say `failback off`")
+// ErrNoLimit means that limits are empty, and no comparison with the baseline stands beside them: nothing could ever fail.
+var ErrNoLimit = errors.New("no limit is set and the judge is off, so that nothing can ever fail back: " +
+	"set a limit, or say `failback off`")
 
 // DefaultLimits are the limits of a split whose configuration says nothing: at most 5 % failures over 60 s, judged from
 // 20 requests on. There is no default for latency: an agent that thinks for two minutes and one that answers in
@@ -25,16 +26,13 @@ func DefaultLimits() Limits {
 }
 
 // Validate returns one error that names everything that is wrong, each with the value and the rule. Limits that pass
-// can all be met and can all be broken.
+// can all be met and can all be broken; they may be empty, see [Limits.Empty].
 func (l Limits) Validate() error {
 	errs := []error{l.validateWindow(), validateRate("max_error_rate", l.MaxErrorRate), validateRate("max_left", l.MaxLeft)}
 	if l.MaxMeanLatency != 0 {
 		errs = append(errs, validateLatency("max_mean_latency", l.MaxMeanLatency))
 	}
 	errs = append(errs, l.MaxLatency.validate("max_latency"), l.MaxTTFT.validate("max_ttft"))
-	if l.MaxErrorRate == 0 && l.MaxLeft == 0 && l.MaxMeanLatency == 0 && l.MaxLatency == nil && l.MaxTTFT == nil {
-		errs = append(errs, ErrNoLimit)
-	}
 	return errors.Join(errs...)
 }
 
@@ -72,12 +70,12 @@ func (q *QuantileLimit) validate(name string) error {
 }
 
 func validateLatency(name string, d Duration) error {
+	oldest := AgeLong.Span()
 	switch {
 	case time.Duration(d) < finest:
 		return fmt.Errorf("%s %s: must be at least %s, the finest time that is told apart", name, d, Duration(finest))
-	case time.Duration(d) >= longest:
-		return fmt.Errorf("%s %s: must be below %s, the longest time that is measured, or nothing can exceed it",
-			name, d, Duration(longest))
+	case time.Duration(d) > oldest:
+		return fmt.Errorf("%s %s: must be at most %s, as no request is looked at for longer", name, d, Duration(oldest))
 	}
 	return nil
 }

@@ -35,9 +35,19 @@ type Variant struct {
 type Policy struct {
 	// Failback holds the absolute limits; nil means that nothing fails back by itself.
 	Failback *health.Limits `json:"failback,omitempty"`
+	// Judge says how the canary is compared with the baseline; nil means that it is not, and is judged by the limits alone.
+	Judge *health.Settings `json:"judge,omitempty"`
 	// Cooldown is how long after a failback the canary may not be increased without force; doubled each time until a
 	// promotion, at most a day. Default 15m.
 	Cooldown health.Duration `json:"cooldown"`
+}
+
+// fewUsers says what becomes of a verdict on a canary that has one user.
+func (p Policy) fewUsers() health.OnFewUsers {
+	if p.Judge == nil {
+		return health.FewUsersHold
+	}
+	return p.Judge.FewUsers
 }
 
 // names returns the configured variants' names, in order.

@@ -1,7 +1,6 @@
 package rollout_test
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -39,9 +38,9 @@ var (
 // judgedBy is a definition with what becomes of few users.
 func judgedBy(rule health.OnFewUsers) rollout.Definition {
 	def := assistant(90, 10)
-	limits := health.DefaultLimits()
-	limits.FewUsers = rule
-	def.Policy.Failback = &limits
+	limits, judge := health.DefaultLimits(), health.DefaultSettings()
+	judge.FewUsers = rule
+	def.Policy.Failback, def.Policy.Judge = &limits, &judge
 	return def
 }
 
@@ -95,13 +94,13 @@ func TestOneUserMayCount(t *testing.T) {
 	})
 }
 
-// An instance of an older release says nothing of few users in its limits; its evidence counts all the same.
-func TestFramesWithoutFewUsersCount(t *testing.T) {
+// An instance of an older release has what becomes of few users among its limits; its evidence counts all the same.
+func TestFramesWithFewUsersCount(t *testing.T) {
 	bubble(t, func(t *testing.T, s *embedded.Store) {
 		p := start(t, s, "proxy-1", judgedBy(health.FewUsersFailback))
 		elapse(2 * time.Second)
 		older := store.MemberID{Name: "proxy-2", Boot: "b"}
-		frame := fmt.Sprintf(`{"schema": 1, "limits": %s, "evidence": {}}`, encode(t, health.DefaultLimits()))
+		frame := `{"schema": 1, "limits": {"window": "1m", "min_requests": 20, "max_error_rate": 0.05, "few_users": "failback"}, "evidence": {}}`
 		if _, err := s.Exchange(t.Context(), "assistant", 1, older, []byte(frame)); err != nil {
 			t.Fatal(err)
 		}

@@ -117,9 +117,8 @@ func (s *Split) notes() []string {
 			def.Stable, canaryOf(def.Canary), state.Stable, canaryOf(state.Canary)))
 	}
 	notes = append(notes, weightNotes(def, s.stored)...)
-	if state.Progress.Phase == splitter.PhaseTrial && !reflect.DeepEqual(def.Policy, s.policy) {
-		notes = append(notes, fmt.Sprintf("the file's failback differs from the one that this trial began with, which counts; "+
-			"`split policy apply %s` takes the file's", def.Name))
+	if state.Progress.Phase == splitter.PhaseTrial {
+		notes = append(notes, policyNotes(def, s.policy)...)
 	}
 	if state.Schema > splitter.Schema {
 		notes = append(notes, fmt.Sprintf("the state was written by a newer release (schema %d, this one knows %d): it is "+
@@ -165,6 +164,19 @@ func (s *Split) pendingNotes() []string {
 		notes = append(notes, "the store has been away for too long: stable has a small canary's share (on_stale stable)")
 	}
 	return notes
+}
+
+// policyNotes tells where the file's policy differs from the one that a trial is judged by.
+func policyNotes(def Definition, frozen Policy) []string {
+	switch {
+	case reflect.DeepEqual(def.Policy, frozen):
+		return nil
+	case frozen.Failback != nil && frozen.Judge == nil && def.Policy.Judge != nil:
+		return []string{fmt.Sprintf("the file has a judge and this trial began without one, so that its limits alone count; "+
+			"`split policy apply %s` takes the file's failback and judge", def.Name)}
+	}
+	return []string{fmt.Sprintf("the file's failback or judge differs from what this trial began with, which counts; "+
+		"`split policy apply %s` takes the file's", def.Name)}
 }
 
 // weightNotes tells where the file's weights differ from the State's. That of a canary which was failed back is meant to.

@@ -177,7 +177,7 @@ func (f *fleet) judge() {
 				sum = [2]health.Evidence{sum[0].Merge(told[j][0]), sum[1].Merge(told[j][1])}
 			}
 		}
-		if v := health.JudgeLimits(f.limits, sum[canary], sum[baseline]); v.Result == health.Fail {
+		if v := health.JudgeLimits(f.limits, health.FewUsersHold, sum[canary], sum[baseline]); v.Result == health.Fail {
 			f.failBack(v)
 			return
 		}

@@ -45,7 +45,9 @@ type fleet struct {
 }
 
 // policy is what the fleet's trial is judged by.
-const policy = `{"failback":{"window":"1m","min_requests":20,"max_error_rate":0.05,"max_latency":{"quantile":0.95,"max":"8s"}},"cooldown":"15m"}`
+const policy = `{"failback":{"window":"1m","min_requests":20,"max_error_rate":0.05,"max_latency":{"quantile":0.95,"max":"8s"}},` +
+	`"judge":{"alpha":0.01,"ratio":1.2,"margin":0.002,"latency_margin":0.01,"duration":"24h",` +
+	`"trickle":{"first":0.05,"watch":"15m","then":0.01}},"cooldown":"15m"}`
 
 // newFleet returns a fleet with green at 10 %, on two instances.
 func newFleet() *fleet {

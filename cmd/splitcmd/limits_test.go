@@ -23,6 +23,7 @@ func TestLimitsInWords(t *testing.T) {
 			},
 			"max_error_rate 1.25%; mean latency 3s; p95 latency 8s; p99.9 ttft 1s; window 1m30s, at least 1 request",
 		},
+		{health.Limits{Window: 90 * second, MinRequests: 1}, "none: the judge alone decides"},
 	}
 	for _, tt := range tests {
 		if got := inWords(tt.in); got != tt.want {
@@ -31,9 +32,27 @@ func TestLimitsInWords(t *testing.T) {
 	}
 }
 
+func TestJudgeInWords(t *testing.T) {
+	defaults, edited := health.DefaultSettings(), health.DefaultSettings()
+	edited.Alpha, edited.Margin, edited.FewUsers, edited.Trickle = 0.005, 0, health.FewUsersFailback, health.Trickle{Off: true}
+	for _, tt := range []struct {
+		in   *health.Settings
+		want string
+	}{
+		{nil, "off: the limits alone decide"},
+		{&defaults, "alpha 0.01; ratio 1.2, margin 0.2pp, latency_margin 1pp; duration 24h; trickle 5% for 15m, then 1%; few_users hold"},
+		{&edited, "alpha 0.005; ratio 1.2, margin 0pp, latency_margin 1pp; duration 24h; trickle off; few_users failback"},
+	} {
+		if got := judgeInWords(tt.in); got != tt.want {
+			t.Errorf("judgeInWords(%+v) = %q, want %q", tt.in, got, tt.want)
+		}
+	}
+}
+
 func TestFrozenLimitsCountBeforeTheFiles(t *testing.T) {
 	var file control.Status
 	file.File.Policy.Failback = &health.Limits{Window: health.Duration(time.Hour)}
+	file.File.Policy.Judge = new(health.Settings)
 	frozen, off, broken := file, file, file
 	frozen.Policy = []byte(`{"failback":{"window":"30s"}}`)
 	off.Policy = []byte(`{"cooldown":"15m"}`)
@@ -42,15 +61,19 @@ func TestFrozenLimitsCountBeforeTheFiles(t *testing.T) {
 		name   string
 		in     control.Status
 		window string
+		judge  bool
 		err    string
 	}{
-		{"file", file, "1h", ""},
-		{"frozen", frozen, "30s", ""},
-		{"off", off, "1m", ""},
-		{"broken", broken, "1m", "the policy in force cannot be read"},
+		{"file", file, "1h", true, ""},
+		{"frozen", frozen, "30s", false, ""},
+		{"off", off, "1m", false, ""},
+		{"broken", broken, "1m", false, "the policy in force cannot be read"},
 	}
 	for _, tt := range tests {
-		_, err := limitsOf(tt.in)
+		got, err := rulesOf(tt.in)
+		if judge := got.Judge != nil; judge != tt.judge {
+			t.Errorf("%s: judge %t, want %t", tt.name, judge, tt.judge)
+		}
 		if got := windowOf(tt.in).String(); got != tt.window || (err != nil) != (tt.err != "") || err != nil && !strings.HasPrefix(err.Error(), tt.err) {
 			t.Errorf("%s: window %s and error %v, want %s and %q", tt.name, got, err, tt.window, tt.err)
 		}

@@ -129,13 +129,14 @@ func remarks(v control.Variant) cell {
 }
 
 func (s *session) printLimits(status control.Status) {
-	switch l, err := limitsOf(status); {
+	switch r, err := rulesOf(status); {
 	case err != nil:
 		s.say("limits", err.Error(), bad)
-	case l == nil:
+	case r.Failback == nil:
 		s.say("limits", "none: nothing fails back by itself", plain)
 	default:
-		s.say("limits", inWords(*l), plain)
+		s.say("limits", inWords(*r.Failback), plain)
+		s.say("judge", judgeInWords(r.Judge), plain)
 	}
 }
 
@@ -146,7 +147,7 @@ func (s *session) printVerdict(status control.Status) {
 		return
 	}
 	text := "none: nothing is judged"
-	if l, err := limitsOf(status); err == nil && l != nil && status.Progress.Phase == splitter.PhaseTrial {
+	if r, err := rulesOf(status); err == nil && r.Failback != nil && status.Progress.Phase == splitter.PhaseTrial {
 		text = "not judged yet"
 	}
 	s.say("verdict", text, subdued)
