@@ -35,6 +35,8 @@ type Variant struct {
 type Policy struct {
 	// Failback holds the absolute limits; nil means that nothing fails back by itself.
 	Failback *health.Limits `json:"failback,omitempty"`
+	// Judge says how the canary is compared with the baseline; nil means that only limits judge.
+	Judge *health.Settings `json:"judge,omitempty"`
 	// Cooldown is how long after a failback the canary may not be increased without force; doubled each time until a
 	// promotion, at most a day. Default 15m.
 	Cooldown health.Duration `json:"cooldown"`
