@@ -25,6 +25,13 @@ const (
 	KindReconcile = "reconciled"
 	KindImport    = "imported"
 	KindForget    = "forgotten"
+	// KindTrickle lowers what stable keeps beside the canary.
+	KindTrickle = "trickle"
+	// KindProbe lends stable some of the canary's users, and KindProbeEnded gives them back.
+	KindProbe      = "probe"
+	KindProbeEnded = "probe_ended"
+	// KindSuspected marks a failback whose cause seems to be shared.
+	KindSuspected = "suspected"
 )
 
 // Seed is what a pure change may not make up itself: the time and the random parts.
@@ -54,9 +61,9 @@ func next(prev *splitter.State, kind string, by By, seed Seed) *splitter.State {
 	return n
 }
 
-// keepsPlaces reports whether a kind of change leaves everything but kills as it is.
+// keepsPlaces reports whether a kind of change leaves everything as it is but kills and what is only said.
 func keepsPlaces(kind string) bool {
-	return kind == KindKill || kind == KindRevive || kind == KindRestored
+	return kind == KindKill || kind == KindRevive || kind == KindRestored || kind == KindSuspected
 }
 
 // tell ends a change of prev: it notes which buckets moved, checks the next State and writes its event.
@@ -133,13 +140,18 @@ func progressOf(s *splitter.State, now time.Time) splitter.Progress {
 	return splitter.Progress{Phase: splitter.PhaseIdle, Since: now}
 }
 
-// newEpoch begins a trial in n: evidence starts afresh and the file's policy and versions are frozen.
+// newEpoch begins a trial in n, whose ranges and trickle are set: evidence starts afresh and the file's policy and
+// versions are frozen.
 func newEpoch(n *splitter.State, def Definition, now time.Time) error {
 	policy, err := encodePolicy(def.Policy)
 	if err != nil {
 		return err
 	}
 	n.Epoch++
+	if n.Trickle != nil {
+		n.Trickle.Epoch = n.Epoch
+	}
+	n.Probe = nil
 	n.Policy = policy
 	n.Declared = def.declared()
 	n.Progress = progressOf(n, now)

@@ -65,6 +65,7 @@ func (s *Split) withOverlay(state *splitter.State) *splitter.State {
 	layered := state.Clone()
 	layered.Ranges, layered.Moved = ch.State.Ranges, ch.State.Moved
 	layered.Progress, layered.Cooldown = ch.State.Progress, ch.State.Cooldown
+	layered.Trickle, layered.Probe = ch.State.Trickle, ch.State.Probe
 	return layered
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -30,11 +31,15 @@ func (c *Controller) SetWeights(ctx context.Context, split string, w WeightChang
 	result, err := c.change(ctx, split, by, func(prev *splitter.State, def Definition, seed Seed) (Changed, error) {
 		return SetWeights(prev, def, w, by, seed)
 	})
-	if err == nil && result.Note == "" {
-		notes := []string{killedNote(result.State, w), talkNote(result.State, c.Split(split))}
-		result.Note = strings.Join(slices.DeleteFunc(notes, func(n string) bool { return n == "" }), "; ")
+	if err != nil {
+		return result, err
 	}
-	return result, err
+	notes := []string{result.Note, trickleNote(result.State, c.now())}
+	if result.Note == "" {
+		notes = append(notes, killedNote(result.State, w), talkNote(result.State, c.Split(split)))
+	}
+	result.Note = strings.Join(slices.DeleteFunc(notes, func(n string) bool { return n == "" }), "; ")
+	return result, nil
 }
 
 // killedNote says which of the variants that were given a share are killed.
@@ -56,9 +61,13 @@ func (c *Controller) Rename(ctx context.Context, split, from, to string, by By) 
 
 // Adopt lets the State take over a file's roles; see [Adopt].
 func (c *Controller) Adopt(ctx context.Context, split string, r AdoptRequest, by By) (Result, error) {
-	return c.change(ctx, split, by, func(prev *splitter.State, def Definition, seed Seed) (Changed, error) {
+	result, err := c.change(ctx, split, by, func(prev *splitter.State, def Definition, seed Seed) (Changed, error) {
 		return Adopt(prev, def, r, by, seed)
 	})
+	if err == nil {
+		result.Note = trickleNote(result.State, c.now())
+	}
+	return result, err
 }
 
 // ApplyPolicy replaces the epoch's frozen policy by this instance's file's; see [ApplyPolicy].
@@ -224,7 +233,8 @@ func (c *Controller) change(ctx context.Context, split string, by By,
 
 // changesNothing reports whether a change of weights leaves everybody where they are.
 func changesNothing(prev, n *splitter.State) bool {
-	return n.Changed.Kind == KindWeights && n.Epoch == prev.Epoch && slices.Equal(n.Ranges, prev.Ranges)
+	return n.Changed.Kind == KindWeights && n.Epoch == prev.Epoch && slices.Equal(n.Ranges, prev.Ranges) &&
+		reflect.DeepEqual(n.Trickle, prev.Trickle) && reflect.DeepEqual(n.Probe, prev.Probe)
 }
 
 // stillAt returns ErrStale unless the State still has the version that the caller saw.

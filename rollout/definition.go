@@ -92,6 +92,15 @@ func encodePolicy(p Policy) (json.RawMessage, error) {
 	return doc, nil
 }
 
+// frozenPolicy is the policy that a State froze, or one that judges nothing if it cannot be read.
+func frozenPolicy(s *splitter.State) Policy {
+	p, err := policyOf(s)
+	if err != nil {
+		return Policy{}
+	}
+	return p
+}
+
 // policyOf reads the policy that a State froze.
 func policyOf(s *splitter.State) (Policy, error) {
 	var p Policy

@@ -31,6 +31,7 @@ func Failback(prev *splitter.State, v health.Verdict, by By, seed Seed) (Changed
 	if err != nil {
 		return Changed{}, false, err
 	}
+	n.Trickle, n.Probe = nil, nil
 	n.Progress = splitter.Progress{Phase: splitter.PhaseFailedBack, Since: seed.Now, Why: v.Reason}
 	n.Cooldown = splitter.Cooldown{
 		Until:     seed.Now.Add(cooldown(time.Duration(p.Cooldown), prev.Cooldown.Failbacks)),

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"pgregory.net/rapid"
+
 	"github.com/switchback-proxy/switchback/health"
 	"github.com/switchback-proxy/switchback/rollout"
 	"github.com/switchback-proxy/switchback/splitter"
@@ -47,7 +49,7 @@ func seedAt(n int, at time.Time) rollout.Seed {
 }
 
 // created returns a definition's first State.
-func created(t testing.TB, def rollout.Definition) *splitter.State {
+func created(t rapid.TB, def rollout.Definition) *splitter.State {
 	t.Helper()
 	c, err := rollout.Create(def, alice, seedAt(1, noon))
 	if err != nil {

@@ -39,11 +39,12 @@ func (s *Split) enqueue(k splitter.Kill) bool {
 	return true
 }
 
-// settle writes what waits for the store: what it has lost, kills, a failback made while it was away, and a newly
-// declared version. What cannot be written does not keep the rest from it, unless the store is away.
+// settle writes what waits for the store: what it has lost, kills, a failback made while it was away, a newly declared
+// version, and the end of a watch. What cannot be written does not keep the rest from it, unless the store is away.
 func (c *Controller) settle(ctx context.Context, s *Split) error {
 	var errs []error
-	for _, step := range []func(context.Context, *Split) error{c.settleHistory, c.settleKills, c.settleFailback, c.settleVersion} {
+	steps := []func(context.Context, *Split) error{c.settleHistory, c.settleKills, c.settleFailback, c.settleVersion, c.settleTrickle}
+	for _, step := range steps {
 		err := step(ctx, s)
 		if errs = append(errs, err); isAway(err) {
 			break

@@ -43,6 +43,8 @@ func reconcile(lost lostState, theirs *splitter.State, by By, seed Seed) (Change
 		n.Epoch = mergeEpochs(ours, theirs)
 		n.Cooldown = laterCooldown(ours.Cooldown, theirs.Cooldown)
 	}
+	rebind(n, base)
+	mergeSuspicion(n, ours, theirs)
 	if why == cautious || why == stored {
 		n.Placed = splitter.Sorted(slices.Concat(ours.LastPlaced(), theirs.LastPlaced()))
 	}
@@ -123,6 +125,16 @@ func mergeEpochs(a, b *splitter.State) uint64 {
 		return a.Epoch
 	}
 	return max(a.Epoch, b.Epoch) + 1
+}
+
+// rebind lets a trickle and a probe that run in was go on in n, which may have another epoch.
+func rebind(n, was *splitter.State) {
+	if was.RunningTrickle() != nil {
+		n.Trickle.Epoch = n.Epoch
+	}
+	if was.RunningProbe() != nil {
+		n.Probe.Epoch = n.Epoch
+	}
 }
 
 // isOneTrial reports whether two States are about the same trial of the same canary.

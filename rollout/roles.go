@@ -42,7 +42,7 @@ func Rename(prev *splitter.State, from, to string, by By, seed Seed) (Changed, e
 }
 
 // Adopt lets the State take over the roles, variants and weights of a file: a change of roles, so a new epoch. The
-// zero request means def, this instance's own file. Kills stay, and so does a running cooldown, unless a canary on
+// zero request means def, this instance's own file. A canary that is compared with stable leaves it a trickle. Kills stay, and so does a running cooldown, unless a canary on
 // trial becomes stable: a promotion forgets the failbacks before it.
 func Adopt(prev *splitter.State, def Definition, r AdoptRequest, by By, seed Seed) (Changed, error) {
 	if r.Stable == "" && (r.Canary != "" || len(r.Weights) > 0) {
@@ -51,14 +51,15 @@ func Adopt(prev *splitter.State, def Definition, r AdoptRequest, by By, seed See
 	if r.Stable == "" {
 		r = AdoptRequest{Stable: def.Stable, Canary: def.Canary, Weights: def.weights()}
 	}
-	n := next(prev, KindAdopt, by, seed)
+	n, ranges := next(prev, KindAdopt, by, seed), repaid(prev)
 	n.Stable, n.Canary = r.Stable, r.Canary
 	want := maps.Clone(r.Weights)
 	if want == nil {
 		want = map[string]splitter.Weight{r.Stable: splitter.Full}
 	}
+	keepTrickle(n, nil, def.Policy, want, seed.Now)
 	var err error
-	if n.Ranges, err = splitter.Reassign(prev.Ranges, n.Canary, shares(want, def.names())); err != nil {
+	if n.Ranges, err = splitter.Reassign(ranges, n.Canary, shares(want, def.names())); err != nil {
 		return Changed{}, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
 	if err := mayAdopt(prev, n, seed); err != nil {
@@ -92,12 +93,15 @@ func ApplyPolicy(prev *splitter.State, def Definition, by By, seed Seed) (Change
 	}
 	n := next(prev, KindPolicy, by, seed)
 	n.Policy = policy
+	if !def.Policy.trickles() {
+		n.Trickle = nil // what stable has it keeps, until somebody asks for other weights
+	}
 	return tell(prev, n)
 }
 
 // Redeclare begins a new epoch when the file declares another version of the canary: a failback of the old version is
-// no verdict on the new one, and evidence of the old one is none on the new one. It returns false, and no change, if
-// the version is the same or not declared.
+// no verdict on the new one, and evidence of the old one is none on the new one. Stable gets back what it keeps while a
+// new version is watched. It returns false, and no change, if the version is the same or not declared.
 func Redeclare(prev *splitter.State, def Definition, by By, seed Seed) (Changed, bool, error) {
 	declared := def.declared()[prev.Canary]
 	if prev.Canary == "" || declared == "" || declared == prev.Declared[prev.Canary] {
@@ -105,7 +109,13 @@ func Redeclare(prev *splitter.State, def Definition, by By, seed Seed) (Changed,
 	}
 	before := cmp.Or(prev.Declared[prev.Canary], "none")
 	by.Reason = fmt.Sprintf("%s declares version %q, before %q", prev.Canary, declared, before)
-	n := next(prev, KindVersion, by, seed)
+	n, ranges := next(prev, KindVersion, by, seed), repaid(prev)
+	want := splitter.WeightsOf(ranges)
+	keepTrickle(n, nil, def.Policy, want, seed.Now)
+	var err error
+	if n.Ranges, err = splitter.Reassign(ranges, prev.Canary, shares(want, nil)); err != nil {
+		return Changed{}, false, fmt.Errorf("watch version %q of %q: %w", declared, prev.Split, err)
+	}
 	if err := newEpoch(n, def, seed.Now); err != nil {
 		return Changed{}, false, err
 	}

@@ -116,6 +116,7 @@ func (s *Split) notes() []string {
 			"`split adopt` takes the file's",
 			def.Stable, canaryOf(def.Canary), state.Stable, canaryOf(state.Canary)))
 	}
+	notes = append(notes, baselineNotes(state, s.policy)...)
 	notes = append(notes, weightNotes(def, s.stored)...)
 	if state.Progress.Phase == splitter.PhaseTrial {
 		notes = append(notes, policyNotes(def, s.policy)...)
@@ -179,13 +180,14 @@ func policyNotes(def Definition, frozen Policy) []string {
 		"`split policy apply %s` takes the file's", def.Name)}
 }
 
-// weightNotes tells where the file's weights differ from the State's. That of a canary which was failed back is meant to.
+// weightNotes tells where the file's weights differ from the State's. That of a canary which was failed back is meant to,
+// and so is that of one which leaves stable a trickle or lends it something.
 func weightNotes(def Definition, state *splitter.State) []string {
 	var notes []string
 	now := state.Weights()
 	for _, v := range def.Variants {
-		failed := v.Name == state.Canary && state.Progress.Phase == splitter.PhaseFailedBack
-		if v.Weight != now[v.Name] && v.Name != state.Stable && !failed {
+		isMeant := v.Name == state.Canary && (state.Progress.Phase == splitter.PhaseFailedBack || leavesStable(state, v.Weight))
+		if v.Weight != now[v.Name] && v.Name != state.Stable && !isMeant {
 			notes = append(notes, fmt.Sprintf("the file says %s %s, the store %s: the store counts; `split weight %s --from-file` "+
 				"takes the file's", v.Name, v.Weight, now[v.Name], def.Name))
 		}
@@ -198,4 +200,11 @@ func weightNotes(def Definition, state *splitter.State) []string {
 	}
 	slices.Sort(notes)
 	return notes
+}
+
+// leavesStable reports whether the canary would have a weight but for what stable keeps or was lent.
+func leavesStable(state *splitter.State, weight splitter.Weight) bool {
+	now := state.Weights()
+	return (state.IsTrickling() || state.RunningProbe() != nil) &&
+		weight > now[state.Canary] && weight <= now[state.Canary]+now[state.Stable]
 }

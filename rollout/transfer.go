@@ -35,6 +35,10 @@ func Import(prev *splitter.State, r ImportRequest, by By, seed Seed) (Changed, e
 	if !r.State.Forgotten.IsZero() {
 		return Changed{}, fmt.Errorf("%w: the state of %q is that of a forgotten split", ErrInvalid, r.State.Split)
 	}
+	if share := r.State.Weights()[r.State.Canary]; r.State.Progress.Phase == splitter.PhaseFailedBack && share > 0 {
+		return Changed{}, fmt.Errorf("%w: %q is failed back in the state of %q and has %s: a canary that failed has nothing",
+			ErrInvalid, r.State.Canary, r.State.Split, share)
+	}
 	n := r.State.Clone()
 	n.Parent, n.Lineage, n.Began, n.Moved = "", nil, seed.Now, nil
 	if prev != nil {
@@ -47,6 +51,8 @@ func Import(prev *splitter.State, r ImportRequest, by By, seed Seed) (Changed, e
 	n.Revision++
 	n.Epoch++
 	n.ID = seed.ID
+	n.Ranges, n.Probe = repaid(r.State), nil
+	watchAgain(n, r.State, seed.Now)
 	n.Placed = []splitter.Version{n.Version}
 	n.Changed = splitter.Change{Kind: KindImport, Actor: by.Actor, Via: by.Via, At: seed.Now, Reason: by.Reason}
 	if prev != nil {
@@ -58,6 +64,18 @@ func Import(prev *splitter.State, r ImportRequest, by By, seed Seed) (Changed, e
 	}
 	ch.Event.Kills = newKills(prev, n)
 	return ch, err
+}
+
+// watchAgain begins the watch of an imported trial again, if it was in one.
+func watchAgain(n, imported *splitter.State, now time.Time) {
+	if imported.RunningTrickle() == nil {
+		n.Trickle = nil
+		return
+	}
+	n.Trickle.Epoch = n.Epoch
+	if p := frozenPolicy(n); p.trickles() && !n.Trickle.Until.IsZero() {
+		n.Trickle.Until = now.Add(time.Duration(p.Judge.Trickle.Watch))
+	}
 }
 
 // leftOut says which kills of an imported State are not on after the import.

@@ -9,23 +9,29 @@ import (
 )
 
 // SetWeights moves shares. Raising the canary from nothing begins a new epoch, with a fresh salt if stable had
-// everyone, so that the same people are not always the first to try. ErrCooldown is returned for an increase of the
-// canary while a failback's cooldown lasts, unless forced.
+// everyone, so that the same people are not always the first to try. A canary that is compared with stable leaves it a
+// trickle. A probe ends: weights that are not named are those from before it. ErrCooldown is returned for an increase of
+// the canary while a failback's cooldown lasts, unless forced.
 func SetWeights(prev *splitter.State, def Definition, c WeightChange, by By, seed Seed) (Changed, error) {
-	want, err := wanted(prev, def, c)
+	ranges := repaid(prev)
+	before := splitter.WeightsOf(ranges)
+	want, err := wanted(prev, before, def, c)
 	if err != nil {
 		return Changed{}, err
 	}
-	before := prev.Weights()
-	if err := mayIncrease(prev, before, want, c.Force, seed); err != nil {
-		return Changed{}, fmt.Errorf("%w; use force to do it all the same", err)
-	}
 	n := next(prev, KindWeights, by, seed)
+	n.Probe = nil
 	starts := begins(prev, prev.Canary, want)
 	if starts {
 		freshen(n, prev, seed)
+		keepTrickle(n, nil, def.Policy, want, seed.Now)
+	} else {
+		keepTrickle(n, prev.RunningTrickle(), frozenPolicy(prev), want, seed.Now)
 	}
-	if n.Ranges, err = splitter.Reassign(prev.Ranges, prev.Canary, shares(want, def.names())); err != nil {
+	if err := mayIncrease(prev, before, want, c.Force, seed); err != nil {
+		return Changed{}, fmt.Errorf("%w; use force to do it all the same", err)
+	}
+	if n.Ranges, err = splitter.Reassign(ranges, prev.Canary, shares(want, def.names())); err != nil {
 		return Changed{}, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
 	if starts {
@@ -52,8 +58,9 @@ func freshen(n, prev *splitter.State, seed Seed) {
 	}
 }
 
-// wanted works out every variant's weight from the ones that were named.
-func wanted(prev *splitter.State, def Definition, c WeightChange) (map[string]splitter.Weight, error) {
+// wanted works out every variant's weight from the ones that were named; the others' are those from before.
+func wanted(prev *splitter.State, before map[string]splitter.Weight, def Definition, c WeightChange,
+) (map[string]splitter.Weight, error) {
 	named := c.Weights
 	if c.FromFile {
 		if len(named) > 0 {
@@ -68,7 +75,7 @@ func wanted(prev *splitter.State, def Definition, c WeightChange) (map[string]sp
 	if len(named) == 0 {
 		return nil, fmt.Errorf("%w: no weight is named", ErrInvalid)
 	}
-	want := prev.Weights()
+	want := maps.Clone(before)
 	if c.FromFile {
 		want = map[string]splitter.Weight{}
 	}

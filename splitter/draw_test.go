@@ -54,6 +54,17 @@ func drawState(t *rapid.T) *splitter.State {
 	}
 	s.Moved = rapid.SliceOfN(rapid.Custom(drawMove), 0, 3).Draw(t, "moved")
 	s.Began, s.Forgotten = drawTime(t), drawTime(t)
+	s.Progress.Suspected = drawText(t)
+	if rapid.Bool().Draw(t, "keeps a trickle") {
+		keeps := rapid.Uint32Range(1, splitter.Buckets/2).Draw(t, "keeps")
+		s.Trickle = &splitter.Trickle{Epoch: s.Epoch, Keeps: splitter.Weight(keeps), Until: drawTime(t),
+			Then: splitter.Weight(rapid.Uint32Range(1, keeps).Draw(t, "then"))}
+	}
+	if rapid.Bool().Draw(t, "probes") {
+		lent := drawMove(t)
+		s.Probe = &splitter.Probe{Epoch: s.Epoch, Since: drawTime(t), Until: drawTime(t), Why: drawText(t),
+			Lent: []splitter.Span{{From: lent.From, To: lent.To}}, Holds: splitter.Weight(lent.To - lent.From)}
+	}
 	for i := range s.Kills {
 		drawGentle(t, &s.Kills[i])
 	}

@@ -115,7 +115,7 @@ func checkCarried(t rapid.TB, before *splitter.State) {
 	changed := first.reweigh("weights-of-the-first", frozenRange{To: 5, Variant: "green"}, frozenRange{5, frozenBuckets, "blue"})
 	changed = changed.kill("kill-of-the-first", frozenKill{ID: "k-first", Variant: "green", Level: "cut", At: time.Unix(9, 0)})
 	written := marshal(t, changed)
-	for _, name := range []string{"lineage", "placed", "forgotten", "moved"} {
+	for _, name := range []string{"lineage", "placed", "forgotten", "moved", "trickle", "probe"} {
 		if got, want := members(t, written)[name], members(t, document)[name]; !bytes.Equal(got, want) {
 			t.Errorf("%s: got %s, want %s", name, got, want)
 		}
@@ -166,6 +166,11 @@ func drawNewer(t *rapid.T) map[string]any {
 	progress := asObject(document["progress"])
 	progress["phase"] = rapid.SampledFrom([]string{"paused", "Trial", "\u2028<"}).Draw(t, "newer phase")
 	drawMembers(t, progress)
+	for _, name := range []string{"trickle", "probe"} {
+		if o := asObject(document[name]); o != nil {
+			drawMembers(t, o)
+		}
+	}
 	for _, kill := range asList(document["kills"]) {
 		asObject(kill)["level"] = rapid.SampledFrom([]string{"freeze", "Cut"}).Draw(t, "newer level")
 		drawMembers(t, asObject(kill))

@@ -70,6 +70,10 @@ type State struct {
 	Policy json.RawMessage `json:"policy,omitempty"`
 	// Progress says where the trial is.
 	Progress Progress `json:"progress"`
+	// Trickle is what stable keeps while the canary has the rest; nil if nothing is kept for that.
+	Trickle *Trickle `json:"trickle,omitempty"`
+	// Probe is what the canary lends stable to be compared with it; nil while nothing is lent.
+	Probe *Probe `json:"probe,omitempty"`
 	// Cooldown says until when the canary may not be increased after a failback.
 	Cooldown Cooldown `json:"cooldown"`
 	// Changed says who made this revision, when and why.
@@ -133,6 +137,9 @@ type Progress struct {
 	Phase Phase     `json:"phase"`
 	Since time.Time `json:"since"`         // by the store's clock
 	Why   string    `json:"why,omitempty"` // one sentence for people
+	// Suspected says, after a failback, why its cause is thought to be shared: stable was found to be no better. Nothing
+	// follows from it but that people are told.
+	Suspected string `json:"suspected,omitempty"`
 
 	unknown unknownFields
 	// newerPhase is the phase's text if this release does not know it; Phase is then PhaseUnknown.
@@ -164,8 +171,8 @@ type Cooldown struct {
 
 // Change says who changed a State, when and why.
 type Change struct {
-	// Kind is the event's name: created, weights, kill, revive, failback, renamed, adopted, policy, version,
-	// restored, reconciled, imported, forgotten.
+	// Kind is the event's name: created, weights, kill, revive, failback, suspected, trickle, probe, probe_ended, renamed,
+	// adopted, policy, version, restored, reconciled, imported, forgotten.
 	Kind string `json:"kind"`
 	// Actor is who says to have done it (a claim; "switchback" is the proxy itself).
 	Actor string `json:"actor,omitempty"`
@@ -191,6 +198,8 @@ func (s *State) Clone() *State {
 	c.Revived = slices.Clone(s.Revived)
 	c.Policy = slices.Clone(s.Policy)
 	c.Progress.unknown = s.Progress.unknown.clone()
+	c.Trickle = s.Trickle.clone()
+	c.Probe = s.Probe.clone()
 	c.unknown = s.unknown.clone()
 	return &c
 }

@@ -11,12 +11,16 @@ type (
 	plainState    State
 	plainKill     Kill
 	plainProgress Progress
+	plainTrickle  Trickle
+	plainProbe    Probe
 )
 
 var (
 	stateFields    = fieldNames[plainState]()
 	killFields     = fieldNames[plainKill]()
 	progressFields = fieldNames[plainProgress]()
+	trickleFields  = fieldNames[plainTrickle]()
+	probeFields    = fieldNames[plainProbe]()
 )
 
 // Decode reads a State and checks it. It reads States of a newer [Schema] as far as this release understands them:
@@ -123,4 +127,28 @@ func (p *Progress) UnmarshalJSON(data []byte) error {
 		p.Phase, p.newerPhase = PhaseUnknown, document.Phase
 	}
 	return nil
+}
+
+// MarshalJSON writes the trickle with what was kept from a newer release. As with [State.MarshalJSON], do not embed.
+func (t Trickle) MarshalJSON() ([]byte, error) { return encodeKeeping(plainTrickle(t), t.unknown) }
+
+// UnmarshalJSON reads a trickle.
+func (t *Trickle) UnmarshalJSON(data []byte) error {
+	var plain plainTrickle
+	unknown, err := decodeKeeping(data, &plain, trickleFields)
+	*t = Trickle(plain)
+	t.unknown = unknown
+	return err
+}
+
+// MarshalJSON writes the probe with what was kept from a newer release. As with [State.MarshalJSON], do not embed.
+func (p Probe) MarshalJSON() ([]byte, error) { return encodeKeeping(plainProbe(p), p.unknown) }
+
+// UnmarshalJSON reads a probe.
+func (p *Probe) UnmarshalJSON(data []byte) error {
+	var plain plainProbe
+	unknown, err := decodeKeeping(data, &plain, probeFields)
+	*p = Probe(plain)
+	p.unknown = unknown
+	return err
 }

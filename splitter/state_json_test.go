@@ -18,7 +18,7 @@ import (
 
 // whole compares all of two States, the fields kept from a newer release included.
 var whole = cmp.Options{
-	cmp.AllowUnexported(splitter.State{}, splitter.Kill{}, splitter.Progress{}),
+	cmp.AllowUnexported(splitter.State{}, splitter.Kill{}, splitter.Progress{}, splitter.Trickle{}, splitter.Probe{}),
 	cmpopts.EquateEmpty(),
 }
 
@@ -52,6 +52,10 @@ func merged() *splitter.State {
 		{Range: splitter.Range{From: 0, To: 1_000, Variant: "green"}, At: s.Changed.At, Failed: true},
 		{Range: splitter.Range{From: 5, To: 7, Variant: "blue"}, At: s.Began, Salt: "1234567890abcdef"},
 	}
+	s.Trickle = &splitter.Trickle{Epoch: 3, Keeps: 5_000, Until: s.Changed.At, Then: 1_000}
+	s.Probe = &splitter.Probe{Epoch: 3, Since: s.Began, Until: s.Changed.At, Why: "30 of 40 failed", Holds: 11_000,
+		Lent: []splitter.Span{{From: 0, To: 1_000}, {From: 80_000, To: 90_000}}}
+	s.Progress.Suspected = "blue fails as often: 48% of 300"
 	s.Forgotten = time.Date(2026, 5, 2, 12, 0, 0, 0, time.UTC)
 	return s
 }
@@ -153,6 +157,9 @@ func TestCloneIsDeep(t *testing.T) {
 		clone.Revived[0].ID = "spoiled"
 		clone.Lineage[0].ID = "spoiled"
 		clone.Policy[0] = '['
+		if clone.Trickle != nil {
+			clone.Trickle.Keeps, clone.Probe.Lent[0].From = 7, 7
+		}
 		if got := marshal(t, original); !bytes.Equal(got, want) {
 			t.Errorf("%s: spoiling the clone changed the original:\ngot  %s\nwant %s", file, got, want)
 		}

@@ -41,6 +41,8 @@ func (s *State) Validate() error {
 		s.validateKills(),
 		validateRanges(s.Ranges),
 		validateMoves(s.Moved),
+		s.Trickle.validate(),
+		s.Probe.validate(),
 	)
 	if err != nil {
 		return fmt.Errorf("state of split %q is invalid: %w", s.Split, err)

@@ -105,6 +105,17 @@ func TestValidate(t *testing.T) {
 		{"not coalesced", func(s *splitter.State) { s.Ranges[2].Variant = "blue" }, `ranges 1 and 2 are both of "blue"`},
 		{"move from nobody", func(s *splitter.State) { s.Moved = []splitter.Move{move(0, 1, "B", 0)} }, `variant "B" of move 0`},
 		{"empty move", func(s *splitter.State) { s.Moved = []splitter.Move{move(1, 1, "b", 0)} }, "move 0 of [1, 1): buckets"},
+		{"no trickle", func(s *splitter.State) { s.Trickle = &splitter.Trickle{Then: 1} }, "trickle of 0%, then 0.001%: both must be above 0%"},
+		{"trickle of most", func(s *splitter.State) { s.Trickle = &splitter.Trickle{Keeps: 50_001, Then: 1} }, "trickle of 50.001%, then"},
+		{"trickle dries up", func(s *splitter.State) { s.Trickle = &splitter.Trickle{Keeps: 1} }, "trickle of 0.001%, then 0%: both"},
+		{"trickle rises", func(s *splitter.State) { s.Trickle = &splitter.Trickle{Keeps: 1, Then: 2} },
+			"trickle of 0.001%, then 0.002%: the second must not be greater than the first"},
+		{"nothing lent", func(s *splitter.State) { s.Probe = &splitter.Probe{Holds: 5} }, "probe of [], stable holds 0.005%: it lends a bucket"},
+		{"nothing held", func(s *splitter.State) { s.Probe = &splitter.Probe{Lent: spans(0, 5)} }, "probe of [{0 5}], stable holds 0%"},
+		{"empty span", func(s *splitter.State) { s.Probe = &splitter.Probe{Lent: spans(3, 3), Holds: 5} }, "span 0 [3, 3) of the probe"},
+		{"span too far", func(s *splitter.State) { s.Probe = &splitter.Probe{Lent: spans(3, 100_001), Holds: 5} }, "span 0 [3, 100001)"},
+		{"spans overlap", func(s *splitter.State) { s.Probe = &splitter.Probe{Lent: spans(3, 7, 6, 9), Holds: 5} },
+			"span 1 [6, 9) of the probe: spans ascend, do not overlap"},
 		{"move too far", func(s *splitter.State) { s.Moved = []splitter.Move{move(1, 100_001, "b", 0)} }, "move 0 of [1, 100001)"},
 	}
 	for _, tt := range tests {

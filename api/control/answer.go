@@ -29,6 +29,11 @@ type Status struct {
 	Stable   string            `json:"stable"`
 	Canary   string            `json:"canary,omitempty"`
 	Progress splitter.Progress `json:"progress"`
+	// Trickle is what stable keeps while the canary has the rest; absent if it keeps nothing for that. It has more during a
+	// probe.
+	Trickle *splitter.Trickle `json:"trickle,omitempty"`
+	// Probe is what the canary lends stable for now, to be compared with it; absent if nothing.
+	Probe *splitter.Probe `json:"probe,omitempty"`
 	// Now is the store's clock, by which the times of kills are; as the answering instance last heard it.
 	Now time.Time `json:"now"`
 	// Ready is false while the instance boots blind, or serves its own stable because the State names another.
@@ -173,6 +178,10 @@ func (s *Status) fromState(state *splitter.State) {
 	s.Epoch = state.Epoch
 	s.Stable, s.Canary = state.Stable, state.Canary
 	s.Progress = state.Progress
+	s.Probe = state.RunningProbe()
+	if s.Probe != nil || state.IsTrickling() {
+		s.Trickle = state.RunningTrickle()
+	}
 	s.Kills = append(s.Kills, state.Kills...)
 	s.Cooldown = state.Cooldown
 	s.Changed = state.Changed

@@ -36,6 +36,7 @@ type fleet struct {
 	trouble  bool  // status shows everything that can be wrong
 	killed   bool  // status shows a trial whose canary is killed, and that nobody has judged
 	draining bool  // status shows kills that end requests in flight, now and later
+	lends    bool  // status shows a canary that has nearly everybody, and lends stable some
 	same     bool  // changes find everything as they want it
 	told     bool  // a queued kill was announced
 	untold   []string
@@ -90,6 +91,9 @@ func (f *fleet) StatusHere(split string) (rollout.Status, error) {
 		s.Variants[1].Killed = true
 		s.Verdict = nil
 	}
+	if f.lends {
+		f.lend(&s)
+	}
 	if f.draining {
 		s.State = f.state.Clone()
 		s.State.Kills = draining()
@@ -141,6 +145,7 @@ func (f *fleet) upset(s *rollout.Status) {
 	state := f.state.Clone()
 	state.Ranges = []splitter.Range{{From: 0, To: 100_000, Variant: "blue"}}
 	state.Progress = splitter.Progress{Phase: splitter.PhaseFailedBack, Since: noon, Why: "green failed: 50% errors of 42 requests"}
+	state.Progress.Suspected = "blue fails as often: 48% of 300 requests"
 	state.Cooldown = splitter.Cooldown{Until: noon.Add(15 * time.Minute), Failbacks: 1}
 	state.Kills = []splitter.Kill{
 		{ID: "k1", Variant: "green", Level: splitter.KillCut, Reason: "leaks\x1b[2Jprompts", Actor: "alice", Via: "socket", At: noon},
@@ -151,9 +156,20 @@ func (f *fleet) upset(s *rollout.Status) {
 	s.StoreAge, s.StoreError = -1, "the store is unavailable: redis:6379: dial tcp 127.0.0.1:6379: connection refused: nothing was written"
 	s.Verdict = &health.Verdict{Result: health.Fail, Reason: "error rate 50% of 42 requests is over 5% beyond chance"}
 	s.JudgedInstances = 1
-	s.Notes = append(s.Notes, "kill k2 is not in the store yet")
+	s.Notes = append(s.Notes, "shared cause suspected: "+state.Progress.Suspected, "kill k2 is not in the store yet")
 	s.Variants[1].Weight, s.Variants[1].Killed = 0, true
 	s.Variants = append(s.Variants, rollout.VariantStatus{Name: "red", FileSays: 0, Known: false})
+}
+
+// lend makes a status show a canary that has nearly everybody, and lends stable some.
+func (f *fleet) lend(s *rollout.Status) {
+	s.State = f.state.Clone()
+	s.State.Ranges = []splitter.Range{{From: 0, To: 90_000, Variant: "green"}, {From: 90_000, To: 100_000, Variant: "blue"}}
+	s.State.Trickle = &splitter.Trickle{Epoch: 3, Keeps: 5_000, Until: noon.Add(9 * time.Minute), Then: 1_000}
+	s.State.Probe = &splitter.Probe{Epoch: 3, Since: noon.Add(-5 * time.Second), Until: noon.Add(10 * time.Second),
+		Why: "30 of 40 failed", Lent: []splitter.Span{{From: 90_000, To: 95_000}}, Holds: 10_000}
+	s.Variants[0].Weight, s.Variants[1].Weight = 10_000, 90_000
+	s.Notes = []string{"a probe lends blue a part of green's users until 2026-11-22 12:00:10 UTC, to compare them: 30 of 40 failed"}
 }
 
 // changed answers a change, which it has written down.

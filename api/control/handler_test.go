@@ -78,6 +78,7 @@ func TestAnswers(t *testing.T) {
 	}{
 		{name: "list", method: "GET", path: "/splits/v1/"},
 		{name: "status", method: "GET", path: "/splits/v1/assistant"},
+		{name: "lending", method: "GET", path: "/splits/v1/assistant", prepare: func(f *fleet) { f.lends = true }},
 		{name: "trouble", method: "GET", path: "/splits/v1/assistant", prepare: func(f *fleet) { f.trouble = true }},
 		{name: "killed", method: "GET", path: "/splits/v1/assistant", prepare: func(f *fleet) { f.killed = true }},
 		{name: "draining", method: "GET", path: "/splits/v1/assistant", prepare: func(f *fleet) { f.draining = true }},

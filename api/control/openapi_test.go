@@ -74,7 +74,7 @@ func TestOpenAPIHasEveryField(t *testing.T) {
 		WeightsRequest{}, KillRequest{}, ReviveRequest{}, RenameRequest{}, AdoptRequest{}, PolicyRequest{},
 		ForgetRequest{}, ImportRequest{}, List{}, Status{}, Variant{}, Change{}, Confirmation{}, Laggard{}, Events{}, Event{},
 		Instances{}, Instance{}, Forgotten{}, Export{}, Drained{}, Readiness{}, Problem{},
-		splitter.Kill{},
+		splitter.Kill{}, splitter.Trickle{}, splitter.Probe{}, splitter.Span{},
 	} {
 		typ := reflect.TypeOf(v)
 		got := slices.Sorted(maps.Keys(schemas[typ.Name()].Properties))

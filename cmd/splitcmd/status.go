@@ -51,6 +51,9 @@ func (s *session) printHead(status control.Status) {
 // headline says in a few words how the split is; kills come first, as nothing else counts while one is on.
 func (s *session) headline(status control.Status) string {
 	p, epoch := phase(status.Progress), fmt.Sprintf("epoch %d", status.Epoch)
+	if status.Progress.Suspected != "" {
+		p.text += ", shared cause suspected"
+	}
 	if len(status.Kills) == 0 {
 		return s.look.paint(p.text, p.colour) + "  " + epoch
 	}

@@ -51,7 +51,7 @@ func eventColour(kind string) colour {
 	switch kind {
 	case "kill", "failback":
 		return bad
-	case "reconciled", kindImported, "forgotten":
+	case "reconciled", "suspected", "probe", kindImported, "forgotten":
 		return doubt
 	case "revive":
 		return good
