@@ -109,6 +109,13 @@ func (j *Judge) Rest(t Trial) {
 // Share divides alpha among instances that each judge by their own evidence alone, from now on.
 func (j *Judge) Share(instances int) { j.terms.Instances = instances }
 
+// Acquit drops what speaks against the canary, as its cause was found to be shared. What of alpha was spent on it stays
+// spent.
+func (j *Judge) Acquit() {
+	j.st.Evidence = [userGroups + 1][numComponents]float32{}
+	j.dirty = true
+}
+
 // How alpha is spent: at the start, on the raises of the canary's share, and over the planned time.
 const (
 	startMass = 0.4

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/switchback-proxy/switchback/health"
+	"github.com/switchback-proxy/switchback/splitter"
 	"github.com/switchback-proxy/switchback/store"
 )
 
@@ -291,8 +292,40 @@ func (c *Controller) write(ctx context.Context, swaps []store.JudgeSwap, held []
 // conclude publishes what the fleet's judge says and does what follows.
 func (c *Controller) conclude(ctx context.Context, h *hearing, said summary) {
 	if !h.trial.onTrial {
+		c.suspect(ctx, h)
 		return
 	}
 	h.split.keep(said.judgement(), said.Epoch)
-	c.act(ctx, h.split, verdict{said.Verdict, said.Epoch})
+	v := verdict{said.Verdict, said.Epoch}
+	if handled, err := c.probeFirst(ctx, h, v); handled || err != nil {
+		if err != nil && ctx.Err() == nil {
+			h.split.log.Error("cannot compare the canary with stable for a while", zap.Error(err))
+		}
+		h.split.warnOf(v)
+		return
+	}
+	c.act(ctx, h.split, v)
+}
+
+// suspect marks a failback of which stable shows the cause now.
+func (c *Controller) suspect(ctx context.Context, h *hearing) {
+	if h.trial.state.Progress.Phase != splitter.PhaseFailedBack || h.trial.state.Progress.Suspected != "" {
+		return
+	}
+	why, ok := h.split.docket.fleet.Suspicion()
+	if !ok {
+		return
+	}
+	err := c.untilSwapped(ctx, h.split, func(prev *splitter.State) (Changed, bool, error) {
+		if prev.Epoch != h.trial.state.Epoch {
+			return Changed{}, false, nil
+		}
+		return Suspect(prev, why, By{Actor: selfActor, Via: "judge"}, c.seed())
+	})
+	switch {
+	case err == nil:
+		h.split.log.Error("the failback seems to have had a shared cause", zap.String("reason", why))
+	case ctx.Err() == nil:
+		h.split.log.Warn("a suspicion cannot be written", zap.Error(err))
+	}
 }

@@ -177,7 +177,7 @@ func (c *Controller) act(ctx context.Context, s *Split, v verdict) {
 		return
 	}
 	if err := c.failBack(ctx, s, v); err != nil && ctx.Err() == nil {
-		c.log.Error("cannot fail back", zap.String("split", s.name), zap.Error(err))
+		s.log.Error("cannot fail back", zap.Error(err))
 	}
 }
 

@@ -52,8 +52,8 @@ type Status struct {
 	// ShownInstances is how many instances' requests the variants' summaries are of.
 	ShownInstances int `json:"shown_instances"`
 
-	Cooldown        splitter.Cooldown `json:"cooldown"`
-	Changed         splitter.Change   `json:"changed"`
+	Cooldown splitter.Cooldown `json:"cooldown"`
+	Changed  splitter.Change   `json:"changed"`
 	// Policy is what this epoch is judged by; absent if nothing is frozen.
 	Policy json.RawMessage `json:"policy,omitempty"`
 	// File is what the instance's configuration says.

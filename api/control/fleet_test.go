@@ -73,7 +73,9 @@ func newFleet() *fleet {
 
 func (f *fleet) Splits() []string { return []string{"assistant"} }
 
-func (f *fleet) Status(_ context.Context, split string) (rollout.Status, error) { return f.StatusHere(split) }
+func (f *fleet) Status(_ context.Context, split string) (rollout.Status, error) {
+	return f.StatusHere(split)
+}
 
 func (f *fleet) StatusHere(split string) (rollout.Status, error) {
 	f.mu.Lock()
