@@ -16,11 +16,13 @@ func Example() {
 		green, blue := health.NewWindow(limits, nil), health.NewWindow(limits, nil)
 		for i := range 100 {
 			o := health.Outcome{Class: health.Success, Answered: true, TTFB: 300 * time.Millisecond, Total: 2 * time.Second}
-			blue.Record(now, o)
+			onBlue := health.Flight{Window: blue, Start: now.Add(-o.Total)}
+			onBlue.Record(now, o)
 			if i%4 == 0 {
 				o = health.Outcome{Class: health.Failure, Cause: health.CauseTimeout, Total: 10 * time.Second}
 			}
-			green.Record(now, o)
+			onGreen := health.Flight{Window: green, Start: now.Add(-o.Total)}
+			onGreen.Record(now, o)
 		}
 		canary = canary.Merge(green.Evidence(now, limits, nil))
 		baseline = baseline.Merge(blue.Evidence(now, limits, nil))

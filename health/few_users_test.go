@@ -119,7 +119,7 @@ func TestFewUsersOfLongAnswers(t *testing.T) {
 		start := epoch.Add(time.Duration(i) * 2 * time.Second)
 		o := failure()
 		o.User, o.Surplus = userOf(1), !w.Arrive(start, userOf(1))
-		w.Record(start.Add(3*time.Minute), o)
+		record(w, start.Add(3*time.Minute), o)
 	}
 	v := health.JudgeLimits(l, w.Evidence(epoch.Add(4*time.Minute), l, nil), health.Evidence{})
 	if v.FewUsers == nil || !v.FewUsers.Held {

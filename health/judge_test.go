@@ -200,13 +200,13 @@ func TestJudgeLongWindow(t *testing.T) {
 	now := epoch
 	for i := range 1200 {
 		now = now.Add(time.Second)
-		baseline.Record(now, success(time.Second, time.Second))
+		record(baseline, now, success(time.Second, time.Second))
 		if i < 1195 {
-			canary.Record(now, success(time.Second, time.Second))
+			record(canary, now, success(time.Second, time.Second))
 			continue
 		}
 		for range 100 {
-			canary.Record(now, failure())
+			record(canary, now, failure())
 		}
 	}
 	got := health.JudgeLimits(l, canary.Evidence(now, l, nil), baseline.Evidence(now, l, nil))
@@ -215,7 +215,7 @@ func TestJudgeLongWindow(t *testing.T) {
 	}
 	for range 15 {
 		now = now.Add(time.Second)
-		baseline.Record(now, success(time.Second, time.Second))
+		record(baseline, now, success(time.Second, time.Second))
 	}
 	if got := health.JudgeLimits(l, canary.Evidence(now, l, nil), baseline.Evidence(now, l, nil)); got.Result != health.Fail {
 		t.Errorf("20 s after the onset: %+v, want fail", got)
@@ -253,7 +253,7 @@ func TestClientsThatGiveUp(t *testing.T) {
 			if i < left {
 				o = health.Outcome{Class: health.Excluded, Cause: health.CauseLeft, Total: 30 * time.Second}
 			}
-			w.Record(now.Add(-20*time.Second), o)
+			record(w, now.Add(-20*time.Second), o)
 		}
 		return w.Evidence(now, limits, nil)
 	}
