@@ -65,6 +65,7 @@ func (h *Handler) join(p placement, w http.ResponseWriter, r *http.Request) (*ex
 		if h.attached.View() == x.view {
 			return x, d
 		}
+		x.Withdraw()
 		x.leave()
 	}
 }
@@ -120,7 +121,9 @@ func (x *exchange) begin(status int) {
 	if status == http.StatusSwitchingProtocols || status < 300 && x.request.Method == http.MethodConnect {
 		x.Upgrade() // a WebSocket, over HTTP/1 or HTTP/2
 		x.Answer(time.Now())
-		x.beginSocket()
+		if x.beginSocket(); x.socket == nil {
+			x.FirstMessage(time.Now()) // nobody will see it
+		}
 	} else {
 		x.beginBody()
 	}

@@ -90,7 +90,6 @@ func (x *exchange) record(v verdictOn, repl *caddy.Replacer) {
 	}
 	o := health.Outcome{Class: v.class, Cause: v.cause, Upgraded: x.Upgraded(), Rescued: x.unseen}
 	o.Retries, _ = retries(repl)
-	o.User, o.Surplus = x.Flight.User, x.Flight.Surplus
 	_, o.Answered = x.Answered()
 	o.TTFB, o.Total, _ = x.Waited(now)
 	if !x.unseen {
@@ -106,7 +105,7 @@ func (x *exchange) record(v verdictOn, repl *caddy.Replacer) {
 		x.shown.ended, x.shown.outcome, x.shown.code = true, o, report.Code
 	}
 	if x.Flight.Window != nil {
-		x.Flight.Window.Record(now, o) // counts among the totals too
+		x.Flight.Record(now, o) // counts among the totals too
 		return
 	}
 	x.totals.Record(o)

@@ -26,6 +26,7 @@ type socket struct {
 	tunnel        context.Context // the request's: done at a kill, and when its client has left
 	conn          *socketConn     // the client's connection; nil over HTTP/2, where the exchange stays its way
 	began         time.Time
+	spoken        bool // the agent has sent something; for whoever copies that
 }
 
 // socketEnd is who ended a WebSocket, with what: the code in the low 16 bits, then who, then the agent's word.
@@ -81,6 +82,10 @@ func (s *socket) end() socketEnd { return socketEnd(s.ended.Load()) }
 
 // Write takes in what the agent has sent.
 func (s *socket) Write(p []byte) {
+	if !s.spoken && len(p) > 0 {
+		s.spoken = true
+		s.exchange.FirstMessage(time.Now())
+	}
 	if s.agent.Write(p); s.end() != 0 {
 		return
 	}

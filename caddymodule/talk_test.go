@@ -235,6 +235,12 @@ func TestConversationsLetGo(t *testing.T) {
 	}
 }
 
+// record counts an outcome.
+func record(w *health.Window, o health.Outcome) {
+	f := health.Flight{Window: w, Start: time.Now()}
+	f.Record(f.Start, o)
+}
+
 // failsBack makes green fail and waits until it is failed back.
 func (p *proxy) failsBack() {
 	p.t.Helper()
@@ -242,8 +248,8 @@ func (p *proxy) failsBack() {
 	eventually(p.t, "the failback", func() bool {
 		view := p.view()
 		for range 40 {
-			view.Windows[0].Record(time.Now(), health.Outcome{Class: health.Success, Answered: true})
-			view.Windows[1].Record(time.Now(), health.Outcome{Class: health.Failure, Cause: health.CauseStatus})
+			record(view.Windows[0], health.Outcome{Class: health.Success, Answered: true})
+			record(view.Windows[1], health.Outcome{Class: health.Failure, Cause: health.CauseStatus})
 		}
 		return h.State().Progress.Phase == splitter.PhaseFailedBack
 	})

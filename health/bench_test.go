@@ -11,21 +11,21 @@ import (
 func BenchmarkRecord(b *testing.B) {
 	w := health.NewWindow(strictLimits(), new(health.Totals))
 	o := health.Outcome{Class: health.Success, Answered: true, TTFB: 300 * time.Millisecond, Total: 2 * time.Second}
-	w.Record(epoch, o)
+	record(w, epoch, o)
 	b.ReportAllocs()
 	for b.Loop() {
-		w.Record(epoch, o)
+		record(w, epoch, o)
 	}
 }
 
 func BenchmarkRecordParallel(b *testing.B) {
 	w := health.NewWindow(strictLimits(), new(health.Totals))
 	o := health.Outcome{Class: health.Success, Answered: true, TTFB: 300 * time.Millisecond, Total: 2 * time.Second}
-	w.Record(epoch, o)
+	record(w, epoch, o)
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			w.Record(epoch, o)
+			record(w, epoch, o)
 		}
 	})
 }
@@ -54,7 +54,7 @@ func BenchmarkRecordOfUsers(b *testing.B) {
 	for b.Loop() {
 		n++
 		o.User = userOf(n % 5000)
-		w.Record(epoch, o)
+		record(w, epoch, o)
 	}
 }
 
@@ -66,7 +66,7 @@ func BenchmarkEvidence(b *testing.B) {
 		now = now.Add(5 * time.Millisecond)
 		user := userOf(int(now.Sub(epoch) / (5 * time.Millisecond)))
 		w.Arrive(now, user)
-		w.Record(now, health.Outcome{Class: health.Success, Answered: true, TTFB: 300 * time.Millisecond, Total: 2 * time.Second, User: user})
+		record(w, now, health.Outcome{Class: health.Success, Answered: true, TTFB: 300 * time.Millisecond, Total: 2 * time.Second, User: user})
 	}
 	b.ReportAllocs()
 	for b.Loop() {

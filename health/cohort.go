@@ -46,17 +46,17 @@ type Bin struct {
 // Cell is what a cohort's requests of one group of users came to by one age. Requests that were nobody's doing (4xx,
 // 429, killed, closed by this proxy) are in no cell whose age they did not reach before they ended so.
 type Cell struct {
-	// N counts requests; Failed those of them that failed by the age.
+	// N counts requests; Failed those of them that failed by the age. Not at AgeMinute.
 	N, Failed uint32
 	// Left counts those whose clients went away before the first payload byte, by the age. Only at AgeSlow and AgeLate.
 	Left uint32
 	// Alive counts those that were in progress at the age before (10 s for AgeLate, a minute ago for AgeMinute), Broken
-	// those of them that failed since.
+	// those of them that failed since. Only there.
 	Alive, Broken uint32
 	// Latency and TTFB are how long requests that did not fail took to their end and to their first payload byte, at
 	// most the age; those that go on, or whose client left, count with how long they had waited. Of an upgraded
-	// connection, TTFB is the time of the handshake and Latency that to the agent's first message. Ascending by bucket.
-	// Only at ages that have times.
+	// connection, TTFB is the time of the handshake and Latency that to the agent's first message. While a client still
+	// sends its request, it waits for nobody and is in neither. Ascending by bucket. Only at ages that have times.
 	Latency, TTFB []Bin
 }
 

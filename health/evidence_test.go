@@ -32,7 +32,7 @@ func evidences(l health.Limits) *rapid.Generator[health.Evidence] {
 		for _, o := range rapid.SliceOfN(outcomes, 0, 30).Draw(t, "outcomes") {
 			now = now.Add(time.Duration(rapid.IntRange(0, 15_000).Draw(t, "gap")) * time.Millisecond)
 			o.Surplus = !w.Arrive(now, o.User)
-			w.Record(now, o)
+			record(w, now, o)
 		}
 		return w.Evidence(now, l, nil)
 	})
@@ -64,7 +64,7 @@ func TestMergeIsAddition(t *testing.T) {
 
 func TestMergeChangesNeither(t *testing.T) {
 	w := health.NewWindow(strictLimits(), nil)
-	w.Record(epoch, failure())
+	record(w, epoch, failure())
 	a, b := w.Evidence(epoch, strictLimits(), nil), w.Evidence(epoch, strictLimits(), nil)
 	a.Merge(b)
 	if a.Slices[0].Judged != 1 || b.Slices[0].Judged != 1 {
@@ -75,8 +75,8 @@ func TestMergeChangesNeither(t *testing.T) {
 func TestMergeLeavesOutOtherTerms(t *testing.T) {
 	strict := health.NewWindow(strictLimits(), nil)
 	lax := health.NewWindow(health.DefaultLimits(), nil)
-	strict.Record(epoch, failure())
-	lax.Record(epoch, failure())
+	record(strict, epoch, failure())
+	record(lax, epoch, failure())
 	a, b := strict.Evidence(epoch, strictLimits(), nil), lax.Evidence(epoch, health.DefaultLimits(), nil)
 	if diff := cmp.Diff(a, a.Merge(b)); diff != "" {
 		t.Errorf("evidence under other limits was added:\n%s", diff)
@@ -129,14 +129,14 @@ func TestEvidenceJSONRefusesNonsense(t *testing.T) {
 
 func FuzzEvidenceJSON(f *testing.F) {
 	w := health.NewWindow(strictLimits(), nil)
-	w.Record(epoch, success(time.Second, 2*time.Second))
-	w.Record(epoch, failure())
+	record(w, epoch, success(time.Second, 2*time.Second))
+	record(w, epoch, failure())
 	for _, users := range []uint64{0, 3, 200} {
 		for user := range users {
 			o := failure()
 			o.User = (user + 1) * 0x9e3779b97f4a7c15
 			o.Surplus = !w.Arrive(epoch, o.User)
-			w.Record(epoch, o)
+			record(w, epoch, o)
 		}
 		doc, err := json.Marshal(w.Evidence(epoch, strictLimits(), nil))
 		if err != nil {
@@ -169,11 +169,11 @@ func TestSummarize(t *testing.T) {
 	l := strictLimits()
 	w := health.NewWindow(l, nil)
 	for range 9 {
-		w.Record(epoch, success(time.Second, 2*time.Second))
+		record(w, epoch, success(time.Second, 2*time.Second))
 	}
-	w.Record(epoch, failure())
-	w.Record(epoch, left(time.Second))
-	w.Record(epoch, health.Outcome{Cause: health.CauseThrottled, Retries: 2})
+	record(w, epoch, failure())
+	record(w, epoch, left(time.Second))
+	record(w, epoch, health.Outcome{Cause: health.CauseThrottled, Retries: 2})
 	got := health.Summarize(w.Evidence(epoch, l, nil))
 	second := got.TTFB.P50
 	want := health.Summary{

@@ -27,19 +27,40 @@ type Flight struct {
 	uploaded atomic.Int64 // the same to the request's last byte; 0 is no body, uploading is not yet
 	upgraded atomic.Bool
 	ended    atomic.Bool
+	entry    *entry                  // in the window's ledger; nil if it is no evidence, or one too many. Set by Arrive
 	slot     *atomic.Pointer[Flight] // where it is registered; only for who added it
 }
 
-// Arrive says that the request's outcome will be recorded into w, and counts its user there. Call it once Start is set,
-// and again if it is decided anew because the State changed meanwhile: so rare that its user may have one fewer for it.
+// Arrive says that the request's outcome will be recorded into w, counts its user there, and enters it among those that
+// mature there: see [Window.Mature]. Call it once, when Start is set. A request that is decided anew because the State
+// changed meanwhile has a new Flight, and the first one is withdrawn: so rare that its user may have one fewer for it.
 func (f *Flight) Arrive(w *Window, user uint64) {
 	f.Window, f.User, f.Surplus = w, user, !w.Arrive(f.Start, user)
+	if !f.Surplus {
+		f.entry = w.enter(f.Start, user)
+	}
+}
+
+// Withdraw says that the request will not be recorded after all.
+func (f *Flight) Withdraw() { f.entry.withdraw() }
+
+// Record counts what became of the request, which ended now, into its window: see [Outcome]. Call it once, and only if
+// there is a window. It allocates once per slice of time, not per request. Words that this release does not know (a class
+// or cause out of range) are counted as an excluded request.
+func (f *Flight) Record(now time.Time, o Outcome) {
+	if int(o.Class) >= numClasses || int(o.Cause) >= numCauses {
+		o.Class, o.Cause = Excluded, CauseNone
+	}
+	o.User, o.Surplus = f.User, f.Surplus
+	f.entry.end(now.Sub(f.Start), o)
+	f.Window.record(now, o)
 }
 
 // Answer says that the first payload byte was sent now. Only the first call counts.
 func (f *Flight) Answer(now time.Time) {
-	if f.answered.Load() == 0 {
-		f.answered.CompareAndSwap(0, int64(max(now.Sub(f.Start), 0))+1)
+	after := now.Sub(f.Start)
+	if f.answered.Load() == 0 && f.answered.CompareAndSwap(0, int64(max(after, 0))+1) {
+		f.entry.answer(after)
 	}
 }
 
@@ -53,11 +74,17 @@ func (f *Flight) Answered() (time.Duration, bool) {
 const uploading = -1
 
 // Upload says that the client still sends the request's body.
-func (f *Flight) Upload() { f.uploaded.Store(uploading) }
+func (f *Flight) Upload() {
+	f.uploaded.Store(uploading)
+	f.entry.upload()
+}
 
 // Uploaded says that the request's body, which Upload announced, has arrived whole now. Only the first call counts.
 func (f *Flight) Uploaded(now time.Time) {
-	f.uploaded.CompareAndSwap(uploading, int64(max(now.Sub(f.Start), 0))+1)
+	after := now.Sub(f.Start)
+	if f.uploaded.CompareAndSwap(uploading, int64(max(after, 0))+1) {
+		f.entry.uploaded(after)
+	}
 }
 
 // Waited returns how long the client has waited by now for an agent to answer, in all and for the first payload byte,
@@ -78,7 +105,15 @@ func (f *Flight) Waited(now time.Time) (ttfb, total time.Duration, ok bool) {
 }
 
 // Upgrade says that the connection became a WebSocket or the like, whose length is no latency.
-func (f *Flight) Upgrade() { f.upgraded.Store(true) }
+func (f *Flight) Upgrade() {
+	f.upgraded.Store(true)
+	f.entry.upgrade()
+}
+
+// FirstMessage says that the agent sent something over the upgraded connection now, for the first time. Only the first call
+// counts, and only after Upgrade. Of a connection that nobody looks into, say so at once: else it counts as one whose client
+// waits.
+func (f *Flight) FirstMessage(now time.Time) { f.entry.firstMessage(now.Sub(f.Start)) }
 
 // Upgraded reports whether Upgrade was called.
 func (f *Flight) Upgraded() bool { return f.upgraded.Load() }

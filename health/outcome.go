@@ -58,9 +58,9 @@ type Outcome struct {
 	TokensIn, TokensOut uint64
 	// Rescued is true for a failure that its user did not see, as another variant answered.
 	Rescued bool
-	// User is a keyed hash of who asked; zero if nobody knows.
+	// User is a keyed hash of who asked; zero if nobody knows. Flight.Record sets it.
 	User uint64
-	// Surplus is true for what [Window.Arrive] did not admit: it is no evidence.
+	// Surplus is true for what [Window.Arrive] did not admit: it is no evidence. Flight.Record sets it.
 	Surplus bool
 }
 

@@ -54,7 +54,7 @@ func (c *cumulative) snapshot() (h Histogram, sum time.Duration) {
 	return h, time.Duration(c.sum.Load())
 }
 
-// Record counts an outcome that is no evidence; those that are, are counted by [Window.Record].
+// Record counts an outcome that is no evidence; those that are, are counted by [Flight.Record].
 func (t *Totals) Record(o Outcome) {
 	t.counts[o.Class][o.Cause].Add(1)
 	if o.Retries > 0 {

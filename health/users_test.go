@@ -15,7 +15,7 @@ func userOf(n int) uint64 { return uint64(n+1) * 0x9e3779b97f4a7c15 }
 func serve(w *health.Window, now time.Time, user uint64, requests int, o health.Outcome) {
 	for range requests {
 		o.User, o.Surplus = user, !w.Arrive(now, user)
-		w.Record(now, o)
+		record(w, now, o)
 	}
 }
 

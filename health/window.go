@@ -15,8 +15,8 @@ const (
 	earlierSlices   = 30 // 5 minutes: how far back a sparse baseline is remembered
 )
 
-// Window gathers the outcomes of one variant in one epoch on this instance. All methods may be called concurrently and
-// none takes a lock.
+// Window gathers the outcomes of one variant in one epoch on this instance. All methods may be called concurrently. None
+// takes a lock but Mature, which no request waits for.
 type Window struct {
 	limits Limits
 	totals *Totals
@@ -29,6 +29,8 @@ type Window struct {
 
 	trial struct{ seen, failed liveDistinct } // users since the window began, which is the epoch
 	quota atomic.Pointer[quota]               // nil until the first user arrives
+
+	ledger atomic.Pointer[ledger] // nil until the first request arrives, or somebody asks what has matured
 }
 
 // NewWindow returns an empty window shaped by l: as long as l.Window, in slices of a sixtieth of it but at least a
@@ -62,8 +64,7 @@ func shape(l Limits) (width time.Duration, n int) {
 func (w *Window) moment(now time.Time) time.Duration {
 	origin := w.origin.Load()
 	if origin == nil {
-		first := now.Add(-2 * maxWindow)
-		w.origin.CompareAndSwap(nil, &first)
+		w.Align(now)
 		origin = w.origin.Load()
 	}
 	return now.Sub(*origin)
@@ -87,12 +88,8 @@ func (w *Window) Arrive(now time.Time, user uint64) bool {
 	return q.admit(user, int64(max(at, 0)/quotaSpan))
 }
 
-// Record counts what became of a request that ended now. It allocates once per slice of time, not per request. Words
-// that this release does not know (a class or cause out of range) are counted as an excluded request.
-func (w *Window) Record(now time.Time, o Outcome) {
-	if int(o.Class) >= numClasses || int(o.Cause) >= numCauses {
-		o.Class, o.Cause = Excluded, CauseNone
-	}
+// record counts what became of a request that ended now.
+func (w *Window) record(now time.Time, o Outcome) {
 	if w.totals != nil {
 		w.totals.Record(o)
 	}

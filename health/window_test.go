@@ -65,7 +65,7 @@ func TestWhatAnOutcomeCountsAs(t *testing.T) {
 		{"cause out of range", health.Outcome{Class: health.Failure, Cause: 99}, health.Slice{}},
 	} {
 		w := health.NewWindow(strictLimits(), nil)
-		w.Record(epoch, tt.in)
+		record(w, epoch, tt.in)
 		if diff := cmp.Diff(tt.want, windowSum(w.Evidence(epoch, strictLimits(), nil))); diff != "" {
 			t.Errorf("%s: (-want +got)\n%s", tt.name, diff)
 		}
@@ -119,7 +119,7 @@ func TestOverALimitIsPlacedWhereItWasPassed(t *testing.T) {
 	if got := flying.Slices[10].TTFT.Over; got != 1 {
 		t.Errorf("in flight for 13 s with max_ttft 3s: slice 10 has %d over, want 1", got)
 	}
-	w.Record(epoch, left(13*time.Second))
+	record(w, epoch, left(13*time.Second))
 	landed := w.Evidence(epoch, l, nil)
 	flying.Slices[13].Running = 0
 	if diff := cmp.Diff(flying.Slices[:11], landed.Slices); diff != "" {
@@ -132,7 +132,7 @@ func TestReadsExpire(t *testing.T) {
 		l := strictLimits()
 		l.Window = health.Duration(window)
 		w := health.NewWindow(l, nil)
-		w.Record(epoch, success(time.Second, time.Second))
+		record(w, epoch, success(time.Second, time.Second))
 		width := max(time.Second, window/60)
 		if got := windowSum(w.Evidence(epoch.Add(window-width), l, nil)).Judged; got != 1 {
 			t.Errorf("window %s: %s later it holds %d, want 1", window, window-width, got)
@@ -159,7 +159,7 @@ func TestWindowAgainstNaiveModel(t *testing.T) {
 		l.Window = health.Duration(window)
 		width := max(time.Second, window/60)
 		w := health.NewWindow(l, nil)
-		w.Record(epoch, failure()) // fixes where slices begin
+		record(w, epoch, failure()) // fixes where slices begin
 		all := []entry{{0, true}}
 		now := time.Duration(0)
 		for range rapid.IntRange(0, 60).Draw(t, "steps") {
@@ -169,7 +169,7 @@ func TestWindowAgainstNaiveModel(t *testing.T) {
 			if e.failure {
 				o = failure()
 			}
-			w.Record(epoch.Add(now), o)
+			record(w, epoch.Add(now), o)
 			all = append(all, e)
 		}
 		now += time.Duration(rapid.IntRange(0, 90_000).Draw(t, "pause")) * time.Millisecond
@@ -197,7 +197,7 @@ func TestResolutionsAgree(t *testing.T) {
 	now := epoch
 	for range 400 {
 		now = now.Add(time.Second)
-		w.Record(now, failure())
+		record(w, now, failure())
 	}
 	e := w.Evidence(now, l, nil)
 	count := func(slices []health.Slice) (n int) {
@@ -221,8 +221,8 @@ func TestResolutionsAgree(t *testing.T) {
 func TestEvidenceUnderOtherLimits(t *testing.T) {
 	w := health.NewWindow(health.DefaultLimits(), nil)
 	for range 10 {
-		w.Record(epoch, success(time.Second, 2*time.Second))
-		w.Record(epoch, success(4*time.Second, 20*time.Second))
+		record(w, epoch, success(time.Second, 2*time.Second))
+		record(w, epoch, success(4*time.Second, 20*time.Second))
 	}
 	l := strictLimits()
 	l.Window = health.Duration(2 * time.Minute)
@@ -235,14 +235,14 @@ func TestEvidenceUnderOtherLimits(t *testing.T) {
 func TestRecordAllocatesOncePerSlice(t *testing.T) {
 	w := health.NewWindow(strictLimits(), new(health.Totals))
 	o := success(time.Second, 2*time.Second)
-	w.Record(epoch, o)
-	if got := testing.AllocsPerRun(1000, func() { w.Record(epoch, o) }); got != 0 {
+	record(w, epoch, o)
+	if got := testing.AllocsPerRun(1000, func() { record(w, epoch, o) }); got != 0 {
 		t.Errorf("Record allocates %g times, want 0", got)
 	}
 	now := epoch
 	if got := testing.AllocsPerRun(1000, func() {
 		now = now.Add(10 * time.Millisecond)
-		w.Record(now, o)
+		record(w, now, o)
 	}); got != 0 {
 		t.Errorf("with a new slice in a hundred, Record allocates %g times, want 0 on average", got)
 	}
@@ -259,7 +259,7 @@ func TestWindowUnderConcurrency(t *testing.T) {
 		wg.Go(func() {
 			for n := range each {
 				now := epoch.Add(time.Duration(n*10+i) * time.Millisecond) // 30 s in all
-				w.Record(now, success(time.Millisecond, 2*time.Millisecond))
+				record(w, now, success(time.Millisecond, 2*time.Millisecond))
 			}
 		})
 	}
@@ -288,9 +288,9 @@ func TestTotals(t *testing.T) {
 		w := health.NewWindow(health.DefaultLimits(), totals)
 		o := success(time.Second, 3*time.Second)
 		o.Retries = 2
-		w.Record(epoch, o)
-		w.Record(epoch, failure())
-		w.Record(epoch, left(time.Minute))
+		record(w, epoch, o)
+		record(w, epoch, failure())
+		record(w, epoch, left(time.Minute))
 	}
 	s := totals.Snapshot()
 	var want health.Counts

@@ -219,8 +219,8 @@ func TestLateOutcomesAreNoEvidence(t *testing.T) {
 		p.set(t, 10)
 		elapse(time.Second)
 		for range 50 {
-			old.Windows[0].Record(time.Now(), health.Outcome{Class: health.Success})
-			old.Windows[1].Record(time.Now(), health.Outcome{Class: health.Failure, Cause: health.CauseStatus})
+			record(old.Windows[0], health.Outcome{Class: health.Success})
+			record(old.Windows[1], health.Outcome{Class: health.Failure, Cause: health.CauseStatus})
 		}
 		elapse(3 * time.Second)
 		p.wants(t, "in the new epoch", 10, true)

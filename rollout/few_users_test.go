@@ -24,8 +24,7 @@ func (p *proxy) asks(user uint64, n int, o health.Outcome) {
 		}
 		f := health.Flight{Start: time.Now()}
 		f.Arrive(w, user<<32)
-		o.User, o.Surplus = f.User, f.Surplus
-		w.Record(f.Start, o)
+		f.Record(f.Start, o)
 	}
 	elapse(2 * time.Second)
 }

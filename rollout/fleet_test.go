@@ -184,8 +184,14 @@ func (p *proxy) record(variant, n int, class health.Class) {
 	}
 	w := p.at.View().Windows[variant]
 	for range n {
-		w.Record(time.Now(), o)
+		record(w, o)
 	}
+}
+
+// record counts an outcome.
+func record(w *health.Window, o health.Outcome) {
+	f := health.Flight{Window: w, Start: time.Now()}
+	f.Record(f.Start, o)
 }
 
 // fails feeds n failures of green and as many successes of blue.

@@ -141,7 +141,7 @@ func (f *fleet) noteBad(a arm, at time.Duration, b behaviour, r *request) {
 
 // end records what became of a request and forgets it.
 func (f *fleet) end(r *request) {
-	r.Window.Record(began.Add(r.ends), r.outcome)
+	r.Record(began.Add(r.ends), r.outcome)
 	open := r.home.open
 	last := len(open) - 1
 	open[r.seat] = open[last]
