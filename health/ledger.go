@@ -142,25 +142,24 @@ func (l *ledger) skip(present int64) (lost int) {
 		return 0
 	}
 	for second := max(l.next, present-ledgerSeconds); second < first; second++ {
-		l.retire(second - 1 - lastSeconds)
+		l.retire(second - lastSeconds)
 	}
 	lost = int(first - l.next)
 	l.next = first
 	return lost
 }
 
-// mature adds what matures within a second: of each age the requests that reached it, all of them in the second before, so
-// that what they say of themselves is written by now. Caller must hold l.mu.
+// mature adds what matures within a second: of each age the requests that reached it in that second. What they say of
+// themselves is written by now, if the caller has waited for a moment. Caller must hold l.mu.
 func (l *ledger) mature(second int64, ages *[NumAges]Cohort) {
-	reached := second - 1
 	for age := AgeFast; age < AgeMinute; age++ {
-		l.find(reached - int64(age.Span()/time.Second)).fates(func(f fate) { ages[age].count(f, age) })
+		l.find(second - int64(age.Span()/time.Second)).fates(func(f fate) { ages[age].count(f, age) })
 	}
 	for old := int64(firstMinute); old <= lastSeconds; old += minuteSeconds {
-		l.find(reached - old).fates(func(f fate) { ages[AgeMinute].countMinute(f, time.Duration(old)*time.Second) })
+		l.find(second - old).fates(func(f fate) { ages[AgeMinute].countMinute(f, time.Duration(old)*time.Second) })
 	}
-	l.sweep(reached, &ages[AgeMinute])
-	l.retire(reached - lastSeconds)
+	l.sweep(second, &ages[AgeMinute])
+	l.retire(second - lastSeconds)
 }
 
 // sweep counts the minute of requests that are older than the ledger's tables, and lets those go that have ended. Caller

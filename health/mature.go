@@ -13,8 +13,8 @@ type Matured struct {
 // has touched before, nothing. No second is returned twice. A caller that is late gets the last 30 seconds, and how many
 // earlier ones are lost.
 //
-// Seconds are this instance's own, counted by its monotonic clock from a whole second of the wall clock: see
-// [Window.Align].
+// Seconds are this instance's own, counted by its monotonic clock: see [Window.Align]. Call it a moment after one has ended,
+// so that what requests say of themselves at its end is written.
 func (w *Window) Mature(now time.Time) (seconds []Matured, lost int) {
 	at := max(w.moment(now), 0)
 	present := int64(at / time.Second)
@@ -30,10 +30,10 @@ func (w *Window) Mature(now time.Time) (seconds []Matured, lost int) {
 	return seconds, lost
 }
 
-// Align lets the window's seconds begin when those of all others do that were aligned to the same moment. It has no effect
+// Align lets the window's seconds begin at a moment, as those of all others do that were aligned to it. It has no effect
 // once the window has met a request, or a reader.
 func (w *Window) Align(origin time.Time) {
-	first := origin.Add(-2*maxWindow - time.Duration(origin.Nanosecond()))
+	first := origin.Add(-2 * maxWindow)
 	w.origin.CompareAndSwap(nil, &first)
 }
 

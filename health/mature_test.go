@@ -207,7 +207,7 @@ func model(bins []health.Bin, d time.Duration) []health.Bin {
 func want(lives []*life, second int) (ages [health.NumAges]health.Cohort) {
 	for _, l := range lives {
 		group := l.user >> 32 % 64
-		reached := second - 1 - int(l.start/time.Second) // the age in whole seconds
+		reached := second - int(l.start/time.Second) // the age in whole seconds
 		for age := health.AgeFast; age < health.AgeMinute; age++ {
 			if reached == int(age.Span()/time.Second) {
 				l.count(&ages[age][group], age)
