@@ -49,6 +49,7 @@ type Split struct {
 	effective   *splitter.State            // stored with all of the above: what is decided by; nil while blind
 	policy      Policy                     // the one frozen in effective
 	windows     map[string]*health.Window
+	origin      time.Time // that all windows' seconds are aligned to; never changes
 	totals      map[string]*health.Totals
 	judgement   judgement
 	spreads     map[string]*spread // how kills end requests by and by, by the kills' ids
@@ -62,6 +63,7 @@ func newSplit(name string, flights *health.Flights, log *zap.Logger, wake func()
 		log:     log.With(zap.String("split", name)),
 		wake:    wake,
 		windows: map[string]*health.Window{},
+		origin:  time.Now(),
 		totals:  map[string]*health.Totals{},
 		spreads: map[string]*spread{},
 	}

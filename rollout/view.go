@@ -58,6 +58,7 @@ func (s *Split) window(variant string) *health.Window {
 	w, ok := s.windows[variant]
 	if !ok {
 		w = health.NewWindow(s.limits(), s.totalsOf(variant))
+		w.Align(s.origin)
 		s.windows[variant] = w
 	}
 	return w
