@@ -92,3 +92,46 @@ func BenchmarkFlights(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkRequest is all that counting adds to a request of one of many users: it arrives, is answered and ends.
+func BenchmarkRequest(b *testing.B) {
+	w := health.NewWindow(strictLimits(), new(health.Totals))
+	o := health.Outcome{Class: health.Success, Answered: true, TTFB: 300 * time.Millisecond, Total: 2 * time.Second}
+	flights := make([]health.Flight, 1024)
+	n := 0
+	b.ReportAllocs()
+	for b.Loop() {
+		f := &flights[n%len(flights)]
+		*f = health.Flight{Start: epoch.Add(time.Duration(n) * 2 * time.Millisecond)} // 500 a second
+		f.Arrive(w, userOf(n))
+		f.Answer(f.Start.Add(o.TTFB))
+		f.Record(f.Start.Add(o.Total), o)
+		n++
+	}
+}
+
+// BenchmarkMature is what it costs, once a second and variant, to read a window of 200 requests a second.
+func BenchmarkMature(b *testing.B) {
+	w := health.NewWindow(strictLimits(), nil)
+	at := 0 * time.Second
+	second := func() {
+		for range 200 {
+			f := &health.Flight{Start: epoch.Add(at)}
+			f.Arrive(w, 0)
+			f.Answer(f.Start.Add(300 * time.Millisecond))
+			f.Record(f.Start.Add(2*time.Second), health.Outcome{Class: health.Success})
+		}
+		at += time.Second
+		w.Mature(epoch.Add(at - time.Second))
+	}
+	for range 700 {
+		second()
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		b.StopTimer()
+		second()
+		b.StartTimer()
+		w.Mature(epoch.Add(at))
+	}
+}
