@@ -102,7 +102,8 @@ func TestFramesWithoutFewUsersCount(t *testing.T) {
 		elapse(2 * time.Second)
 		older := store.MemberID{Name: "proxy-2", Boot: "b"}
 		frame := fmt.Sprintf(`{"schema": 1, "limits": %s, "evidence": {}}`, encode(t, health.DefaultLimits()))
-		if _, err := s.Exchange(t.Context(), "assistant", 1, older, []byte(frame)); err != nil {
+		shown := []store.Frame{{Split: "assistant", Epoch: 1, Window: []byte(frame)}}
+		if _, err := s.PutFrames(t.Context(), older, shown); err != nil {
 			t.Fatal(err)
 		}
 		elapse(1500 * time.Millisecond)

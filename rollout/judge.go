@@ -13,6 +13,7 @@ import (
 
 	"github.com/switchback-proxy/switchback/health"
 	"github.com/switchback-proxy/switchback/splitter"
+	"github.com/switchback-proxy/switchback/store"
 )
 
 const (
@@ -132,7 +133,12 @@ func (c *Controller) gather(ctx context.Context, s *Split, epoch uint64, own fra
 	}
 	ctx, cancel := context.WithTimeout(ctx, exchangeTimeout)
 	defer cancel()
-	frames, err := st.Exchange(ctx, s.name, epoch, c.id, doc)
+	shown := []store.Frame{{Split: s.name, Epoch: epoch, Window: doc}}
+	_, err = st.PutFrames(ctx, c.id, shown)
+	var frames map[store.MemberID][]byte
+	if err == nil {
+		frames, err = st.Windows(ctx, s.name, epoch)
+	}
 	if err != nil {
 		c.log.Debug("judging by this instance's evidence alone", zap.String("split", s.name), zap.Error(err))
 		return alone, nil

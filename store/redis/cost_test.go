@@ -98,12 +98,21 @@ func BenchmarkPulse(b *testing.B) {
 		b.Fatal(err)
 	}
 	b.ReportMetric(usec, "server-µs/op")
-	stats := server.Do("INFO", "stats").(string)
-	for _, field := range []string{"total_net_input_bytes", "total_net_output_bytes"} {
-		n, err := strconv.Atoi(regexp.MustCompile(field + `:(\d+)`).FindStringSubmatch(stats)[1])
-		if err != nil {
-			b.Fatal(err)
-		}
-		b.ReportMetric(float64(n)/float64(b.N), field[len("total_net_"):]+"/op")
+	for _, name := range []string{"total_net_input_bytes", "total_net_output_bytes"} {
+		b.ReportMetric(float64(field(b, server, "stats", name))/float64(b.N), name[len("total_net_"):]+"/op")
 	}
+}
+
+// field returns a number that a server tells of itself.
+func field(t testing.TB, server *storetest.Redis, section, name string) int {
+	t.Helper()
+	m := regexp.MustCompile(name + `:(\d+)`).FindStringSubmatch(server.Do("INFO", section).(string))
+	if m == nil {
+		t.Fatalf("INFO %s: says nothing of %s", section, name)
+	}
+	n, err := strconv.Atoi(m[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
