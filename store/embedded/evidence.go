@@ -282,10 +282,18 @@ func (s *Store) swapJudge(swap store.JudgeSwap) (store.JudgeState, error) {
 	if !swap.Follows(have) {
 		return have, store.JudgeConflict(swap, have)
 	}
-	next.Doc, next.Summary, next.Late = slices.Clone(next.Doc), slices.Clone(next.Summary), have.Late
+	next.Doc, next.Summary, next.Late = slices.Clone(next.Doc), bytesOrNil(next.Summary), have.Late
 	e.judge = next
 	maps.DeleteFunc(e.seconds, func(key secondKey, _ *second) bool { return e.isFolded(key) })
 	return next, nil
+}
+
+// bytesOrNil returns a copy, where nothing is none.
+func bytesOrNil(data []byte) []byte {
+	if len(data) == 0 {
+		return nil
+	}
+	return slices.Clone(data)
 }
 
 // noteUnsaved notes why a judge's state is not on disk; nil if it is.

@@ -68,6 +68,7 @@ func decodeJudge(data []byte) (store.JudgeState, error) {
 		return store.JudgeState{}, fmt.Errorf("version %d and folded %d: must be greater than 0, and not less", doc.Version,
 			doc.Folded)
 	}
+	doc.Summary = bytesOrNil(doc.Summary)
 	return store.JudgeState(doc), nil
 }
 

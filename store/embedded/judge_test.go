@@ -113,6 +113,7 @@ func TestForgottenJudge(t *testing.T) {
 func FuzzDecodeJudge(f *testing.F) {
 	f.Add([]byte(`{"version":1,"epoch":2,"folded":3,"doc":"AAE=","summary":"AA=="}`))
 	f.Add([]byte(`{"version":0}`))
+	f.Add([]byte(`{"version":1,"summary":""}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		state, err := embedded.DecodeJudge(data)
 		if err != nil {

@@ -317,3 +317,38 @@ func TestEvidenceWhileWritesAreRefused(t *testing.T) {
 		fault.end()
 	}
 }
+
+// BenchmarkEvidence measures one second of one split in a fleet of 20: all put, the holder seals and folds. It is the
+// server's one thread that counts.
+func BenchmarkEvidence(b *testing.B) {
+	const fleet = 20
+	server := storetest.StartRedis(b)
+	s := open(b, at(server))
+	ids := make([]store.MemberID, fleet)
+	for i := range ids {
+		ids[i] = store.MemberID{Name: fmt.Sprint("proxy-", i), Boot: "0123456789abcdef"}
+	}
+	frame := frameOf("assistant", time.Now().Unix()-100)
+	frame.Data, frame.Window = make([]byte, 2<<10), make([]byte, 8<<10)
+	prev := store.JudgeState{Epoch: 1}
+	server.Do("CONFIG", "RESETSTAT")
+	for b.Loop() {
+		for _, id := range ids {
+			if _, err := s.PutFrames(b.Context(), id, []store.Frame{frame}); err != nil {
+				b.Fatal(err)
+			}
+		}
+		ask := store.SealAsk{Split: "assistant", Epoch: frame.Epoch, Seconds: []int64{frame.Second}, Expected: ids}
+		if sealed, err := s.Seal(b.Context(), []store.SealAsk{ask}); err != nil || len(sealed[0]) != 1 {
+			b.Fatalf("Seal: got %v, %v, want the second", sealed, err)
+		}
+		next := store.JudgeState{Version: prev.Version + 1, Epoch: frame.Epoch, Folded: frame.Second, Doc: make([]byte, 64<<10)}
+		if err := s.SwapJudges(b.Context(), []store.JudgeSwap{{Split: "assistant", Prev: prev, Next: next}})[0]; err != nil {
+			b.Fatal(err)
+		}
+		prev = next
+		frame.Epoch++ // the second is the same, so that it stays in reach
+	}
+	b.StopTimer()
+	b.ReportMetric(serverMicros(b, server)/float64(b.N), "server-µs/op")
+}

@@ -20,8 +20,9 @@ var judgeTests = map[string]func(*testing.T, store.Store){
 		first := store.JudgeState{Version: 1, Epoch: 3, Folded: 17, Doc: []byte("\x00\xffdoc"), Summary: []byte("\xffsum")}
 		swapJudge(t, s, store.JudgeState{}, first)
 		equal(t, "first", loadJudge(t, s), first)
-		second := store.JudgeState{Version: 2, Epoch: 3, Folded: 17, Doc: []byte{}}
+		second := store.JudgeState{Version: 2, Epoch: 3, Folded: 17, Doc: []byte{}, Summary: []byte{}}
 		swapJudge(t, s, first, second)
+		second.Summary = nil
 		equal(t, "second, without a summary", loadJudge(t, s), second)
 		largest := store.JudgeState{Version: 3, Epoch: 1 << 53, Folded: 1 << 40, Doc: make([]byte, store.MaxJudge),
 			Summary: make([]byte, store.MaxSummary)}
