@@ -55,7 +55,8 @@ func TestFramesOfANewerReleaseDoNotCount(t *testing.T) {
 				elapse(2 * time.Second)
 				other := store.MemberID{Name: "proxy-2", Boot: "b"}
 				frame := fmt.Sprintf(`{"schema": %d, "limits": %s, "evidence": {}}`, tt.schema, encode(t, health.DefaultLimits()))
-				if _, err := s.Exchange(t.Context(), "assistant", 1, other, []byte(frame)); err != nil {
+				shown := []store.Frame{{Split: "assistant", Epoch: 1, Window: []byte(frame)}}
+				if _, err := s.PutFrames(t.Context(), other, shown); err != nil {
 					t.Fatal(err)
 				}
 				elapse(1500 * time.Millisecond)

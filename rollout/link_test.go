@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -205,12 +206,44 @@ func (l *link) Announce(ctx context.Context, n store.Notice) error {
 	return s.Announce(ctx, n)
 }
 
-func (l *link) Exchange(ctx context.Context, split string, epoch uint64, from store.MemberID, frame []byte) (map[store.MemberID][]byte, error) {
+func (l *link) PutFrames(ctx context.Context, from store.MemberID, frames []store.Frame) ([]store.Seat, error) {
 	s, err := l.gate(ctx, true)
 	if err != nil {
 		return nil, err
 	}
-	return s.Exchange(ctx, split, epoch, from, frame)
+	return s.PutFrames(ctx, from, frames)
+}
+
+func (l *link) Seal(ctx context.Context, asks []store.SealAsk) ([][]store.Sealed, error) {
+	s, err := l.gate(ctx, true)
+	if err != nil {
+		return nil, err
+	}
+	return s.Seal(ctx, asks)
+}
+
+func (l *link) LoadJudge(ctx context.Context, split string) (store.JudgeState, error) {
+	s, err := l.gate(ctx, false)
+	if err != nil {
+		return store.JudgeState{}, err
+	}
+	return s.LoadJudge(ctx, split)
+}
+
+func (l *link) SwapJudges(ctx context.Context, swaps []store.JudgeSwap) []error {
+	s, err := l.gate(ctx, true)
+	if err != nil {
+		return slices.Repeat([]error{err}, len(swaps))
+	}
+	return s.SwapJudges(ctx, swaps)
+}
+
+func (l *link) Windows(ctx context.Context, split string, epoch uint64) (map[store.MemberID][]byte, error) {
+	s, err := l.gate(ctx, false)
+	if err != nil {
+		return nil, err
+	}
+	return s.Windows(ctx, split, epoch)
 }
 
 func (l *link) Secret(ctx context.Context, proposed string) (string, error) {

@@ -54,6 +54,18 @@ func (d *Dir) Save(name string, doc []byte) error {
 	return WriteFile(file, doc)
 }
 
+// SaveLightly is Save without waiting for the disk: it is for what may be lost. A crash of this process leaves the old
+// document or the new one; a power loss may leave one that Load finds to be corrupt.
+func (d *Dir) SaveLightly(name string, doc []byte) error {
+	file, err := d.file(name)
+	if err != nil {
+		return err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return replace(file, doc, unsettled)
+}
+
 // Load returns the document of that name. Without one the error is fs.ErrNotExist; one that is empty or not wholly
 // JSON, as after a disk's failure, is an error that wraps ErrCorrupt and names the file.
 func (d *Dir) Load(name string) ([]byte, error) {

@@ -16,16 +16,8 @@ const tempMark = ".tmp-"
 // WriteFile writes a file of mode 0600 so that a crash at any moment, power loss included, leaves either the old file
 // or the new one: it writes a temporary file beside it, syncs it, renames it and syncs the folder.
 func WriteFile(path string, data []byte) error {
-	temp, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+tempMark+"*") // mode 0600
-	if err != nil {
-		return fmt.Errorf("writing %s: %w", path, err)
-	}
-	err = fill(temp, data)
-	if err == nil {
-		err = os.Rename(temp.Name(), path)
-	}
-	if err != nil {
-		return fmt.Errorf("writing %s: %w", path, errors.Join(err, removeIfThere(temp.Name())))
+	if err := replace(path, data, (*os.File).Sync); err != nil {
+		return err
 	}
 	if err := syncFolder(filepath.Dir(path)); err != nil {
 		return fmt.Errorf("writing %s: %w", path, err)
@@ -33,11 +25,30 @@ func WriteFile(path string, data []byte) error {
 	return nil
 }
 
-// fill writes data to a new file, syncs and closes it.
-func fill(file *os.File, data []byte) error {
+// replace writes a temporary file beside path, settles it and renames it.
+func replace(path string, data []byte, settle func(*os.File) error) error {
+	temp, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+tempMark+"*") // mode 0600
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	err = fill(temp, data, settle)
+	if err == nil {
+		err = os.Rename(temp.Name(), path)
+	}
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", path, errors.Join(err, removeIfThere(temp.Name())))
+	}
+	return nil
+}
+
+// unsettled leaves it to the system when a file reaches the disk.
+func unsettled(*os.File) error { return nil }
+
+// fill writes data to a new file, settles and closes it.
+func fill(file *os.File, data []byte, settle func(*os.File) error) error {
 	_, err := file.Write(data)
 	if err == nil {
-		err = file.Sync()
+		err = settle(file)
 	}
 	return errors.Join(err, file.Close())
 }

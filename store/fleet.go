@@ -13,9 +13,6 @@ const (
 	SilentAfter = 5 * time.Second
 	// MaxOrder is how much of a break-glass order is read, in bytes.
 	MaxOrder = 1024
-	// FrameKept is how old an evidence frame may be that Exchange still returns, by the store's clock: three times as
-	// old as a frame of an instance that exchanges each second.
-	FrameKept = 3 * time.Second
 )
 
 // ErrNoSecret means that the fleet has no secret yet and none was proposed.

@@ -70,9 +70,30 @@ type Store interface {
 	// Announce sends a notice to all watchers without writing anything. It works on a store that refuses writes.
 	Announce(ctx context.Context, n Notice) error
 
-	// Exchange puts one instance's evidence frame for a split's epoch in place of its last one, and returns all
-	// instances' frames not older than a few seconds, by instance. Frames are opaque here.
-	Exchange(ctx context.Context, split string, epoch uint64, from MemberID, frame []byte) (map[MemberID][]byte, error)
+	// PutFrames puts a member's frames, each in place of the one that it put of that split, epoch and second before, and
+	// returns a Seat for each, in one round trip. It also takes or renews the leases on their splits. A frame is set and
+	// never added, so that putting it again changes nothing. If some cannot be put, error says why, their Seats are zero,
+	// and the others stand.
+	PutFrames(ctx context.Context, from MemberID, frames []Frame) ([]Seat, error)
+
+	// Seal seals seconds, and returns for each ask those that are sealed by now, in the order asked, in one round trip. A
+	// second is sealed once every expected member's frame is there or patience has passed, and never opened again: a frame
+	// that comes later is counted and not taken. A second that was folded, or whose epoch is over, is absent. If some asks
+	// cannot be answered wholly, error says why, and the others stand.
+	Seal(ctx context.Context, asks []SealAsk) ([][]Sealed, error)
+
+	// LoadJudge returns the state of a split's judge; the zero JudgeState if there is none yet. One that cannot be read is
+	// ErrCorrupt, with a JudgeState that has nothing but the Version to write over.
+	LoadJudge(ctx context.Context, split string) (JudgeState, error)
+
+	// SwapJudges writes the state of each split's judge if the stored one still is what it was made from, removes the frames
+	// of the seconds that were folded, and returns an error or nil for each, in one round trip. It is ErrConflict if
+	// somebody else was first, or if that would lead back to an earlier epoch or second. If the stored state is Next
+	// already, an earlier try succeeded, and the error is nil.
+	SwapJudges(ctx context.Context, swaps []JudgeSwap) []error
+
+	// Windows returns what each member shows of a split's epoch, if it is not older than WindowKept.
+	Windows(ctx context.Context, split string, epoch uint64) (map[MemberID][]byte, error)
 
 	// KeepPins notes where conversations of a split are: each until it expires, in place of the last one of the same id
 	// unless that is to stay. A few hundred at once are fine. A store may be out of room for more and keep none of them

@@ -20,6 +20,7 @@ const logSuffix = ".jsonl"
 type disk struct {
 	folder string
 	states *store.Dir
+	judges *store.Dir
 	lock   *os.File
 }
 
@@ -27,6 +28,7 @@ type disk struct {
 type loaded struct {
 	splits  map[string]*split
 	secret  string
+	judges  judges
 	warning string
 }
 
@@ -72,6 +74,9 @@ func (d *disk) load() (loaded, error) {
 		return loaded{}, err
 	}
 	d.states = states
+	if d.judges, err = store.OpenDir(judgesIn(d.folder)); err != nil {
+		return loaded{}, err
+	}
 	if err := errors.Join(store.RemoveTemps(d.folder), store.RemoveTemps(d.events())); err != nil {
 		return loaded{}, err
 	}
@@ -102,6 +107,9 @@ func (d *disk) read() (loaded, error) {
 		return loaded{}, err
 	}
 	found := loaded{splits: make(map[string]*split, len(records)), secret: secret}
+	if found.judges, err = readJudges(d.judges); err != nil {
+		return loaded{}, err
+	}
 	for name, rec := range records {
 		l, err := readLog(d.logPath(name))
 		if err != nil {

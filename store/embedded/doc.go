@@ -3,6 +3,7 @@
 //	<folder>/lock                held by the one process that has the store open
 //	<folder>/states/<split>.json the State and the event that made it, replaced atomically and synced
 //	<folder>/events/<split>.jsonl the audit log, one event a line, the newest last
+//	<folder>/judges/<split>.json  what the split's judge knows, replaced atomically and not synced
 //	<folder>/secret              the generated secret
 //
 // The State's file is what counts. The event is written with it and then appended to the log; after a crash between

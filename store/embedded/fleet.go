@@ -60,42 +60,6 @@ func (s *Store) Leave(ctx context.Context, id store.MemberID) error {
 	return nil
 }
 
-// frameKey says whose evidence a frame is.
-type frameKey struct {
-	epoch uint64
-	from  store.MemberID
-}
-
-// frame is one instance's evidence.
-type frame struct {
-	data []byte
-	at   time.Time
-}
-
-// Exchange keeps frames in memory; those that are too old are dropped, of other epochs too.
-func (s *Store) Exchange(ctx context.Context, name string, epoch uint64, from store.MemberID, data []byte) (map[store.MemberID][]byte, error) {
-	if err := s.guard(ctx); err != nil {
-		return nil, err
-	}
-	now := time.Now()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.frames[name] == nil {
-		s.frames[name] = map[frameKey]frame{}
-	}
-	s.frames[name][frameKey{epoch, from}] = frame{slices.Clone(data), now}
-	all := map[store.MemberID][]byte{}
-	for key, f := range s.frames[name] {
-		switch {
-		case now.Sub(f.at) > store.FrameKept:
-			delete(s.frames[name], key)
-		case key.epoch == epoch:
-			all[key.from] = slices.Clone(f.data)
-		}
-	}
-	return all, nil
-}
-
 // Secret returns the secret, which is written to disk before anybody learns it.
 func (s *Store) Secret(ctx context.Context, proposed string) (string, error) {
 	if err := s.lockWriting(ctx); err != nil {

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"maps"
+	"slices"
+	"strings"
 	"sync"
 
 	"github.com/switchback-proxy/switchback/store"
@@ -27,9 +30,11 @@ type Store struct {
 	mu      sync.Mutex // protects following fields; never held while the disk is written to
 	splits  map[string]*split
 	members map[store.MemberID]store.Member
-	frames  map[string]map[frameKey]frame // by split
 	secret  string
 	pins    map[string]map[string]pinned // by split and id
+
+	evidence map[string]*evidence // by split
+	unsaved  map[string]string    // why what a judge knows is not on disk, or was lost there, by split
 }
 
 // split is what the store holds of one split. Both fields are guarded by Store.mu; log is only changed while writing
@@ -46,19 +51,21 @@ var _ store.Store = (*Store)(nil)
 // and Describe warns.
 func Open(folder string) (*Store, error) {
 	s := &Store{
-		folder:  folder,
-		closed:  make(chan struct{}),
-		writing: make(chan struct{}, 1),
-		splits:  map[string]*split{},
-		members: map[store.MemberID]store.Member{},
-		frames:  map[string]map[frameKey]frame{},
-		pins:    map[string]map[string]pinned{},
+		folder:   folder,
+		closed:   make(chan struct{}),
+		writing:  make(chan struct{}, 1),
+		splits:   map[string]*split{},
+		members:  map[store.MemberID]store.Member{},
+		pins:     map[string]map[string]pinned{},
+		evidence: map[string]*evidence{},
+		unsaved:  map[string]string{},
 	}
-	d, loaded, err := openDisk(folder)
+	d, found, err := openDisk(folder)
 	if refusesWrites(err) {
 		err = s.openInMemory(err)
 	} else {
-		s.disk, s.splits, s.secret, s.warning = d, loaded.splits, loaded.secret, loaded.warning
+		s.disk = d
+		s.start(found)
 	}
 	if err != nil {
 		return nil, err
@@ -66,10 +73,24 @@ func Open(folder string) (*Store, error) {
 	return s, nil
 }
 
+// start takes what was found in the folder.
+func (s *Store) start(found loaded) {
+	s.splits, s.secret = found.splits, found.secret
+	if s.warning == "" {
+		s.warning = found.warning
+	}
+	for split, why := range found.judges.lost {
+		s.unsaved[split] = why
+	}
+	for split, state := range found.judges.states {
+		s.evidenceOf(split).judge = state
+	}
+}
+
 // openInMemory takes what can be read on a disk that cannot be written to, and says so.
 func (s *Store) openInMemory(cause error) error {
 	s.warning = "changes are kept in memory only and are lost at a restart, kills included: " + cause.Error()
-	d := &disk{folder: s.folder, states: store.DirAt(statesIn(s.folder))}
+	d := &disk{folder: s.folder, states: store.DirAt(statesIn(s.folder)), judges: store.DirAt(judgesIn(s.folder))}
 	found, err := d.read()
 	if errors.Is(err, fs.ErrPermission) {
 		return nil
@@ -80,13 +101,22 @@ func (s *Store) openInMemory(cause error) error {
 	for _, sp := range found.splits {
 		sp.log.path = ""
 	}
-	s.splits, s.secret = found.splits, found.secret
+	s.start(found)
 	return nil
 }
 
 // Describe says where the States are.
 func (s *Store) Describe() store.Description {
-	return store.Description{Kind: "embedded", Address: s.folder, Warning: s.warning}
+	var warnings []string
+	if s.warning != "" {
+		warnings = append(warnings, s.warning)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, split := range slices.Sorted(maps.Keys(s.unsaved)) {
+		warnings = append(warnings, s.unsaved[split])
+	}
+	return store.Description{Kind: "embedded", Address: s.folder, Warning: strings.Join(warnings, "; ")}
 }
 
 // Close waits for the change that is being written, ends all watches and lets go of the folder.

@@ -86,6 +86,9 @@ func (s *Store) write(sp *split, next *splitter.State, ev store.Event) error {
 	s.splits[next.Split] = sp
 	s.mu.Unlock()
 	s.watchers.tell(store.Notice{Split: next.Split, State: next})
+	if !next.Forgotten.IsZero() {
+		s.forget(next.Split)
+	}
 	if err := sp.log.flush(); err != nil {
 		return store.Unavailable(err)
 	}

@@ -88,22 +88,28 @@ func BenchmarkPulse(b *testing.B) {
 		}
 	}
 	b.StopTimer()
-	text := server.Do("INFO", "commandstats").(string)
-	m := regexp.MustCompile(`cmdstat_evalsha:calls=\d+,usec=\d+,usec_per_call=([0-9.]+)`).FindStringSubmatch(text)
+	b.ReportMetric(serverMicros(b, server)/float64(b.N), "server-µs/op")
+	for _, name := range []string{"total_net_input_bytes", "total_net_output_bytes"} {
+		b.ReportMetric(float64(field(b, server, "stats", name))/float64(b.N), name[len("total_net_"):]+"/op")
+	}
+}
+
+// field returns a number that a server tells of itself; name is a regular expression.
+func field(t testing.TB, server *storetest.Redis, section, name string) int {
+	t.Helper()
+	m := regexp.MustCompile(name + `[:=](\d+)`).FindStringSubmatch(server.Do("INFO", section).(string))
 	if m == nil {
-		b.Fatalf("no statistics: %s", text)
+		t.Fatalf("INFO %s: says nothing of %s", section, name)
 	}
-	usec, err := strconv.ParseFloat(m[1], 64)
+	n, err := strconv.Atoi(m[1])
 	if err != nil {
-		b.Fatal(err)
+		t.Fatal(err)
 	}
-	b.ReportMetric(usec, "server-µs/op")
-	stats := server.Do("INFO", "stats").(string)
-	for _, field := range []string{"total_net_input_bytes", "total_net_output_bytes"} {
-		n, err := strconv.Atoi(regexp.MustCompile(field + `:(\d+)`).FindStringSubmatch(stats)[1])
-		if err != nil {
-			b.Fatal(err)
-		}
-		b.ReportMetric(float64(n)/float64(b.N), field[len("total_net_"):]+"/op")
-	}
+	return n
+}
+
+// serverMicros returns how long a server has run scripts in all, in microseconds.
+func serverMicros(t testing.TB, server *storetest.Redis) float64 {
+	t.Helper()
+	return float64(field(t, server, "commandstats", "cmdstat_evalsha:calls=[0-9]+,usec"))
 }

@@ -31,28 +31,42 @@ func TestKeys(t *testing.T) {
 		}
 	}
 	for key, want := range map[string]string{
-		"switchback:{production}:state:assistant":      "hash",
-		"switchback:{production}:events:assistant":     "stream",
-		"switchback:{production}:splits":               "set",
-		"switchback:{production}:members":              "hash",
-		"switchback:{production}:seen":                 "hash",
-		"switchback:{production}:secret":               "string",
-		"switchback:{production/assistant}:evidence:1": "hash",
-		"switchback:{production/assistant}:pin:a":      "string",
+		"switchback:{production}:state:assistant":     "hash",
+		"switchback:{production}:events:assistant":    "stream",
+		"switchback:{production}:splits":              "set",
+		"switchback:{production}:members":             "hash",
+		"switchback:{production}:seen":                "hash",
+		"switchback:{production}:secret":              "string",
+		"switchback:{production/assistant}:judge":     "hash",
+		"switchback:{production/assistant}:windows:1": "hash",
+		"switchback:{production/assistant}:pin:a":     "string",
 	} {
 		if got := server.Do("TYPE", key); got != want {
 			t.Errorf("%s: got %v, want %v", key, got, want)
 		}
 	}
-	if keys := server.Do("DBSIZE"); keys != int64(8) {
-		t.Errorf("got %v keys, want 8: %v", keys, server.Do("KEYS", "*"))
+	if keys := server.Do("DBSIZE"); keys != int64(10) { // and the evidence of one second
+		t.Errorf("got %v keys, want 10: %v", keys, server.Do("KEYS", "*"))
 	}
 	got := server.Do("HMGET", "switchback:{production}:state:assistant", "revision", "id", "schema")
 	if diff := cmp.Diff([]any{"1", state.ID, fmt.Sprint(splitter.Schema)}, got); diff != "" {
 		t.Errorf("state: got %v (-want +got):\n%s", got, diff)
 	}
-	if ttl := server.Do("TTL", "switchback:{production/assistant}:evidence:1").(int64); ttl <= 0 || ttl > 60 {
-		t.Errorf("evidence lives for %d s, want 1 to 60", ttl)
+	wantExpiring(t, server, "switchback:{production/assistant}:evidence:1:*", store.EvidenceKept+time.Second)
+	wantExpiring(t, server, "switchback:{production/assistant}:windows:1", time.Minute)
+	wantExpiring(t, server, "switchback:{production/assistant}:judge", store.JudgeKept)
+}
+
+// wantExpiring wants the one key of a pattern to be a hash that expires within that time.
+func wantExpiring(t *testing.T, server *storetest.Redis, pattern string, within time.Duration) {
+	t.Helper()
+	keys := server.Do("KEYS", pattern).([]any)
+	if len(keys) != 1 {
+		t.Fatalf("%s: got %v, want one key", pattern, keys)
+	}
+	ttl := server.Do("TTL", keys[0]).(int64)
+	if kind := server.Do("TYPE", keys[0]); kind != "hash" || ttl <= 0 || ttl > int64(within/time.Second) {
+		t.Errorf("%v is a %v that lives for %d s, want a hash and %v at most", keys[0], kind, ttl, within)
 	}
 }
 
@@ -141,17 +155,6 @@ func TestOldIsDropped(t *testing.T) {
 		if n := server.Do("HLEN", key); n != int64(2) {
 			t.Errorf("%v members are kept in %s, want 2", n, key)
 		}
-	}
-
-	const evidence = "switchback:{default/assistant}:evidence:7"
-	server.Do("HSET", evidence, "gone/1", old(time.Minute)+" frame", "b/1", old(0)+" frame of b", "odd/1", "frame")
-	frames, err := s.Exchange(t.Context(), "assistant", 7, me, []byte("mine"))
-	want := map[store.MemberID][]byte{me: []byte("mine"), {Name: "b", Boot: "1"}: []byte("frame of b")}
-	if diff := cmp.Diff(want, frames); err != nil || diff != "" {
-		t.Errorf("Exchange: got %s, %v (-want +got):\n%s", frames, err, diff)
-	}
-	if n := server.Do("HLEN", evidence); n != int64(2) {
-		t.Errorf("%v frames are kept, want 2", n)
 	}
 }
 

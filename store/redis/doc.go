@@ -9,7 +9,11 @@
 //	switchback:{<fleet>}:seen             hash: name/boot → when it last reported, in microseconds since 1970
 //	switchback:{<fleet>}:secret           string
 //	switchback:{<fleet>}:changes          channel of announcements
-//	switchback:{<fleet>/<split>}:evidence:<epoch>  hash: name/boot → microseconds seen, frame
+//	switchback:{<fleet>/<split>}:evidence:<epoch>:<second>  hash that expires: name/boot → frame; once sealed also sealed
+//	                                      (JSON, who was missing) and late (how many frames came since)
+//	switchback:{<fleet>/<split>}:judge    hash that expires: version, epoch, folded (a second), doc, summary, late; and the
+//	                                      lease on the evidence: holder, until (microseconds since 1970), term (epoch)
+//	switchback:{<fleet>/<split>}:windows:<epoch>   hash that expires: name/boot → microseconds since 1970, window
 //	switchback:{<fleet>/<split>}:pin:<hash>        string that expires: a conversation's epoch and variant
 //
 // Control keys of one fleet share a hash tag, so that a script can touch them together in a Cluster. A user needs

@@ -31,10 +31,27 @@ func (k keys) secret() string { return k.control("secret") }
 // changes is the channel of announcements.
 func (k keys) changes() string { return k.control("changes") }
 
-// evidence has a hash tag of its own, so that the evidence of many splits spreads over a Cluster.
-func (k keys) evidence(split string, epoch uint64) string {
-	return "switchback:{" + k.fleet + "/" + split + "}:evidence:" + strconv.FormatUint(epoch, 10)
+// ofSplit has a hash tag of its own, so that what belongs to the evidence of many splits spreads over a Cluster, and that
+// of one can be touched together.
+func (k keys) ofSplit(split, rest string) string {
+	return "switchback:{" + k.fleet + "/" + split + "}:" + rest
 }
+
+// evidence is the hash of all frames of one second, and of its seal.
+func (k keys) evidence(split string, epoch uint64, second int64) string {
+	return k.ofSplit(split, "evidence:"+strconv.FormatUint(epoch, 10)+":"+strconv.FormatInt(second, 10))
+}
+
+// judge is the hash of the judge's state, and of the lease on the evidence.
+func (k keys) judge(split string) string { return k.ofSplit(split, "judge") }
+
+// windows is the hash of what each member shows, and since when.
+func (k keys) windows(split string, epoch uint64) string {
+	return k.ofSplit(split, "windows:"+strconv.FormatUint(epoch, 10))
+}
+
+// pin is a string that expires.
+func (k keys) pin(split, id string) string { return k.ofSplit(split, "pin:"+id) }
 
 // parseMemberID reads what MemberID.String wrote. A boot id has no slash, a name may have.
 func parseMemberID(s string) store.MemberID {

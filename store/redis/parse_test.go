@@ -111,3 +111,37 @@ func FuzzDecodePin(f *testing.F) {
 		}
 	})
 }
+
+// FuzzParseJudge: what is in a judge's hash is read as it stands or refused, and the version to write over is told.
+func FuzzParseJudge(f *testing.F) {
+	f.Add("1", "2", "3", "4", "doc", "summary")
+	f.Add("9007199254740993", "-1", "", "x", "", "")
+	f.Fuzz(func(t *testing.T, version, epoch, folded, late, doc, summary string) {
+		got, err := parseJudge([]any{version, epoch, folded, late, doc, summary})
+		if err == nil && (got.Folded < 0 || string(got.Doc) != doc || string(got.Summary) != summary) {
+			t.Errorf("parseJudge: got %+v", got)
+		}
+		if want, wrong := parseNumber("version", version); wrong == nil && got.Version != want {
+			t.Errorf("parseJudge: got version %d and %v, want version %d", got.Version, err, want)
+		}
+	})
+}
+
+// FuzzParseSealed: whatever the script finds in a second's key, a sealed second is read whole or refused.
+func FuzzParseSealed(f *testing.F) {
+	f.Add(int64(1), "a/1", "b/1", "frame")
+	f.Add(int64(-1), "", "/", "")
+	f.Fuzz(func(t *testing.T, late int64, missing, member, frame string) {
+		ask := secondAsk{SealAsk: &store.SealAsk{Split: "assistant"}, second: 7}
+		got, err := keys{}.parseSealed(ask, []any{late, []any{missing}, []any{member, frame}})
+		if err != nil || got.Second != 7 || string(got.Frames[parseMemberID(member)]) != frame || len(got.Missing) != 1 {
+			t.Errorf("parseSealed: got %+v, %v", got, err)
+		}
+		for _, reply := range []any{late, missing, []any{late}, []any{missing, []any{}, []any{}}, []any{late, missing, []any{}},
+			[]any{late, []any{}, []any{member}}, []any{late, []any{late}, []any{}}} {
+			if got, err := (keys{}).parseSealed(ask, reply); err == nil {
+				t.Errorf("parseSealed(%v): got %+v, want an error", reply, got)
+			}
+		}
+	})
+}

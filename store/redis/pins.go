@@ -16,12 +16,6 @@ import (
 // pinPoolSize is how many pins are looked for at once; further ones wait for a connection, as long as they may.
 const pinPoolSize = 16
 
-// pin has the tag of the split's evidence, so that the pins of many splits spread over a Cluster, and those of one can be
-// written together.
-func (k keys) pin(split, id string) string {
-	return "switchback:{" + k.fleet + "/" + split + "}:pin:" + id
-}
-
 // KeepPins is one pipeline. What it wrote before an error stays.
 func (s *Store) KeepPins(ctx context.Context, split string, pins []store.Pin) error {
 	_, err := ask(ctx, s, func(ctx context.Context) (struct{}, error) {

@@ -15,16 +15,25 @@ var (
 	pulseSource string
 	//go:embed scripts/leave.lua
 	leaveSource string
-	//go:embed scripts/exchange.lua
-	exchangeSource string
+	//go:embed scripts/put.lua
+	putSource string
+	//go:embed scripts/seal.lua
+	sealSource string
+	//go:embed scripts/judge.lua
+	judgeSource string
+	//go:embed scripts/windows.lua
+	windowsSource string
 	//go:embed scripts/secret.lua
 	secretSource string
 
-	swapScript     = goredis.NewScript(swapSource)
-	pulseScript    = goredis.NewScript(pulseSource)
-	leaveScript    = goredis.NewScript(leaveSource)
-	exchangeScript = goredis.NewScript(exchangeSource)
-	secretScript   = goredis.NewScript(secretSource)
+	swapScript    = goredis.NewScript(swapSource)
+	pulseScript   = goredis.NewScript(pulseSource)
+	leaveScript   = goredis.NewScript(leaveSource)
+	putScript     = goredis.NewScript(putSource)
+	sealScript    = goredis.NewScript(sealSource)
+	judgeScript   = goredis.NewScript(judgeSource)
+	windowsScript = goredis.NewScript(windowsSource)
+	secretScript  = goredis.NewScript(secretSource)
 )
 
 // run runs a script that may run twice.

@@ -98,7 +98,7 @@ func (c Config) options() (*goredis.UniversalOptions, error) {
 		MaxRetries:            -1, // what is tried again must be known: see Store.Swap
 		DialerRetries:         1,
 		PoolSize:              poolSize,
-		PipelinePoolSize:      -1, // one pipeline in five minutes needs no connections of its own
+		PipelinePoolSize:      -1, // a few pipelines a second need no connections of their own
 
 		// RESP2 without greetings is what every server and every proxy before one understands.
 		Protocol:                 2,

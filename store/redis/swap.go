@@ -36,9 +36,14 @@ func (s *Store) Swap(ctx context.Context, prev splitter.Version, next *splitter.
 		err = s.keys.swapped(prev, next.Split, verdict, ev)
 	}
 	if lost := t.lost(); lost != nil {
-		return s.doubted(ctx, next, lost, err)
+		err = s.doubted(ctx, next, lost, err)
+	} else {
+		err = answered(err)
 	}
-	return answered(err)
+	if err == nil && !next.Forgotten.IsZero() {
+		s.clearJudge(ctx, next.Split, next.Epoch)
+	}
+	return err
 }
 
 // doubted says what became of a swap of which one try was sent and had no answer, from what the last one met.

@@ -72,7 +72,21 @@ func CallAll(ctx context.Context, s store.Store) map[string]error {
 		"Pulse":    func() error { _, err := s.Pulse(ctx, beat); return err },
 		"Leave":    func() error { return s.Leave(ctx, memberA) },
 		"Announce": func() error { return s.Announce(ctx, store.Notice{Split: "assistant"}) },
-		"Exchange": func() error { _, err := s.Exchange(ctx, "assistant", 1, memberA, []byte("frame")); return err },
+		"PutFrames": func() error {
+			frame := frameAt(time.Now().Unix(), "frame")
+			frame.Window = []byte("window")
+			_, err := s.PutFrames(ctx, memberA, []store.Frame{frame})
+			return err
+		},
+		"Seal": func() error {
+			_, err := s.Seal(ctx, []store.SealAsk{{Split: "assistant", Epoch: 1, Seconds: []int64{1}, Patience: time.Hour}})
+			return err
+		},
+		"LoadJudge": func() error { _, err := s.LoadJudge(ctx, "assistant"); return err },
+		"SwapJudges": func() error {
+			return s.SwapJudges(ctx, []store.JudgeSwap{{Split: "assistant", Next: store.JudgeState{Version: 1, Epoch: 1}}})[0]
+		},
+		"Windows":  func() error { _, err := s.Windows(ctx, "assistant", 1); return err },
 		"KeepPins": func() error { return s.KeepPins(ctx, "assistant", []store.Pin{pinOf("a", onGreen)}) },
 		"FindPin":  func() error { _, _, err := s.FindPin(ctx, "assistant", "a"); return err },
 		"Secret":   func() error { _, err := s.Secret(ctx, "secret"); return err },
