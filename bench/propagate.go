@@ -107,13 +107,15 @@ func startFleet(ctx context.Context, l *lab, path func(address string) (string, 
 	return f, nil
 }
 
-// fleetSettings are those of a proxy on a Redis whose variants answer by themselves.
+// fleetSettings are those of a proxy on a Redis whose variants answer by themselves. Nothing is compared, so that a canary
+// can be given everybody.
 func fleetSettings(name, address string) settings {
 	return settings{name: name, app: fmt.Sprintf("instance %s\nstore redis {\nurl redis://%s\n}", name, address),
 		site: fmt.Sprintf(`traffic_split %s {
 		key header X-User-ID
 		stable blue
 		canary green
+		failback off
 		response_header X-Variant
 		variant blue 100%% {
 			handle {

@@ -30,10 +30,10 @@ func meets(n int, theirs *splitter.State) change {
 
 // A canary that was failed back has users again in another epoch, or never.
 func TestFailedBackIsLatched(t *testing.T) {
-	def := judged(90, 10)
+	def := comparing(90, 10)
 	before := must(t, created(t, def), weigh(def, 2, share(60, 40)))
 	failed := must(t, before, failback(3))
-	other, err := rollout.Create(judged(0, 100), alice, later(7))
+	other, err := rollout.Create(comparing(0, 100), alice, later(7))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +119,7 @@ type lived struct {
 // Whatever is done to a split, however its histories fork and meet: an epoch that was failed back has no canary any more.
 func TestFailedEpochsStayFailed(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		def := judged(90, 10)
+		def := comparing(90, 10)
 		all := []lived{{created(t, def), map[uint64]bool{}}}
 		for n := range rapid.IntRange(1, 25).Draw(t, "changes") {
 			from := rapid.SampledFrom(all).Draw(t, "from")

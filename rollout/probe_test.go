@@ -30,7 +30,7 @@ func endProbe(n int) change {
 // everybody is a State in which all are on green.
 func everybody(t *testing.T) *splitter.State {
 	t.Helper()
-	return must(t, created(t, judged(90, 10, noTrickle)), weigh(judged(90, 10, noTrickle), 2, share(0, 100)))
+	return must(t, created(t, comparing(90, 10, noTrickle)), weigh(comparing(90, 10, noTrickle), 2, share(0, 100)))
 }
 
 // The users of green's highest buckets are lent, and come back.
@@ -63,7 +63,7 @@ func TestProbe(t *testing.T) {
 }
 
 func TestProbeAmid(t *testing.T) {
-	off := judged(90, 10, noTrickle)
+	off := comparing(90, 10, noTrickle)
 	green := func(n int, w splitter.Weight) change {
 		return weigh(off, n, map[string]splitter.Weight{"green": w * percent})
 	}
@@ -109,7 +109,7 @@ func TestNothingToProbe(t *testing.T) {
 		v  health.Verdict
 	}{
 		"passes":              {all, passing},
-		"is compared already": {created(t, judged(90, 10)), failing},
+		"is compared already": {created(t, comparing(90, 10)), failing},
 		"has no canary":       {created(t, assistant(100, 0)), failing},
 		"failed back":         {must(t, all, failback(3)), failing},
 		"probes":              {must(t, all, probe(3)), failing},
@@ -128,7 +128,7 @@ func TestNothingToProbe(t *testing.T) {
 
 // A probe on top of a trickle leaves it as it was, and its watch does not end meanwhile.
 func TestProbeOverATrickle(t *testing.T) {
-	before := must(t, created(t, judged(90, 10)), weigh(judged(90, 10), 2, share(0, 100)))
+	before := must(t, created(t, comparing(90, 10)), weigh(comparing(90, 10), 2, share(0, 100)))
 	during := must(t, before, probe(16))
 	if w := during.Weights()["blue"]; w != 10_000 || during.IsTrickling() {
 		t.Errorf("got %s, trickling %v; want 10%%, and no trickle", w, during.IsTrickling())
@@ -147,7 +147,7 @@ func TestProbeOverATrickle(t *testing.T) {
 // However ranges came to be, a probe gives back just what it took.
 func TestProbeGivesBack(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		def := withRed(judged(90, 10, noTrickle))
+		def := withRed(comparing(90, 10, noTrickle))
 		s := created(t, def)
 		for n := range rapid.IntRange(0, 4).Draw(t, "changes") {
 			blue := rapid.Uint32Range(0, splitter.Buckets).Draw(t, "blue")

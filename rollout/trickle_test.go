@@ -16,8 +16,8 @@ import (
 	"github.com/switchback-proxy/switchback/store/embedded"
 )
 
-// judged is a split of blue and green that compares them, with the default trickle unless settings say otherwise.
-func judged(blue, green splitter.Weight, change ...func(*health.Settings)) rollout.Definition {
+// comparing is a split of blue and green that compares them, with the default trickle unless settings say otherwise.
+func comparing(blue, green splitter.Weight, change ...func(*health.Settings)) rollout.Definition {
 	def, settings := assistant(blue, green), health.DefaultSettings()
 	for _, c := range change {
 		c(&settings)
@@ -60,16 +60,16 @@ func keptOf(s *splitter.State) kept {
 }
 
 func TestTrickle(t *testing.T) {
-	def, swapped := judged(99, 1), judged(0, 100)
+	def, swapped := comparing(99, 1), comparing(0, 100)
 	swapped.Stable, swapped.Canary = "green", "blue"
-	steady := judged(99, 1, func(s *health.Settings) { s.Trickle.Then = s.Trickle.First })
-	off := judged(99, 1, noTrickle)
+	steady := comparing(99, 1, func(s *health.Settings) { s.Trickle.Then = s.Trickle.First })
+	off := comparing(99, 1, noTrickle)
 	green := func(n int, w splitter.Weight) change {
 		return weigh(def, n, map[string]splitter.Weight{"green": w * percent})
 	}
 	watch := func(minutes time.Duration) kept { return kept{5_000, 5_000, 1_000, minutes * time.Minute} }
 	over := kept{1_000, 1_000, 1_000, 0}
-	file := func(n int, blue, green splitter.Weight) change { return fromFile(n, judged(blue, green), nil) }
+	file := func(n int, blue, green splitter.Weight) change { return fromFile(n, comparing(blue, green), nil) }
 	policy := func(n int, def rollout.Definition) change {
 		return func(prev *splitter.State) (rollout.Changed, error) {
 			return rollout.ApplyPolicy(prev, def, alice, later(n))
@@ -116,7 +116,7 @@ func TestTrickle(t *testing.T) {
 		"nothing compares":               {[]change{policy(2, assistant(99, 1)), green(3, 100)}, kept{}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if d := cmp.Diff(tt.want, keptOf(must(t, created(t, judged(90, 10)), tt.in...))); d != "" {
+			if d := cmp.Diff(tt.want, keptOf(must(t, created(t, comparing(90, 10)), tt.in...))); d != "" {
 				t.Errorf("-want +got:\n%s", d)
 			}
 		})
@@ -138,19 +138,19 @@ func declares(def rollout.Definition, n int, version string) change {
 
 // The file of a split that nobody has a State of says what it says, down to the last user.
 func TestFirstWeightsAreTheFiles(t *testing.T) {
-	if got := keptOf(created(t, judged(0, 100))); got != (kept{}) {
+	if got := keptOf(created(t, comparing(0, 100))); got != (kept{}) {
 		t.Errorf("got %+v, want nothing kept", got)
 	}
 }
 
 // A watch ends once, not before its time, and not if somebody has other wishes by then.
 func TestWatchEnds(t *testing.T) {
-	all := must(t, created(t, judged(90, 10)), weigh(judged(90, 10), 2, share(0, 100)))
+	all := must(t, created(t, comparing(90, 10)), weigh(comparing(90, 10), 2, share(0, 100)))
 	first := must(t, all, watched(17))
 	for name, prev := range map[string]*splitter.State{
-		"no watch": created(t, judged(0, 100)),
+		"no watch": created(t, comparing(0, 100)),
 		"done":     first,
-		"lowered":  must(t, all, weigh(judged(90, 10), 3, share(40, 60))),
+		"lowered":  must(t, all, weigh(comparing(90, 10), 3, share(40, 60))),
 		"failed":   must(t, all, failback(3)),
 		"a release that does not know it": func() *splitter.State {
 			s := all.Clone()
@@ -186,7 +186,7 @@ func TestWatchEnds(t *testing.T) {
 // Whatever is asked for, stable keeps its part, and asking again changes nothing.
 func TestTrickleHolds(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		def := judged(90, 10, func(s *health.Settings) {
+		def := comparing(90, 10, func(s *health.Settings) {
 			s.Trickle.First = rapid.Float64Range(0.001, 0.5).Draw(t, "first")
 			s.Trickle.Then = s.Trickle.First * rapid.Float64Range(0.1, 1).Draw(t, "then")
 		})
@@ -229,7 +229,7 @@ func checkKept(t *rapid.T, s *splitter.State, asked splitter.Weight, settings he
 // All instances see the end of the watch; one writes it. Whoever asks is told what stable keeps.
 func TestTrickleOfAFleet(t *testing.T) {
 	bubble(t, func(t *testing.T, s *embedded.Store) {
-		fleet := starts(t, s, 3, judged(90, 10))
+		fleet := starts(t, s, 3, comparing(90, 10))
 		elapse(time.Second)
 		for _, want := range []string{"", "the weights are so already; "} {
 			want += "stable keeps 5% for 15m and then 1% until the promotion, so that a shared outage can be told from a bad " +
@@ -263,7 +263,7 @@ func TestTrickleOfAFleet(t *testing.T) {
 // An instance that was away catches up with the end of a watch.
 func TestWatchEndsWithoutWhoBeganIt(t *testing.T) {
 	bubble(t, func(t *testing.T, s *embedded.Store) {
-		fleet := starts(t, s, 2, judged(90, 10))
+		fleet := starts(t, s, 2, comparing(90, 10))
 		elapse(time.Second)
 		fleet[0].set(t, 100)
 		fleet[0].link.set(away)
@@ -286,10 +286,10 @@ func TestNotesOnTheBaseline(t *testing.T) {
 		ask         splitter.Weight
 		want, not   string
 	}{
-		"trickle off":         {judged(90, 10), judged(90, 10, noTrickle), 100, outage, "blue keeps"},
-		"some traffic":        {judged(90, 10), judged(90, 10, noTrickle), 99, "the file says green 10%", outage},
-		"nothing compares":    {judged(90, 10), assistant(90, 10), 100, "the file says green 10%", outage},
-		"a file that asks it": {judged(0, 100), judged(90, 10), 100, "blue keeps 5%", "the file says green"},
+		"trickle off":         {comparing(90, 10), comparing(90, 10, noTrickle), 100, outage, "blue keeps"},
+		"some traffic":        {comparing(90, 10), comparing(90, 10, noTrickle), 99, "the file says green 10%", outage},
+		"nothing compares":    {comparing(90, 10), assistant(90, 10), 100, "the file says green 10%", outage},
+		"a file that asks it": {comparing(0, 100), comparing(90, 10), 100, "blue keeps 5%", "the file says green"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, s *embedded.Store) {
