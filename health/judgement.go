@@ -93,7 +93,6 @@ type standing struct {
 	Times [2][3][Buckets]float32
 	// Quantile says what each time stream counts as slow.
 	Quantile [4]quantile
-	TunedAt  int64
 	// Shifts are the latest changes of weights, newest first.
 	Shifts [8]shift
 }
@@ -112,6 +111,9 @@ type quantile struct {
 	From  uint8
 	Age   Age
 	Known bool
+	// At is the second after which it was looked at. A block that was open then goes on without it, also for whoever folds
+	// it again after a takeover.
+	At int64
 }
 
 // halved returns what is left of something with a half-life after d.
