@@ -79,7 +79,10 @@ func (j *Judge) requests() (most float64) {
 	for s := range stream(numStreams) {
 		most = max(most, j.st.Streams[s].Trial[Canary].N)
 	}
-	return most + j.open[AgeFast].n[Canary]
+	if b := &j.open[AgeFast]; b.opened {
+		most += b.n[Canary]
+	}
+	return most
 }
 
 // latest returns the last second that was folded.
