@@ -21,6 +21,7 @@ type Judge struct {
 	st     standing
 	open   [NumAges]block
 	counts [numStreams][NumArms][userGroups]counts // of the open blocks
+	asked  [userGroups]counts                      // the canary's requests in AgeFast's open block, whatever streams there are
 	joined [numStreams]bool                        // whether a stream counts in its age's open block
 	lists  [NumAges][]stream                       // those that do
 	limits [numStreams]limitTest
@@ -83,6 +84,9 @@ func (j *Judge) Begin(t Trial) {
 	j.st.Raises, j.st.CanaryAt, j.st.BeganAt = 0, 0, 0
 	j.st.Started, j.st.Met, j.st.Quiet = [NumAges]bool{}, [NumAges]bool{}, [NumAges]int64{}
 	j.st.Asking, j.st.Failed = groupRates{}, failed{}
+	for i := range j.st.Shifts {
+		j.st.Shifts[i].Raised = false // what an earlier trial has not spent is not this one's
+	}
 	for s := range j.st.Streams {
 		m := &j.st.Streams[s]
 		m.Trial, m.Recent[Canary], m.Rise[Canary] = [NumArms]rate{}, rate{}, 0
@@ -126,6 +130,9 @@ const (
 // Shift says that weights changed in a second: blocks do not reach across it. If the canary's share was raised, new users
 // come, and a part of alpha is spent on them. What was said before is passed over.
 func (j *Judge) Shift(second int64, raised bool) {
+	if oldest := j.st.Shifts[len(j.st.Shifts)-1]; oldest.Set && second < oldest.Second {
+		return
+	}
 	for _, s := range j.st.Shifts {
 		if s.Set && s.Second == second {
 			return
@@ -166,7 +173,7 @@ func (j *Judge) due(a Age, start int64) (mass float64) {
 		s := &j.st.Shifts[i]
 		if s.Raised && !s.Paid[a] && s.Second <= start {
 			s.Paid[a] = true
-			mass += raiseMass / float64(j.terms.Raises)
+			mass += raiseMass / float64(max(j.terms.Raises, 1))
 		}
 	}
 	return mass
@@ -181,14 +188,19 @@ func (j *Judge) Fold(second int64, length time.Duration, sum *Second) {
 			j.st.Folded[a] = second - 1
 		}
 	}
+	closed := false
 	for a := Age(0); a < NumAges; a++ {
 		if second > j.st.Folded[a] && (!j.open[a].opened || second > j.open[a].last) {
-			j.foldAge(a, second, length, sum)
+			closed = j.foldAge(a, second, length, sum) || closed
 		}
+	}
+	if closed {
+		j.retune(second)
 	}
 }
 
-func (j *Judge) foldAge(a Age, second int64, length time.Duration, sum *Second) {
+// foldAge adds an age's cohorts to its open block, and reports whether that closed it.
+func (j *Judge) foldAge(a Age, second int64, length time.Duration, sum *Second) bool {
 	b := &j.open[a]
 	start := second
 	if a != AgeMinute {
@@ -198,7 +210,7 @@ func (j *Judge) foldAge(a Age, second int64, length time.Duration, sum *Second) 
 		j.close(a)
 	}
 	if !b.opened {
-		j.openBlock(a, start)
+		j.openBlock(a, start, second)
 	}
 	b.last, b.length = second, b.length+length
 	if j.st.OnTrial && j.st.BeganAt == 0 {
@@ -220,9 +232,11 @@ func (j *Judge) foldAge(a Age, second int64, length time.Duration, sum *Second) 
 		b.canaryAt = second
 	}
 	b.noteTimes(a, &sum.Arms[Baseline][a])
-	if j.closes(a) {
-		j.close(a)
+	if !j.closes(a) {
+		return false
 	}
+	j.close(a)
+	return true
 }
 
 // awaited returns the arm whose first request a block waits for.
@@ -233,12 +247,15 @@ func (j *Judge) awaited() int {
 	return Baseline
 }
 
-// openBlock lets the streams of an age join.
-func (j *Judge) openBlock(a Age, start int64) {
+// openBlock lets the streams of an age join a block whose cohorts begin with start, and which is opened in second.
+func (j *Judge) openBlock(a Age, start, second int64) {
 	j.open[a] = block{opened: true, began: start, quiet: j.st.Quiet[a]}
 	j.lists[a] = j.lists[a][:0]
+	if a == AgeFast {
+		j.asked = [userGroups]counts{}
+	}
 	for s := range stream(numStreams) {
-		if age, ok := j.ageOf(s); ok && age == a {
+		if age, ok := j.ageOf(s); ok && age == a && second > j.tunedAt(s) {
 			j.joined[s] = true
 			j.lists[a] = append(j.lists[a], s)
 			j.counts[s] = [NumArms][userGroups]counts{}
@@ -291,10 +308,12 @@ func (j *Judge) close(a Age) {
 		j.learn(s, &t, b.length)
 		j.joined[s] = false
 	}
+	if a == AgeFast && j.st.OnTrial {
+		j.st.Asking.note(&j.asked, halved(b.length, pastHalf))
+	}
 	j.learnTimes(a, b)
 	j.st.Folded[a], j.st.Quiet[a], j.st.Met[a] = b.last, b.quiet, j.st.Met[a] || b.n[Canary] > 0
 	j.st.CanaryAt = max(j.st.CanaryAt, b.canaryAt)
-	j.retune(b.last)
 	j.dirty = true
 }
 
@@ -424,9 +443,6 @@ func (j *Judge) harmless(s stream, n0, n1 float64) harmless {
 // learn remembers a block of the baseline, and what both arms' rates are.
 func (j *Judge) learn(s stream, t *totals, length time.Duration) {
 	m := &j.st.Streams[s]
-	if s == streamFast && j.st.OnTrial {
-		j.st.Asking.note(&j.counts[s][Canary], halved(length, pastHalf))
-	}
 	for arm := range NumArms {
 		m.Recent[arm].decay(halved(length, recentHalf))
 		m.Recent[arm].add(t.n[arm], t.k[arm])

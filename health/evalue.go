@@ -61,7 +61,7 @@ func (b bet) log(n0, k0, n1, k1 float64) float64 {
 type limitBet struct{ hit, miss float64 } // logarithms of what an outcome multiplies by
 
 func newLimitBet(limit, shift float64) limitBet {
-	limit = min(max(limit, 1e-9), maxRate)
+	limit = min(max(limit, 1e-9), 1-1e-9)
 	p := expit(logit(limit) + shift)
 	return limitBet{math.Log(p / limit), math.Log((1 - p) / (1 - limit))}
 }

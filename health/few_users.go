@@ -16,7 +16,7 @@ const (
 // tell whether it is the version that fails or that user's requests. Users are known by their group alone, one of 64 by a
 // hash: a group with so much is one user, or very nearly, as the others spread over all.
 type FewUsers struct {
-	// Share is the user's share of Requests, lately.
+	// Share is the user's share of Requests, the canary's of the last minutes.
 	Share    float64 `json:"share"`
 	Requests float64 `json:"requests"`
 	// Held is true if the evidence would fail the canary back, and nothing but this keeps it from that.
@@ -39,4 +39,14 @@ func (g *groupRates) top() (most, all float64) {
 		most, all = max(most, float64(n)), all+float64(n)
 	}
 	return most, all
+}
+
+// heldBy says of a group that an alarm rests on it.
+func (g *groupRates) heldBy(group int) *FewUsers {
+	_, all := g.top()
+	few := &FewUsers{Requests: all, Held: true}
+	if all > 0 {
+		few.Share = float64(g.N[group]) / all
+	}
+	return few
 }

@@ -95,7 +95,6 @@ type standing struct {
 	Times [2][3][Buckets]float32
 	// Quantile says what each time stream counts as slow.
 	Quantile [4]quantile
-	TunedAt  int64
 	// Failed is how the trial before failed.
 	Failed failed
 	// Shifts are the latest changes of weights, newest first.
@@ -116,6 +115,9 @@ type quantile struct {
 	From  uint8
 	Age   Age
 	Known bool
+	// At is the second after which it was looked at. A block that was open then goes on without it, also for whoever folds
+	// it again after a takeover.
+	At int64
 }
 
 // halved returns what is left of something with a half-life after d.

@@ -82,7 +82,7 @@ func (t *limitTest) mean(times []Bin) (n, k int32) {
 	var all, log int64
 	for _, b := range times {
 		all += int64(b.N)
-		log += int64(b.N) * int64(t.pays[b.Bucket])
+		log += int64(b.N) * int64(t.pays[min(b.Bucket, Buckets-1)])
 	}
 	return int32(min(all, maxCounted)), int32(max(min(log, maxCounted), -maxCounted))
 }

@@ -18,50 +18,39 @@ func (j *Judge) Verdict() Verdict {
 	if !j.st.OnTrial {
 		return Verdict{Threshold: 1 / j.alpha(), Reason: "no canary is on trial"}
 	}
-	a := j.nearest()
+	a, loudest := j.alarms()
 	v := Verdict{
-		Evidence: finite(math.Exp(a.log)), Threshold: 1 / j.alpha(),
-		NoBaseline: j.silent(), FewUsers: j.fewUsers(), Streams: j.streams(a),
+		Evidence: finite(math.Exp(a.log)), Threshold: 1 / j.alpha(), NoBaseline: j.silent(), FewUsers: j.fewUsers(),
 	}
 	v.Toward = min(max(a.log/math.Log(v.Threshold), 0), 1)
-	if len(v.Streams) > 0 {
-		v.Stream = v.Streams[0].Stream
-	}
-	j.rule(&v, a)
+	v.lead(j.streams(a))
+	j.rule(&v, a, loudest)
 	return v
 }
 
+// lead takes over the numbers per stream, the strongest first.
+func (v *Verdict) lead(streams []StreamVerdict) {
+	v.Streams = streams
+	v.Stream = v.leading().Stream
+}
+
 // rule decides, the worst first.
-func (j *Judge) rule(v *Verdict, a alarm) {
+func (j *Judge) rule(v *Verdict, a, loudest alarm) {
 	threshold := math.Log(v.Threshold)
 	shared, isShared := j.shared()
 	switch {
 	case a.log >= threshold:
 		v.Result, v.Reason = Fail, failing(v)
-	case a.all >= threshold:
-		v.FewUsers = j.held(v.FewUsers)
+	case loudest.all >= threshold:
+		v.FewUsers = j.st.Asking.heldBy(loudest.left)
+		loudest.left = userGroups
+		v.lead(j.streams(loudest))
 		v.Reason = v.heldByFew()
 	case isShared:
 		v.SharedCause, v.Reason = true, shared
 	default:
 		v.weighCalm(j)
 	}
-}
-
-// held says that one user keeps an alarm from failing the canary back.
-func (j *Judge) held(few *FewUsers) *FewUsers {
-	if few == nil {
-		var most, all float64
-		for _, k := range j.st.Asking.K {
-			most, all = max(most, float64(k)), all+float64(k)
-		}
-		few = &FewUsers{Requests: all}
-		if all > 0 {
-			few.Share = most / all
-		}
-	}
-	few.Held = true
-	return few
 }
 
 // weighCalm says what a canary comes to against which there is too little evidence.
@@ -90,7 +79,10 @@ func (j *Judge) requests() (most float64) {
 	for s := range stream(numStreams) {
 		most = max(most, j.st.Streams[s].Trial[Canary].N)
 	}
-	return most + j.open[AgeFast].n[Canary]
+	if b := &j.open[AgeFast]; b.opened {
+		most += b.n[Canary]
+	}
+	return most
 }
 
 // latest returns the last second that was folded.

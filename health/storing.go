@@ -7,6 +7,7 @@ import (
 	"hash/fnv"
 	"math"
 	"reflect"
+	"slices"
 )
 
 // storedSchema is the newest schema of a judge's state that this release writes and reads.
@@ -86,6 +87,22 @@ func (st *standing) validate() error {
 	if int(st.Failed.Stream) >= numStreams {
 		return fmt.Errorf("a trial failed by stream %d: there are %d", st.Failed.Stream, numStreams)
 	}
+	for s := range st.Streams {
+		if err := st.Streams[s].validate(stream(s)); err != nil {
+			return fmt.Errorf("stream %d: %w", s, err)
+		}
+	}
+	for s := range st.Groups {
+		if err := st.Groups[s].validate(); err != nil {
+			return fmt.Errorf("stream %d: %w", s, err)
+		}
+	}
+	if err := st.validateSums(); err != nil {
+		return err
+	}
+	if err := st.Asking.validate(); err != nil {
+		return err
+	}
 	for _, q := range st.Quantile {
 		if q.From >= Buckets || q.Age >= NumAges || q.Known && !q.Age.HasTimes() {
 			return fmt.Errorf("a quantile from bucket %d at age %d: there are %d buckets and %d ages", q.From, q.Age, Buckets, NumAges)
@@ -112,6 +129,59 @@ func sound(v reflect.Value) error {
 			if err := sound(v.Field(i)); err != nil {
 				return err
 			}
+		}
+	}
+	return nil
+}
+
+// validateSums refuses sums below zero.
+func (st *standing) validateSums() error {
+	for g := range st.Evidence {
+		for c, e := range &st.Evidence[g] {
+			if e < 0 {
+				return fmt.Errorf("evidence %g of bet %d: must not be below 0", e, c)
+			}
+		}
+	}
+	for which := range st.Times {
+		for a := range st.Times[which] {
+			if n := slices.Min(st.Times[which][a][:]); n < 0 {
+				return fmt.Errorf("%g requests in a bucket: must not be below 0", n)
+			}
+		}
+	}
+	return nil
+}
+
+// validate refuses parts that are greater than their whole.
+func (m *memory) validate(s stream) error {
+	for _, x := range []float64{m.Scatter, m.Expected, m.Rise[Baseline], m.Rise[Canary], m.Excursion, m.Burst} {
+		if x < 0 {
+			return fmt.Errorf("%g of what only adds up: must not be below 0", x)
+		}
+	}
+	for _, r := range []rate{m.Past, m.Slow, m.Recent[Baseline], m.Recent[Canary], m.Trial[Baseline], m.Trial[Canary]} {
+		if s == limitMean {
+			r.K = 0 // a logarithm, not a number of requests
+		}
+		if err := r.validate(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r rate) validate() error {
+	if r.K < 0 || r.K > r.N || r.N < 0 {
+		return fmt.Errorf("%g bad ones of %g requests: must be from 0 to all", r.K, r.N)
+	}
+	return nil
+}
+
+func (g *groupRates) validate() error {
+	for i := range g.N {
+		if err := (rate{float64(g.N[i]), float64(g.K[i])}).validate(); err != nil {
+			return fmt.Errorf("group %d: %w", i, err)
 		}
 	}
 	return nil

@@ -25,20 +25,19 @@ func passing(v *Verdict) string {
 
 // mounting says what speaks against a canary, and how far it is to the alarm.
 func mounting(v *Verdict) string {
-	return fmt.Sprintf("%s; %s of the way to a failback", v.leading().compare(), percent(math.Round(v.Toward*100)/100))
+	return fmt.Sprintf("%s; %s of the way to a failback", v.leading().compare(), wholePercent(v.Toward))
 }
 
 // heldByFew says that an alarm rests on one user.
 func (v *Verdict) heldByFew() string {
-	return v.leading().compare() + "; but without one user's requests (" + percent(math.Round(v.FewUsers.Share*100)/100) +
-		" of what speaks against the canary) it is not enough: version and user cannot be told apart, holding; " +
-		"`few_users failback` or a kill is the way out"
+	return fmt.Sprintf("%s; but without one user, who makes %s of the canary's requests, it is not enough: version and user "+
+		"cannot be told apart, holding; `few_users failback` or a kill is the way out", v.leading().compare(), wholePercent(v.FewUsers.Share))
 }
 
 // String says it in a sentence.
 func (f FewUsers) String() string {
 	return fmt.Sprintf("one user makes %s of the canary's %s requests: version and user cannot be told apart",
-		percent(math.Round(f.Share*100)/100), count(f.Requests))
+		wholePercent(f.Share), count(f.Requests))
 }
 
 func tooFew(n float64, least int) string {
@@ -122,6 +121,9 @@ func told(r Rate, slow bool, than Duration) string {
 
 // round2 rounds a share to two digits of a percent.
 func round2(share float64) float64 { return math.Round(share*1e4) / 1e4 }
+
+// wholePercent writes a share in whole percent.
+func wholePercent(share float64) string { return percent(math.Round(share*100) / 100) }
 
 // count writes a number of requests for people.
 func count(n float64) string {

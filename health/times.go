@@ -1,6 +1,9 @@
 package health
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // ageOf returns the age at which a stream is counted; false if it is not.
 func (j *Judge) ageOf(s stream) (Age, bool) {
@@ -17,6 +20,14 @@ func (j *Judge) ageOf(s stream) (Age, bool) {
 	return s.fixedAge()
 }
 
+// tunedAt returns after which second a stream of times was looked at.
+func (j *Judge) tunedAt(s stream) int64 {
+	if !s.isTime() {
+		return math.MinInt64
+	}
+	return j.st.Quantile[s-streamLatency75].At
+}
+
 // countArm adds one arm's cohort to the open block's streams, and returns how many requests it had.
 func (j *Judge) countArm(a Age, arm int, cohort *Cohort) (n float64) {
 	for g := range cohort {
@@ -28,6 +39,9 @@ func (j *Judge) countArm(a Age, arm int, cohort *Cohort) (n float64) {
 		}
 		if c.N == 0 && c.Alive == 0 {
 			continue
+		}
+		if a == AgeFast && arm == Canary {
+			j.asked[g].add(part(c.N, c.Failed))
 		}
 		for _, s := range j.lists[a] {
 			j.counts[s][arm][g].add(j.outcomes(s, arm, c))
@@ -97,11 +111,11 @@ func (b *block) noteTimes(a Age, cohort *Cohort) {
 		return
 	}
 	for g := range cohort {
-		for _, bin := range cohort[g].Latency {
-			b.times[0][bin.Bucket] += min(bin.N, maxCounted)
-		}
-		for _, bin := range cohort[g].TTFB {
-			b.times[1][bin.Bucket] += min(bin.N, maxCounted)
+		for which, bins := range [2][]Bin{cohort[g].Latency, cohort[g].TTFB} {
+			for _, bin := range bins {
+				n := &b.times[which][min(bin.Bucket, Buckets-1)]
+				*n = min(*n+min(bin.N, maxCounted), maxCounted)
+			}
 		}
 	}
 }
@@ -120,30 +134,25 @@ func (j *Judge) learnTimes(a Age, b *block) {
 	}
 }
 
-// retune looks at the baseline's quantiles anew, at most each half hour, and as soon as one becomes known. A stream whose
-// age changes begins again, as evidence of two ages is not added.
+// retune looks at the baseline's quantiles anew: at each once in half an hour, between two blocks of its stream, and at one
+// that is not known whenever a block has closed. A stream whose age changes begins again, as evidence of two ages is not
+// added.
 func (j *Judge) retune(second int64) {
-	due := second-j.st.TunedAt >= int64(retuneAfter/time.Second)
 	if j.terms.Settings == nil {
 		return
 	}
 	for i := range j.st.Quantile {
 		s := streamLatency75 + stream(i)
 		old := j.st.Quantile[i]
-		if old.Known && !due || j.joined[s] {
+		if j.joined[s] || old.Known && second-old.At < int64(retuneAfter/time.Second) {
 			continue
 		}
 		q := j.quantileOf(s)
-		if q == old {
-			continue
-		}
+		q.At = second
 		j.st.Quantile[i] = q
-		if q.Age != old.Age || !q.Known {
+		if q.Age != old.Age || q.Known != old.Known {
 			j.forget(s)
 		}
-	}
-	if due {
-		j.st.TunedAt = second
 	}
 }
 
@@ -171,12 +180,12 @@ func quantileFrom(times *[Buckets]float32, tail float64) (from int, ok bool) {
 	if all < 2*known {
 		return 0, false
 	}
-	for from = Buckets - 1; from > 0; from-- {
-		if above += float64(times[from]); above > tail*all {
-			return from + 1, from < Buckets-2
+	for from = Buckets; from > 0; from-- {
+		if above += float64(times[from-1]); above > tail*all {
+			break
 		}
 	}
-	return from, true
+	return from, from < Buckets-1
 }
 
 // forget drops a stream's evidence.

@@ -71,15 +71,20 @@ func (j *Judge) alpha() float64 {
 	return alpha / float64(max(j.terms.Instances, 1))
 }
 
-// nearest returns the alarm that is nearest.
-func (j *Judge) nearest() alarm {
-	best := j.alarmOf(AgeFast)
+// alarms returns the alarm that is nearest, and the one that would be if nobody were left out.
+func (j *Judge) alarms() (nearest, loudest alarm) {
+	nearest = j.alarmOf(AgeFast)
+	loudest = nearest
 	for a := AgeFast + 1; a < NumAges; a++ {
-		if x := j.alarmOf(a); x.log > best.log {
-			best = x
+		x := j.alarmOf(a)
+		if x.log > nearest.log {
+			nearest = x
+		}
+		if x.all > loudest.all {
+			loudest = x
 		}
 	}
-	return best
+	return nearest, loudest
 }
 
 // evidenceOf returns a stream's part of an alarm.
