@@ -83,7 +83,7 @@ func (j *Judge) Begin(t Trial) {
 	j.st.Evidence = [userGroups + 1][numComponents]float32{}
 	j.st.Raises, j.st.CanaryAt, j.st.BeganAt = 0, 0, 0
 	j.st.Started, j.st.Met, j.st.Quiet = [NumAges]bool{}, [NumAges]bool{}, [NumAges]int64{}
-	j.st.Asking, j.st.Failed = groupRates{}, failed{}
+	j.st.Asking, j.st.Failed = groupRates{}, defeat{}
 	for i := range j.st.Shifts {
 		j.st.Shifts[i].Raised = false // what an earlier trial has not spent is not this one's
 	}
@@ -420,7 +420,7 @@ func (j *Judge) factors(s stream, t *totals, quiet bool) func(shift float64) fac
 	case n0 == 0 || n1 == 0:
 		return func(float64) factor { return func(_, _ float64) float64 { return 0 } }
 	}
-	h, past := j.harmless(s, n0, n1), m.Past.cautious()
+	h, past := j.harmless(s, n0, n1), m.start()
 	return func(shift float64) factor {
 		b := newBet(h, past, shift, n0, n1)
 		return func(n1, k1 float64) float64 { return b.log(n0, k0, n1, k1) }

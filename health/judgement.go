@@ -20,6 +20,7 @@ const (
 	maxBlock    = time.Minute
 	quietAfter  = time.Minute      // without a request of the baseline, the canary is held against its past
 	retuneAfter = 30 * time.Minute // between two looks at the baseline's quantiles
+	freshLeast  = 200              // requests of the baseline in the last minute that say more than those of five
 	known       = 50               // requests of the baseline from which on its past is known
 	hetZ        = 3                // standard deviations that the luck of who landed on the canary is given
 	guess       = 0.05             // the canary's share that bursts are weighed by while there is no canary
@@ -96,7 +97,7 @@ type standing struct {
 	// Quantile says what each time stream counts as slow.
 	Quantile [4]quantile
 	// Failed is how the trial before failed.
-	Failed failed
+	Failed defeat
 	// Shifts are the latest changes of weights, newest first.
 	Shifts [8]shift
 }
@@ -132,6 +133,14 @@ func (m *memory) spread() float64 {
 		return 1
 	}
 	return phi
+}
+
+// start returns the baseline's rate that bets start from: that of the last minute, if enough is known of it.
+func (m *memory) start() float64 {
+	if m.Recent[Baseline].N >= freshLeast {
+		return m.Recent[Baseline].cautious()
+	}
+	return m.Past.cautious()
 }
 
 // noteScatter adds a block of the baseline to what is known of its clusters.

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// failed is how a trial ended that failed back.
-type failed struct {
+// defeat is how a trial ended that failed back.
+type defeat struct {
 	Set    bool
 	Stream uint8
 	At     int64 // the last second of the trial
@@ -23,7 +23,7 @@ const (
 
 // noteFailure remembers how the trial that ends now failed, if it did.
 func (j *Judge) noteFailure() {
-	a := j.nearest()
+	a, _ := j.alarms()
 	if a.log < math.Log(1/j.alpha()) {
 		return
 	}
@@ -36,7 +36,7 @@ func (j *Judge) noteFailure() {
 		}
 	}
 	m := &j.st.Streams[best]
-	j.st.Failed = failed{Set: true, Stream: uint8(best), At: j.latest(), Share: m.Recent[Canary].share()}
+	j.st.Failed = defeat{Set: true, Stream: uint8(best), At: j.latest(), Share: m.Recent[Canary].share()}
 }
 
 // Suspicion says, after a failback, if stable shows now what the canary was failed back for: then it was a shared cause that

@@ -11,8 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// fate is what happens to a split in a second, beside its traffic.
-type fate struct {
+// course is what happens to a split in a second, beside its traffic.
+type course struct {
 	begin, rest *Trial
 	shift       bool
 	raised      bool
@@ -20,8 +20,8 @@ type fate struct {
 
 // fates draws what happens to a split over as many seconds: trials that begin and end, raises, and other changes of
 // weights.
-func fates(r *rand.Rand, seconds int) []fate {
-	list := make([]fate, seconds)
+func fates(r *rand.Rand, seconds int) []course {
+	list := make([]course, seconds)
 	epoch := uint64(0)
 	for i := range list {
 		switch n := r.IntN(400); {
@@ -33,12 +33,12 @@ func fates(r *rand.Rand, seconds int) []fate {
 				limits := everyLimit()
 				t.Limits = &limits
 			}
-			list[i] = fate{begin: &t, shift: true}
+			list[i] = course{begin: &t, shift: true}
 		case n == 1 && r.IntN(2) == 0:
 			t := trial(0)
 			list[i].rest = &t
 		case n < 6:
-			list[i] = fate{shift: true, raised: r.IntN(2) == 0}
+			list[i] = course{shift: true, raised: r.IntN(2) == 0}
 		}
 	}
 	return list
@@ -55,7 +55,7 @@ func everyLimit() Limits {
 }
 
 // apply tells a judge what happens before a second is folded.
-func (f fate) apply(j *Judge, second int64) {
+func (f course) apply(j *Judge, second int64) {
 	if f.rest != nil {
 		j.Rest(*f.rest)
 	}

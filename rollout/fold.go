@@ -180,7 +180,7 @@ func (c *Controller) foldAll(ctx context.Context, held []*hearing) error {
 			swaps, written = append(swaps, swap), append(written, h)
 		}
 	}
-	c.write(ctx, swaps, written)
+	c.writeJudges(ctx, swaps, written)
 	for i, h := range held {
 		c.conclude(ctx, h, said[i])
 	}
@@ -269,8 +269,8 @@ func (s *summary) encode(log *zap.Logger) []byte {
 	}
 }
 
-// write swaps the judges' states. Where another instance was faster, its state is taken up in the next round.
-func (c *Controller) write(ctx context.Context, swaps []store.JudgeSwap, held []*hearing) {
+// writeJudges swaps the judges' states. Where another instance was faster, its state is taken up in the next round.
+func (c *Controller) writeJudges(ctx context.Context, swaps []store.JudgeSwap, held []*hearing) {
 	if len(swaps) == 0 {
 		return
 	}
