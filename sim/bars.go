@@ -3,38 +3,32 @@ package sim
 import (
 	"fmt"
 	"io"
-	"runtime"
 	"slices"
-	"sync"
 	"time"
-
-	"github.com/switchback-proxy/switchback/health"
 )
 
 // Scale says how much is simulated.
 type Scale struct {
-	// Healthy is how long two healthy variants live side by side in each row.
-	Healthy time.Duration
-	// Runs is how many shared outages each row simulates.
+	// Rollouts is how many rollouts with a harmless canary each row lives through, and Rollout how long one is.
+	Rollouts int
+	Rollout  time.Duration
+	// Bursts and BurstsOf are the same of those whose baseline has bursts, half of which is before the trial.
+	Bursts   int
+	BurstsOf time.Duration
+	// Runs is how many shared outages and other troubles of an hour or less each row simulates.
 	Runs int
-	// Detections is how many regressions each row simulates.
+	// Detections is how many regressions each row simulates, Healthy how long a canary is well that turns bad later.
 	Detections int
+	Healthy    time.Duration
 }
 
-// Full is what the bars are stated for: about 1,000 simulated hours, some five minutes of one processor and divided among all.
-var Full = Scale{Healthy: 200 * time.Hour, Runs: 200, Detections: 100}
+// Full is what the bars are stated for: about 2,500 simulated hours, some five minutes of two processors.
+var Full = Scale{Rollouts: 16, Rollout: 24 * time.Hour, Bursts: 12, BurstsOf: 24 * time.Hour,
+	Runs: 60, Detections: 60, Healthy: 30 * time.Minute}
 
 // Quick finds gross mistakes in seconds, and in less than a minute under the race detector.
-var Quick = Scale{Healthy: 10 * time.Minute, Runs: 2, Detections: 3}
-
-// Limits returns the limits that the bars are measured with: the defaults and one latency limit of each kind.
-func Limits() health.Limits {
-	l := health.DefaultLimits()
-	l.MaxMeanLatency = health.Duration(5 * time.Second)
-	l.MaxLatency = &health.QuantileLimit{Quantile: 0.95, Max: health.Duration(8 * time.Second)}
-	l.MaxTTFT = &health.QuantileLimit{Quantile: 0.95, Max: health.Duration(3 * time.Second)}
-	return l
-}
+var Quick = Scale{Rollouts: 1, Rollout: 10 * time.Minute, Bursts: 1, BurstsOf: 20 * time.Minute,
+	Runs: 1, Detections: 3, Healthy: 2 * time.Minute}
 
 // row is one line of the table.
 type row struct {
@@ -44,7 +38,7 @@ type row struct {
 
 // String returns the row in columns.
 func (r row) String() string {
-	line := fmt.Sprintf("%-47s  %-54s  %s", r.what, r.measured, r.bar)
+	line := fmt.Sprintf("%-58s  %-58s  %s", r.what, r.measured, r.bar)
 	if !r.ok {
 		line += "  MISSED"
 	}
@@ -69,128 +63,122 @@ func Run(w io.Writer, scale Scale) (ok bool, err error) {
 	return ok, nil
 }
 
-// measures lists what to measure.
-func (s Scale) measures() (list []func() row) {
-	for _, rate := range []float64{10, 200} {
-		for _, instances := range []int{1, 2} {
-			list = append(list, func() row { return falseAlarms(s.Healthy, rate, instances) })
-		}
-	}
-	for _, share := range []float64{0.1, 0.5, 0.9} {
-		for _, rate := range []float64{2, 20, 200} {
-			list = append(list, func() row { return sharedOutages(s.Runs, share, rate) })
-		}
-	}
-	list = append(list, func() row { return errorBursts(s.Detections) })
-	for _, rate := range []float64{20, 200} {
-		list = append(list, func() row { return hangs(s.Detections, rate) })
-	}
-	return list
+// repeat runs a scenario n times, with a seed of its own each.
+func (s Scenario) repeat(n int) []Life {
+	return Repeat(n, func(seed uint64) Life {
+		s := s
+		s.Seed = seed
+		return s.Run()
+	})
 }
 
-// falseAlarms runs two healthy variants, and counts the hours in which the canary was failed back.
-func falseAlarms(span time.Duration, rate float64, instances int) row {
-	life := min(span, 5*time.Hour) // of one fleet
-	s := scenario{instances: instances, rate: rate, share: 0.1, limits: Limits(), length: life,
-		behaves: func(arm, time.Duration) behaviour { return healthy }}
-	fleets := s.repeat(int((span+life-1)/life), false, 0)
-	bad, hours := 0, float64(len(fleets))*life.Hours()
-	for _, f := range fleets {
-		bad += f.badHours()
-	}
+// rollouts counts harmless rollouts that are failed back: at most one in a hundred may be.
+func (s Scenario) rollouts(what string, n int) row {
+	bad := failedBack(s.repeat(n))
 	return row{
-		what:     fmt.Sprintf("A/A, canary %g of %g rps, instances: %d", rate*s.share, rate, instances),
-		measured: fmt.Sprintf("%d of %.3g hours with a failback", bad, hours),
-		bar:      "<= 1 % of hours",
-		ok:       float64(bad) <= hours/100,
+		what:     what,
+		measured: fmt.Sprintf("%d of %d rollouts of %s with a failback", bad, n, short(s.Length)),
+		bar:      "<= 1 % of rollouts",
+		ok:       float64(bad) <= float64(n)/100,
 	}
 }
 
-// badHours counts the hours with a failback.
-func (f *fleet) badHours() int {
-	hours := map[time.Duration]bool{}
-	for _, b := range f.failbacks {
-		hours[b.at/time.Hour] = true
-	}
-	return len(hours)
+// never counts failbacks where there must be none.
+func (s Scenario) never(what string, n int) row {
+	bad := failedBack(s.repeat(n))
+	return row{what: what, measured: fmt.Sprintf("%d of %d runs with a failback", bad, n), bar: "none", ok: bad == 0}
 }
 
-// sharedOutages lets both variants turn bad at the same moment, and counts failbacks.
-func sharedOutages(runs int, share, rate float64) row {
-	const turns, length = 2 * time.Minute, 5 * time.Minute
-	s := scenario{instances: 2, rate: rate, share: share, limits: Limits(), length: length,
-		behaves: turning(turns, behaviour{errorRate: 0.5}, canary, baseline)}
-	bad := 0
-	for _, f := range s.repeat(runs, true, 0) {
-		bad += len(f.failbacks)
-	}
-	return row{
-		what:     fmt.Sprintf("both turn 50 %% errors, canary %g %% of %g rps", share*100, rate),
-		measured: fmt.Sprintf("%d of %d runs with a failback", bad, runs),
-		bar:      "none",
-		ok:       bad == 0,
-	}
-}
-
-// errorBursts lets a canary at 10 % turn bad after a healthy minute.
-func errorBursts(runs int) row {
-	s := scenario{instances: 2, rate: 200, share: 0.1, limits: Limits(), length: 3 * time.Minute,
-		behaves: turning(time.Minute, behaviour{errorRate: 0.5}, canary)}
-	return s.detect("canary turns 50 % errors, 10 % of 200 rps", runs, 15*time.Second)
-}
-
-// hangs lets a canary at 10 % accept and never answer.
-func hangs(runs int, rate float64) row {
-	s := scenario{instances: 2, rate: rate, share: 0.1, limits: Limits(), length: 3 * time.Minute,
-		behaves: turning(time.Minute, behaviour{hangs: true}, canary)}
-	return s.detect(fmt.Sprintf("canary never answers, 10 %% of %g rps", rate), runs, time.Duration(s.limits.MaxTTFT.Max)+15*time.Second)
-}
-
-// turning behaves well until a moment, from which on the arms named are bad.
-func turning(at time.Duration, bad behaviour, arms ...arm) func(arm, time.Duration) behaviour {
-	return func(a arm, now time.Duration) behaviour {
-		if now >= at && slices.Contains(arms, a) {
-			return bad
+func failedBack(lives []Life) (bad int) {
+	for _, l := range lives {
+		if l.FailedBack >= 0 {
+			bad++
 		}
-		return healthy
 	}
+	return bad
 }
 
-// detect measures how long after the first bad answer the canary is failed back.
-func (s scenario) detect(what string, runs int, bar time.Duration) row {
+// shared counts failbacks, and measures how long it takes until a cause is called shared: until there are enough requests
+// of both arms, which is said only of those that are to be within the bar.
+func (s Scenario) shared(what string, n int, bar time.Duration) row {
+	lives := s.repeat(n)
+	bad, said := failedBack(lives), make([]time.Duration, 0, n)
+	for _, l := range lives {
+		if l.Shared >= 0 {
+			said = append(said, l.Shared-s.Turns)
+		}
+	}
+	r := row{what: what, bar: "none", ok: bad == 0, measured: fmt.Sprintf("%d of %d runs with a failback", bad, n)}
+	median, _, worst := times(said)
+	if len(said) > 0 {
+		r.measured += fmt.Sprintf("; shared cause said after %s (%s)", short(median), short(worst))
+	}
+	if bar > 0 {
+		r.bar += ", said " + within(bar)
+		r.ok = r.ok && len(said) == n && worst <= bar && s.Turns+said[0] > 0
+	}
+	return r
+}
+
+// bars are what the times until a failback are held to; zero: not held.
+type bars struct{ median, p95, worst time.Duration }
+
+// detect measures how long after the first bad answer the canary is failed back, and that it never is before.
+func (s Scenario) detect(what string, n int, b bars) row {
 	var took []time.Duration
-	for _, f := range s.repeat(runs, true, time.Minute) {
-		if len(f.failbacks) == 0 {
-			return row{what: what, measured: "a run without a failback", bar: within(bar)}
+	var stream string
+	for _, l := range s.repeat(n) {
+		switch {
+		case l.FailedBack < 0:
+			return row{what: what, measured: "a run without a failback: " + l.Verdict.Reason, bar: b.String()}
+		case l.FirstBad < 0 || l.FailedBack < l.FirstBad:
+			return row{what: what, measured: "a failback before the first bad answer: " + l.Verdict.Reason, bar: b.String()}
 		}
-		took = append(took, f.failbacks[0].at-f.firstBad)
+		took = append(took, l.FailedBack-l.FirstBad)
+		stream = l.Verdict.Stream
+	}
+	median, p95, worst := times(took)
+	return row{what: what, bar: b.String(), ok: b.hold(median, p95, worst),
+		measured: fmt.Sprintf("failback after %s (median), %s (p95), %s (worst of %d): %s",
+			short(median), short(p95), short(worst), n, stream)}
+}
+
+// times returns what half, 95 % and all do not exceed; zeros of none.
+func times(took []time.Duration) (median, p95, worst time.Duration) {
+	if len(took) == 0 {
+		return 0, 0, 0
 	}
 	slices.Sort(took)
-	worst := took[len(took)-1]
-	return row{what: what, bar: within(bar), ok: worst <= bar && took[0] > 0,
-		measured: fmt.Sprintf("failback after %.1f s (median), %.1f s (worst of %d)", took[len(took)/2].Seconds(), worst.Seconds(), runs)}
+	last := len(took) - 1
+	return took[last/2], took[last*95/100], took[last]
 }
 
-func within(d time.Duration) string { return fmt.Sprintf("<= %g s", d.Seconds()) }
+func (b bars) hold(median, p95, worst time.Duration) bool {
+	for _, pair := range [][2]time.Duration{{median, b.median}, {p95, b.p95}, {worst, b.worst}} {
+		if pair[1] > 0 && pair[0] > pair[1] {
+			return false
+		}
+	}
+	return true
+}
 
-// repeat runs the scenario n times with seeds of their own, on all processors, and returns the fleets in order.
-func (s scenario) repeat(n int, once bool, watchFrom time.Duration) []*fleet {
-	fleets := make([]*fleet, n)
-	var wg sync.WaitGroup
-	next := make(chan int)
-	for range runtime.GOMAXPROCS(0) {
-		wg.Go(func() {
-			for i := range next {
-				mine := s
-				mine.seed = uint64(i) + 1
-				fleets[i] = mine.run(once, watchFrom)
-			}
-		})
+// String says what is held.
+func (b bars) String() string {
+	switch {
+	case b.worst > 0:
+		return within(b.worst)
+	case b.p95 > 0:
+		return "p95 " + within(b.p95)
 	}
-	for i := range n {
-		next <- i
+	return "median " + within(b.median)
+}
+
+func within(d time.Duration) string { return "<= " + short(d) }
+
+// short writes a time to a tenth of a second, or in hours if it is some.
+func short(d time.Duration) string {
+	if d >= time.Hour {
+		return fmt.Sprintf("%.3g h", d.Hours())
 	}
-	close(next)
-	wg.Wait()
-	return fleets
+	return fmt.Sprintf("%.4g s", d.Round(100*time.Millisecond).Seconds())
 }

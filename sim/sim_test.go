@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/switchback-proxy/switchback/health"
 )
 
 func TestBarsAtQuickScale(t *testing.T) {
@@ -19,26 +21,28 @@ func TestBarsAtQuickScale(t *testing.T) {
 	t.Logf("\n%s", table.String())
 }
 
+// badCanary turns bad after a healthy minute.
+var badCanary = Scenario{Seed: 7, Instances: 2, Rate: 200, Share: 0.1, Warmup: 2 * time.Minute, Length: 5 * time.Minute,
+	Turns: time.Minute, Behaves: turning(time.Minute, Behaviour{Errors: 0.5}, health.Canary),
+	Seal: [2]time.Duration{time.Second, 3 * time.Second}}
+
 func TestSameSeedSameLife(t *testing.T) {
-	s := scenario{seed: 7, instances: 2, rate: 200, share: 0.1, limits: Limits(), length: 3 * time.Minute,
-		behaves: turning(time.Minute, behaviour{errorRate: 0.5}, canary)}
-	one, two := s.run(true, time.Minute), s.run(true, time.Minute)
-	if len(one.failbacks) != 1 || !reflect.DeepEqual(one.failbacks, two.failbacks) {
-		t.Errorf("one life failed back %+v, the other %+v, want the same once", one.failbacks, two.failbacks)
+	one, two := badCanary.Run(), badCanary.Run()
+	if one.FailedBack < time.Minute || !reflect.DeepEqual(one, two) {
+		t.Errorf("one life came to %+v, the other to %+v, want the same failback", one, two)
+	}
+	other := badCanary
+	other.Seed++
+	if three := other.Run(); reflect.DeepEqual(one, three) {
+		t.Errorf("two seeds came to one life: %+v", three)
 	}
 }
 
-// A canary that stays bad is failed back again and again, each time after twice the cooldown.
-func TestCooldownDoubles(t *testing.T) {
-	s := scenario{seed: 1, instances: 1, rate: 20, share: 0.5, limits: Limits(), length: 2 * time.Hour,
-		behaves: turning(0, behaviour{errorRate: 0.5}, canary)}
-	f := s.run(false, 0)
-	if len(f.failbacks) != 4 {
-		t.Fatalf("%d failbacks in 2 hours, want 4: %+v", len(f.failbacks), f.failbacks)
-	}
-	for i, pause := range []time.Duration{cooldown, 2 * cooldown, 4 * cooldown} {
-		if got := f.failbacks[i+1].at - f.failbacks[i].at; got < pause || got > pause+time.Minute {
-			t.Errorf("failback %d came %s after the one before, want a cooldown of %s and a little", i+2, got, pause)
+func TestRepeatKeepsOrder(t *testing.T) {
+	lives := Repeat(5, func(seed uint64) Life { return Life{Requests: int(seed)} })
+	for i, l := range lives {
+		if l.Requests != i+1 {
+			t.Errorf("life %d is of seed %d, want %d", i, l.Requests, i+1)
 		}
 	}
 }
@@ -46,12 +50,85 @@ func TestCooldownDoubles(t *testing.T) {
 // The simulation can tell: without a baseline that fails too, the same outage is failed back.
 func TestOutageOfTheCanaryAlone(t *testing.T) {
 	for _, share := range []float64{0.1, 0.5, 0.9} {
-		s := scenario{seed: 1, instances: 2, rate: 20, share: share, limits: Limits(), length: 10 * time.Minute,
-			behaves: turning(2*time.Minute, behaviour{errorRate: 0.5}, canary)}
-		if f := s.run(true, 2*time.Minute); len(f.failbacks) != 1 {
-			t.Errorf("canary at %g: no failback", share)
-		} else {
-			t.Logf("canary at %g: after %s", share, f.failbacks[0].at-f.firstBad)
+		s := Scenario{Seed: 1, Instances: 2, Rate: 20, Share: share, Warmup: warmup, Length: 10 * time.Minute, Turns: turnsAt,
+			Behaves: turning(turnsAt, Behaviour{Errors: 0.5}, health.Canary)}
+		if l := s.Run(); l.FailedBack < turnsAt {
+			t.Errorf("canary at %g: failed back at %s, want it after %s: %s", share, l.FailedBack, turnsAt, l.Verdict.Reason)
 		}
+	}
+}
+
+// It can tell of the script as well: where one user is believed, the canary is failed back.
+func TestScriptThatIsBelieved(t *testing.T) {
+	settings := health.DefaultSettings()
+	settings.FewUsers = health.FewUsersFailback
+	s := Scenario{Seed: 1, Rate: 5, Share: 0.05, Warmup: warmup, Length: 20 * time.Minute, Settings: &settings,
+		Behaves: always(Healthy), Script: &Script{From: turnsAt, To: turnsAt + 10*time.Minute, Rate: 1}}
+	if l := s.Run(); l.FailedBack < turnsAt {
+		t.Errorf("failed back at %s, want it after %s: %s", l.FailedBack, turnsAt, l.Verdict.Reason)
+	}
+}
+
+// What is counted of a request at each age, case by case.
+func TestFrameCountsByAge(t *testing.T) {
+	const s = time.Second
+	bin := func(d time.Duration) []health.Bin { return []health.Bin{{Bucket: health.BucketOf(d), N: 1}} }
+	for _, test := range []struct {
+		what string
+		in   request
+		at   health.Age
+		want health.Cell
+	}{
+		{"a fast failure", request{fate: fails, answers: s, ends: s}, health.AgeFast, health.Cell{N: 1, Failed: 1}},
+		{"a failure to come", request{fate: fails, answers: s, ends: 3 * s}, health.AgeFast, health.Cell{N: 1}},
+		{"a failure that came", request{fate: fails, answers: s, ends: 3 * s}, health.AgeSlow, health.Cell{N: 1, Failed: 1}},
+		{"a success", request{answers: s, ends: 3 * s}, health.AgeSlow, health.Cell{N: 1, Latency: bin(3 * s), TTFB: bin(s)}},
+		{"one that goes on", request{answers: s, ends: 30 * s}, health.AgeSlow, health.Cell{N: 1, Latency: bin(10 * s), TTFB: bin(s)}},
+		{"one without an answer yet", request{answers: 20 * s, ends: 30 * s}, health.AgeSlow,
+			health.Cell{N: 1, Latency: bin(10 * s), TTFB: bin(10 * s)}},
+		{"one whose client left", request{fate: isLeft, answers: 40 * s, ends: 30 * s}, health.AgeLate,
+			health.Cell{N: 1, Left: 1, Alive: 1, Latency: bin(30 * s), TTFB: bin(30 * s)}},
+		{"one that broke off", request{fate: fails, answers: s, ends: 30 * s}, health.AgeLate,
+			health.Cell{N: 1, Failed: 1, Alive: 1, Broken: 1}},
+	} {
+		var f frame
+		f.add(&test.in, test.at)
+		if got := f.sum.Arms[0][test.at][0]; !reflect.DeepEqual(got, test.want) {
+			t.Errorf("%s is counted as %+v, want %+v", test.what, got, test.want)
+		}
+	}
+}
+
+func TestFrameCountsMinutes(t *testing.T) {
+	for _, test := range []struct {
+		ends          time.Duration
+		alive, broken uint32
+	}{
+		{3 * time.Minute, 0, 0}, {3*time.Minute + time.Second, 1, 1}, {4 * time.Minute, 1, 1}, {5 * time.Minute, 1, 0},
+	} {
+		var f frame
+		f.addMinute(&request{fate: fails, ends: test.ends}, 4*time.Minute)
+		if c := f.sum.Arms[0][health.AgeMinute][0]; c.Alive != test.alive || c.Broken != test.broken {
+			t.Errorf("broken off at %s: alive %d, broken %d, want %d, %d", test.ends, c.Alive, c.Broken, test.alive, test.broken)
+		}
+	}
+}
+
+func TestFramesAddUp(t *testing.T) {
+	a, b := request{answers: time.Second, ends: 2 * time.Second}, request{fate: fails, group: 3, ends: time.Second}
+	var one, two, both frame
+	one.add(&a, health.AgeSlow)
+	two.add(&b, health.AgeSlow)
+	two.add(&a, health.AgeSlow)
+	both.add(&a, health.AgeSlow)
+	both.add(&b, health.AgeSlow)
+	both.add(&a, health.AgeSlow)
+	one.merge(&two)
+	if !reflect.DeepEqual(one.sum, both.sum) {
+		t.Error("the sum of two frames is not what one would have counted")
+	}
+	one.clear()
+	if got := one.sum.Arms[0][health.AgeSlow][0].N; got != 0 || len(one.used) != 0 {
+		t.Errorf("a cleared frame holds %d requests, want none", got)
 	}
 }
