@@ -203,7 +203,7 @@ func (p *proxy) fails(n int) {
 // status fails the test if there is none.
 func (p *proxy) status(t testing.TB) rollout.Status {
 	t.Helper()
-	s, err := p.Status("assistant")
+	s, err := p.Status(t.Context(), "assistant")
 	if err != nil {
 		t.Fatalf("%s: Status: %v", p.opts.Instance, err)
 	}

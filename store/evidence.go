@@ -13,7 +13,7 @@ const (
 	EvidenceKept = 3 * time.Minute
 	// WindowKept is how old a window may be that Windows still returns: three times as old as one of an instance that
 	// puts one each second.
-	WindowKept = 3 * time.Second
+	WindowKept = 15 * time.Second
 	// LeaseFor is how long a member holds a split's evidence after it has last put a frame.
 	LeaseFor = 3 * time.Second
 	// JudgeKept is how long the judge's state of a split is kept that nobody puts frames of.
