@@ -42,9 +42,9 @@ func TestLedgerForgets(t *testing.T) {
 	}{
 		{600 * time.Second, 0, 1, 0, 0},
 		{603 * time.Second, 1, 0, 1, 1},
-		{time.Hour, 0, 0, 1, 1},
-		{time.Hour + 90*time.Second, 2, 0, 1, 1},
-		{time.Hour + 200*time.Second, 0, 0, 0, 0},
+		{20 * time.Minute, 0, 0, 1, 1},
+		{20*time.Minute + 90*time.Second, 2, 0, 1, 1},
+		{20*time.Minute + 200*time.Second, 0, 0, 0, 0},
 	} {
 		for at := time.Duration(0); at < tt.at; at += maxLate * time.Second {
 			w.Mature(start.Add(at))
