@@ -84,8 +84,10 @@ func TestStatus(t *testing.T) {
 		three.Variants = append(three.Variants, rollout.Variant{Name: "red", Weight: 10 * percent})
 		fleet := []*proxy{start(t, s, "proxy-1", three), start(t, s, "proxy-2", assistant(70, 30))}
 		elapse(time.Second)
-		fleet[0].fails(3)
-		fleet[1].fails(4)
+		fleet[0].record(0, 3, health.Success)
+		fleet[0].record(1, 3, health.Failure)
+		fleet[1].record(0, 4, health.Success)
+		fleet[1].record(1, 4, health.Failure)
 		fleet[0].kills(t, "red")
 		elapse(3 * time.Second)
 		st := fleet[1].status(t)

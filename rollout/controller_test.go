@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/switchback-proxy/switchback/health"
 	"github.com/switchback-proxy/switchback/rollout"
 	"github.com/switchback-proxy/switchback/splitter"
 	"github.com/switchback-proxy/switchback/store"
@@ -241,7 +242,7 @@ func TestConcurrentUse(t *testing.T) {
 					p.mustStart(t)
 					p.Detach(at)
 				},
-				"see": func(int) { p.serves(); p.green(); p.Ready(); p.fails(1) },
+				"see": func(int) { p.serves(); p.green(); p.Ready(); p.record(1, 1, health.Failure) },
 			} {
 				all.Go(func() {
 					for n := range 20 {
@@ -266,7 +267,7 @@ func TestControlsOfUnknownSplits(t *testing.T) {
 	bubble(t, func(t *testing.T, s *embedded.Store) {
 		p := start(t, s, "proxy-1", assistant(99, 1))
 		ctx := t.Context()
-		_, status := p.Status("nobody")
+		_, status := p.Status(ctx, "nobody")
 		_, weights := p.SetWeights(ctx, "nobody", rollout.WeightChange{}, alice)
 		_, kill := p.Kill(ctx, "nobody", rollout.KillRequest{}, alice)
 		_, revive := p.Revive(ctx, "nobody", rollout.ReviveRequest{}, alice)

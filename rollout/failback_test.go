@@ -60,8 +60,8 @@ func TestFramesOfANewerReleaseDoNotCount(t *testing.T) {
 					t.Fatal(err)
 				}
 				elapse(1500 * time.Millisecond)
-				if got := p.status(t).JudgedInstances; got != tt.want {
-					t.Errorf("judged instances: got %d, want %d", got, tt.want)
+				if got := p.status(t).ShownInstances; got != tt.want {
+					t.Errorf("shown instances: got %d, want %d", got, tt.want)
 				}
 			})
 		})

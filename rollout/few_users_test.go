@@ -11,7 +11,6 @@ import (
 
 	"github.com/switchback-proxy/switchback/health"
 	"github.com/switchback-proxy/switchback/rollout"
-	"github.com/switchback-proxy/switchback/store"
 	"github.com/switchback-proxy/switchback/store/embedded"
 )
 
@@ -89,23 +88,6 @@ func TestOneUserMayCount(t *testing.T) {
 		p.wants(t, "with one user's failures", 0, true)
 		if why := stored(t, s).Progress.Why; !strings.Contains(why, "one user makes 100%") {
 			t.Errorf("why: got %q, want the one user in it", why)
-		}
-	})
-}
-
-// An instance of an older release has what becomes of few users among its limits; its evidence counts all the same.
-func TestFramesWithFewUsersCount(t *testing.T) {
-	bubble(t, func(t *testing.T, s *embedded.Store) {
-		p := start(t, s, "proxy-1", judgedBy(health.FewUsersFailback))
-		elapse(2 * time.Second)
-		older := store.MemberID{Name: "proxy-2", Boot: "b"}
-		frame := `{"schema": 1, "limits": {"window": "1m", "min_requests": 20, "max_error_rate": 0.05, "few_users": "failback"}, "evidence": {}}`
-		if _, err := s.Exchange(t.Context(), "assistant", 1, older, []byte(frame)); err != nil {
-			t.Fatal(err)
-		}
-		elapse(1500 * time.Millisecond)
-		if got := p.status(t).JudgedInstances; got != 2 {
-			t.Errorf("judged instances: got %d, want 2", got)
 		}
 	})
 }
