@@ -57,6 +57,8 @@ func (j *Judge) rule(v *Verdict, a, loudest alarm) {
 func (v *Verdict) weighCalm(j *Judge) {
 	requests := j.requests()
 	switch idle := j.idle(); {
+	case len(v.Streams) == 0:
+		v.Reason = "nothing is compared and no limit is set: nothing can fail back"
 	case requests == 0:
 		v.Reason = "no request of the canary yet" + after(j.since(j.st.BeganAt))
 	case idle >= idleAfter*time.Second:

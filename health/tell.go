@@ -15,12 +15,16 @@ func failing(v *Verdict) string {
 	if v.NoBaseline {
 		reason = s.alone() + "; no traffic on stable: a shared outage cannot be told apart"
 	}
-	return fmt.Sprintf("%s; chance does this to at most one harmless canary in %s", reason, count(v.Evidence))
+	return fmt.Sprintf("%s; chance does this to at most one harmless canary in %s", reason, odds(v.Evidence))
 }
 
 // passing says that nothing speaks against a canary.
 func passing(v *Verdict) string {
-	return fmt.Sprintf("the canary keeps up with stable: %s", v.named("errors").compare())
+	s := v.named("errors")
+	if s.Limit > 0 || s.isMean() {
+		return "the canary keeps its limits: " + s.compare()
+	}
+	return "the canary keeps up with stable: " + s.compare()
 }
 
 // mounting says what speaks against a canary, and how far it is to the alarm.
@@ -41,7 +45,7 @@ func (f FewUsers) String() string {
 }
 
 func tooFew(n float64, least int) string {
-	return fmt.Sprintf("%s of the canary's requests are judged, %d are needed", count(n), least)
+	return fmt.Sprintf("%s of the canary judged so far, %d are needed", requests(n), least)
 }
 
 func after(d time.Duration) string {
@@ -53,14 +57,18 @@ func after(d time.Duration) string {
 
 // sharedWith says that both arms are far above what the baseline was before.
 func sharedWith(s StreamVerdict, past float64) string {
+	name := s.Stream
+	if s.Slow > 0 {
+		name += " (over " + rounded(time.Duration(s.Slow)) + ")"
+	}
 	return fmt.Sprintf("%s: %s of the canary's requests lately and %s of stable's, which had %s before: a shared cause, holding",
-		s.Stream, percent(round2(s.CanaryLately.Share())), percent(round2(s.BaselineLately.Share())), percent(round2(past)))
+		name, s.CanaryLately.told(), s.BaselineLately.told(), percent(round2(past)))
 }
 
 // sharedLimit says that the canary is over a limit, and the baseline near it.
 func sharedLimit(s StreamVerdict) string {
 	return fmt.Sprintf("%s %s: the canary is at %s lately and stable at %s: a shared cause, holding",
-		s.Stream, s.allowed(), percent(round2(s.CanaryLately.Share())), percent(round2(s.BaselineLately.Share())))
+		s.Stream, s.allowed(), s.CanaryLately.told(), s.BaselineLately.told())
 }
 
 // leading returns the strongest stream.
@@ -90,17 +98,34 @@ func latest(lately, all Rate) Rate {
 
 // compare says how both arms do.
 func (s StreamVerdict) compare() string {
-	return fmt.Sprintf("%s, stable %s", s.alone(), told(latest(s.BaselineLately, s.Baseline), s.Limit == 0 && s.Slow > 0, s.Slow))
+	if s.isMean() {
+		return s.alone()
+	}
+	stable := latest(s.BaselineLately, s.Baseline)
+	text := fmt.Sprintf("%s, stable %s of %s", s.alone(), stable.told(), count(stable.N))
+	if s.Slow > 0 && s.Limit == 0 {
+		text += " over " + rounded(time.Duration(s.Slow))
+	}
+	return text
 }
 
 // alone says how the canary does.
 func (s StreamVerdict) alone() string {
-	name := s.Stream
-	if s.Limit > 0 {
-		name += " " + s.allowed()
+	canary := latest(s.CanaryLately, s.Canary)
+	switch {
+	case s.isMean():
+		return fmt.Sprintf("%s: the canary seems to take more than %s on average, by %s", s.Stream, s.Slow, requests(canary.N))
+	case s.Limit > 0:
+		return fmt.Sprintf("%s %s: canary %s of %s", s.Stream, s.allowed(), canary.told(), requests(canary.N))
+	case s.Slow > 0: // the canary's requests are slow from the next bucket on
+		slow := BucketStart(int(BucketOf(time.Duration(s.Slow))) + 1)
+		return fmt.Sprintf("%s: canary %s of %s over %s", s.Stream, canary.told(), requests(canary.N), rounded(slow))
 	}
-	return fmt.Sprintf("%s: canary %s", name, told(latest(s.CanaryLately, s.Canary), s.Slow > 0, s.Slow))
+	return fmt.Sprintf("%s: canary %s of %s", s.Stream, canary.told(), requests(canary.N))
 }
+
+// isMean reports whether this is the limit on the mean, which counts no bad requests.
+func (s StreamVerdict) isMean() bool { return s.Stream == limitMean.String() }
 
 // allowed says what a limit allows.
 func (s StreamVerdict) allowed() string {
@@ -110,13 +135,15 @@ func (s StreamVerdict) allowed() string {
 	return percent(s.Limit)
 }
 
-// told says a rate in words.
-func told(r Rate, slow bool, than Duration) string {
-	of := fmt.Sprintf("%s of %s", percent(round2(r.Share())), count(r.N))
-	if slow {
-		of += " over " + rounded(time.Duration(than))
+// told says a rate in words, no more exactly than its number of requests is good for.
+func (r Rate) told() string {
+	switch {
+	case r.N < 100:
+		return wholePercent(r.Share())
+	case r.N < 1000:
+		return percent(math.Round(r.Share()*1e3) / 1e3)
 	}
-	return of
+	return percent(round2(r.Share()))
 }
 
 // round2 rounds a share to two digits of a percent.
@@ -131,4 +158,20 @@ func count(n float64) string {
 		return strconv.FormatFloat(n, 'g', 2, 64)
 	}
 	return strconv.FormatFloat(math.Round(n), 'f', 0, 64)
+}
+
+// requests says a number of requests in words.
+func requests(n float64) string {
+	if c := count(n); c != "1" {
+		return c + " requests"
+	}
+	return "1 request"
+}
+
+// odds says one in how many.
+func odds(evidence float64) string {
+	if evidence >= 1e6 {
+		return "a million"
+	}
+	return count(evidence)
 }
