@@ -185,19 +185,20 @@ type Failback struct {
 	// Off switches automatic failback off, the judge's too. Excludes everything else. Default: false.
 	Off bool `json:"off,omitempty"`
 
-	// Window is how far back evidence counts, 10 s to 1 h. Default: 60s.
+	// Window is how far back status and metrics show requests, 10 s to 1 h. No verdict depends on it: a limit is broken by
+	// evidence that accumulates. Default: 60s.
 	Window health.Duration `json:"window,omitempty"`
 
-	// MinRequests is the least number of judged requests in the window; below it no limit is ever broken.
+	// MinRequests is from how many of the trial's canary requests on a limit may fail it, and the canary may pass.
 	// Default: 20.
 	MinRequests int `json:"min_requests,omitempty"`
 
-	// MaxErrorRate is the greatest share of failures among judged requests, above 0 and below 1; 0 switches the limit off,
-	// the default one too. Default: 0.05, unless another limit is named.
+	// MaxErrorRate is the greatest share of requests that fail, above 0 and below 1; 0 switches the limit off, the default
+	// one too. Default: 0.05, unless another limit is named.
 	MaxErrorRate *float64 `json:"max_error_rate,omitempty"`
 
-	// MaxLeft is the greatest share of requests whose clients go away before the first payload byte, among those and the
-	// judged ones; above 0 and below 1. It catches an agent that hangs until its clients give up.
+	// MaxLeft is the greatest share of requests whose clients go away before the first payload byte, above 0 and below 1. It
+	// catches an agent that hangs until its clients give up.
 	MaxLeft float64 `json:"max_left,omitempty"`
 
 	// MaxMeanLatency is the greatest mean time to the end of the answer, at most 10m.

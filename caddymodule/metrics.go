@@ -34,7 +34,7 @@ var (
 	fewDesc       = desc("few_users", "1 while one user makes nearly all of the canary's requests, or an alarm rests on one.", "split")
 	evidenceDesc  = desc("evidence_ratio", "Evidence against the canary: at most one harmless canary in so many looks as bad.", "split")
 	alarmDesc     = desc("evidence_threshold", "Evidence at which the canary is failed back.", "split")
-	sharedDesc    = desc("shared_cause", "1 while both variants fail and nothing is failed back for it.", "split")
+	sharedDesc    = desc("shared_cause", "1 while both variants are in the same trouble and nothing is failed back for it.", "split")
 	judgedDesc    = desc("judged_instances", "Instances whose evidence the latest verdict rests on.", "split")
 	lateDesc      = desc("late_frames_total", "Seconds of this instance's evidence that came too late to be judged.", "split")
 	revisionDesc  = desc("state_revision", "Revision of the state that this instance decides by; 0 without one.", "split")

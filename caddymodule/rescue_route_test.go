@@ -76,7 +76,7 @@ func TestRescueThatFails(t *testing.T) {
 			if got := p.rescues(); got != (health.Rescues{health.RescueFailure: 1}) {
 				t.Errorf("%s, %q: rescues %v, want one failure", name, options, got)
 			}
-			status, err := p.controller().Status("s")
+			status, err := p.controller().Status(t.Context(), "s")
 			if err != nil {
 				t.Fatal(err)
 			}

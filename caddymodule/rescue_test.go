@@ -531,7 +531,7 @@ func TestRescuedUserSawNoFailure(t *testing.T) {
 		if _, body := p.post(t, strings.NewReader("{}")); !strings.HasPrefix(body, "stable got") {
 			t.Logf("not rescued: %q", body)
 		}
-		status, err := p.controller().Status("s")
+		status, err := p.controller().Status(t.Context(), "s")
 		if err != nil {
 			t.Fatal(err)
 		}

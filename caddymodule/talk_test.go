@@ -188,7 +188,7 @@ func TestConversationsAreEvidence(t *testing.T) {
 
 // judged counts what green's window holds.
 func (p *proxy) judged(variant string) int {
-	status, err := p.controller().Status("s")
+	status, err := p.controller().Status(p.t.Context(), "s")
 	if err != nil {
 		p.t.Fatal(err)
 	}

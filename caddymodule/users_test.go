@@ -86,7 +86,7 @@ func TestUsersAreCounted(t *testing.T) {
 // summary returns a variant's evidence.
 func (p *proxy) summary(split, variant string) health.Summary {
 	p.t.Helper()
-	status, err := p.controller().Status(split)
+	status, err := p.controller().Status(p.t.Context(), split)
 	if err != nil {
 		p.t.Fatal(err)
 	}

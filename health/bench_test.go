@@ -59,8 +59,7 @@ func BenchmarkRecordOfUsers(b *testing.B) {
 }
 
 func BenchmarkEvidence(b *testing.B) {
-	l := strictLimits()
-	w := health.NewWindow(l, nil)
+	w := health.NewWindow(strictLimits(), nil)
 	now := epoch
 	for range 12_000 {
 		now = now.Add(5 * time.Millisecond)
@@ -70,7 +69,7 @@ func BenchmarkEvidence(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		w.Evidence(now, l, nil)
+		w.Evidence(now, nil)
 	}
 }
 

@@ -60,6 +60,9 @@ type Cell struct {
 	Latency, TTFB []Bin
 }
 
+// userGroups is how many groups users fall into, by their hashes.
+const userGroups = 64
+
 // Cohort is one variant's cells of one age, by group of users.
 type Cohort [userGroups]Cell
 

@@ -3,7 +3,11 @@ package health
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 )
+
+// maxCount is what one number in evidence from another instance may be at most, so that sums stay far from overflow.
+const maxCount = 1 << 53
 
 // Counts holds how many requests ended in each class by each cause.
 type Counts [numClasses][numCauses]uint64
@@ -67,4 +71,12 @@ func (c *Counts) UnmarshalJSON(data []byte) error {
 		}
 	}
 	return nil
+}
+
+// add adds without wrapping around, whatever another instance sent.
+func add(a, b uint64) uint64 {
+	if sum := a + b; sum >= a {
+		return sum
+	}
+	return math.MaxUint64
 }

@@ -61,9 +61,6 @@ func (d Distinct) Equal(other Distinct) bool {
 // IsZero reports whether nobody was counted.
 func (d Distinct) IsZero() bool { return d.ranks == nil && len(d.few) == 0 }
 
-// Exact reports whether Count is exact.
-func (d Distinct) Exact() bool { return d.ranks == nil }
-
 // Count returns how many users were counted: the improved raw estimate of Ertl, "New cardinality estimation algorithms
 // for HyperLogLog sketches" (2017), algorithm 6, which needs neither tables nor corrections.
 func (d Distinct) Count() uint64 {

@@ -2,108 +2,63 @@ package health
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 )
 
-// Evidence is what one or more instances know of one variant at one moment: all that a verdict rests on. It is a plain
-// value; the zero value is no evidence.
+// Evidence is what one or more instances have seen of one variant lately, as people are shown it: no verdict rests on it,
+// see [Judge]. It is a plain value; the zero value is no evidence.
 type Evidence struct {
-	// Terms say under which limits requests were counted; only evidence under the same terms can be added.
-	Terms
-	// Slices divide the window by age: the first holds now, each is a sixtieth of the window and at least a second wide.
-	// Empty ones at the end are left out, here as below.
-	Slices []Slice `json:"slices,omitempty"`
-	// Fine divides the last 10 s into seconds, unless Slices do.
-	Fine []Slice `json:"fine,omitempty"`
-	// Earlier reaches back to 5 minutes in slices of 10 s, counted from now too, and zero where the window reaches. No
-	// limit is judged by it; it says what a baseline with little traffic did since the canary began to fail.
-	Earlier []Slice `json:"earlier,omitempty"`
+	// Window is how far back it reaches; only evidence of the same window can be added.
+	Window Duration `json:"window,omitempty"`
 	// Counts holds the window's requests by class and cause.
 	Counts Counts `json:"counts"`
 	// Retries counts further tries in the window.
 	Retries uint64 `json:"retries,omitempty"`
-	// TTFB and Latency are the window's distributions of what Slice.TTFT and Slice.Latency count.
-	TTFB    Histogram `json:"ttfb"`
-	Latency Histogram `json:"latency"`
-	// Users says who was behind them; none in frames of releases that do not count users.
+	// TTFB and Latency are the distributions of the time to the first payload byte, and to the end. LatencySum is the sum
+	// of the times in Latency, each in whole milliseconds.
+	TTFB       Histogram `json:"ttfb"`
+	Latency    Histogram `json:"latency"`
+	LatencySum uint64    `json:"latency_sum,omitempty"`
+	// Users says who was behind them.
 	Users Users `json:"users,omitzero"`
 }
 
-// Terms are the parts of limits that shape evidence. Zero is no limit.
-type Terms struct {
-	Window     Duration `json:"window"`
-	MaxTTFT    Duration `json:"max_ttft,omitempty"`
-	MaxLatency Duration `json:"max_latency,omitempty"`
-}
-
-func termsOf(l Limits) Terms {
-	width, n := shape(l)
-	window := l.Window
-	if window == 0 {
-		window = Duration(width * time.Duration(n))
-	}
-	return Terms{Window: window, MaxTTFT: Duration(l.MaxTTFT.max()), MaxLatency: Duration(l.MaxLatency.max())}
-}
-
-// width returns how long one of Slices is.
-func (t Terms) width() time.Duration {
-	width, _ := shape(Limits{Window: t.Window})
-	return width
-}
-
-// Merge returns the sum of both, slice by slice of the same age. Evidence under other terms than e's cannot be added
-// and is left out; zero evidence fits any.
+// Merge returns the sum of both. Evidence of another window than e's cannot be added and is left out; zero evidence fits
+// any.
 func (e Evidence) Merge(other Evidence) Evidence {
 	switch {
-	case other.Terms == Terms{}:
+	case other.Window == 0:
 		return e
-	case e.Terms == Terms{}:
+	case e.Window == 0:
 		return other
-	case e.Terms != other.Terms:
+	case e.Window != other.Window:
 		return e
 	}
 	return Evidence{
-		Terms:   e.Terms,
-		Slices:  sumOf(e.Slices, other.Slices),
-		Fine:    sumOf(e.Fine, other.Fine),
-		Earlier: sumOf(e.Earlier, other.Earlier),
-		Counts:  e.Counts.plus(other.Counts),
-		Retries: add(e.Retries, other.Retries),
-		TTFB:    e.TTFB.Merge(other.TTFB),
-		Latency: e.Latency.Merge(other.Latency),
-		Users:   e.Users.Merge(other.Users),
+		Window:     e.Window,
+		Counts:     e.Counts.plus(other.Counts),
+		Retries:    add(e.Retries, other.Retries),
+		TTFB:       e.TTFB.Merge(other.TTFB),
+		Latency:    e.Latency.Merge(other.Latency),
+		LatencySum: add(e.LatencySum, other.LatencySum),
+		Users:      e.Users.Merge(other.Users),
 	}
 }
 
-func sumOf(a, b []Slice) []Slice {
-	if len(a) < len(b) {
-		a, b = b, a
+// meanLatency returns the mean of the times in Latency; zero of none.
+func (e *Evidence) meanLatency() time.Duration {
+	n := e.Latency.Count()
+	if n == 0 {
+		return 0
 	}
-	if len(a) == 0 {
-		return nil
-	}
-	sum := make([]Slice, len(a))
-	copy(sum, a)
-	for i := range b {
-		sum[i].add(&b[i])
-	}
-	return sum
+	return time.Duration(float64(e.LatencySum) / float64(n) * float64(time.Millisecond))
 }
 
-// trimmed leaves out what is empty at the end.
-func trimmed(s []Slice) []Slice {
-	for len(s) > 0 && s[len(s)-1] == (Slice{}) {
-		s = s[:len(s)-1]
-	}
-	if len(s) == 0 {
-		return nil
-	}
-	return s
-}
-
-// maxEvidence is more than any evidence needs: 100 slices, two histograms and all users with the greatest numbers are 32 kB.
-const maxEvidence = 64 << 10
+// maxEvidence is more than any evidence needs: all causes, two histograms and all users with the greatest numbers are
+// 15 kB.
+const maxEvidence = 32 << 10
 
 // UnmarshalJSON reads evidence of another instance. It trusts nothing: sizes, numbers and their consistency are
 // checked, fields of newer releases ignored.
@@ -120,22 +75,20 @@ func (e *Evidence) UnmarshalJSON(data []byte) error {
 	if err := in.validate(); err != nil {
 		return fmt.Errorf("read evidence: %w", err)
 	}
-	in.Slices, in.Fine, in.Earlier = trimmed(in.Slices), trimmed(in.Fine), trimmed(in.Earlier)
 	*e = in
 	return nil
 }
 
-func (e Evidence) validate() error {
-	if w := time.Duration(e.Window); e.Terms != (Terms{}) && (w < minWindow || w > maxWindow) {
+func (e *Evidence) validate() error {
+	switch w := time.Duration(e.Window); {
+	case w != 0 && (w < minWindow || w > maxWindow):
 		return fmt.Errorf("its window is %s: must be from %s to %s", e.Window, Duration(minWindow), Duration(maxWindow))
-	}
-	_, n := shape(Limits{Window: e.Window})
-	if len(e.Slices) > n || len(e.Fine) > fineSlices || len(e.Earlier) > earlierSlices {
-		return fmt.Errorf("it has %d, %d and %d slices: must be at most %d, %d and %d",
-			len(e.Slices), len(e.Fine), len(e.Earlier), n, fineSlices, earlierSlices)
-	}
-	if e.Retries > maxCount {
+	case e.Retries > maxCount:
 		return fmt.Errorf("it has %d retries: more than can be counted", e.Retries)
+	case e.LatencySum > maxCount:
+		return fmt.Errorf("its latencies add up to %d ms: more than can be counted", e.LatencySum)
+	case e.LatencySum > 0 && e.Latency.Count() == 0:
+		return errors.New("it has a sum of latencies without a request")
 	}
-	return e.Users.validate()
+	return nil
 }

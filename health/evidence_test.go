@@ -34,7 +34,7 @@ func evidences(l health.Limits) *rapid.Generator[health.Evidence] {
 			o.Surplus = !w.Arrive(now, o.User)
 			record(w, now, o)
 		}
-		return w.Evidence(now, l, nil)
+		return w.Evidence(now, nil)
 	})
 }
 
@@ -65,21 +65,22 @@ func TestMergeIsAddition(t *testing.T) {
 func TestMergeChangesNeither(t *testing.T) {
 	w := health.NewWindow(strictLimits(), nil)
 	record(w, epoch, failure())
-	a, b := w.Evidence(epoch, strictLimits(), nil), w.Evidence(epoch, strictLimits(), nil)
+	a, b := w.Evidence(epoch, nil), w.Evidence(epoch, nil)
 	a.Merge(b)
-	if a.Slices[0].Judged != 1 || b.Slices[0].Judged != 1 {
-		t.Errorf("merging left %d and %d judged, want 1 and 1", a.Slices[0].Judged, b.Slices[0].Judged)
+	if want := (shown{judged: 1, failures: 1}); shownIn(a) != want || shownIn(b) != want {
+		t.Errorf("merging left %+v and %+v, want %+v in both", shownIn(a), shownIn(b), want)
 	}
 }
 
-func TestMergeLeavesOutOtherTerms(t *testing.T) {
-	strict := health.NewWindow(strictLimits(), nil)
-	lax := health.NewWindow(health.DefaultLimits(), nil)
-	record(strict, epoch, failure())
-	record(lax, epoch, failure())
-	a, b := strict.Evidence(epoch, strictLimits(), nil), lax.Evidence(epoch, health.DefaultLimits(), nil)
-	if diff := cmp.Diff(a, a.Merge(b)); diff != "" {
-		t.Errorf("evidence under other limits was added:\n%s", diff)
+func TestMergeLeavesOutOtherWindows(t *testing.T) {
+	longer := strictLimits()
+	longer.Window *= 2
+	a, b := health.NewWindow(strictLimits(), nil), health.NewWindow(longer, nil)
+	record(a, epoch, failure())
+	record(b, epoch, failure())
+	e := a.Evidence(epoch, nil)
+	if diff := cmp.Diff(e, e.Merge(b.Evidence(epoch, nil))); diff != "" {
+		t.Errorf("evidence of another window was added:\n%s", diff)
 	}
 }
 
@@ -106,14 +107,12 @@ func TestEvidenceJSONRoundTrip(t *testing.T) {
 
 func TestEvidenceJSONRefusesNonsense(t *testing.T) {
 	for _, in := range []string{
-		`null,`, `[]`, `{"window":"5s"}`, `{"window":"2h"}`, `{"window":"60s","slices":[[1,2]]}`, `{"window":"60s","slices":[[-1]]}`,
-		`{"window":"60s","slices":[[0,0,0,1,2]]}`, `{"window":"60s","slices":[[0,0,0,0,0,1,2]]}`, `{"window":"60s","slices":[[0,0,0,0,0,0,0,0,5]]}`,
-		`{"window":"60s","slices":[[18446744073709551615]]}`, `{"window":"60s","fine":[[],[],[],[],[],[],[],[],[],[],[]]}`,
-		`{"window":"60s","slices":[` + strings.Repeat("[],", 60) + `[]]}`, `{"window":"60s","earlier":[` + strings.Repeat("[],", 30) + `[]]}`,
+		`null,`, `[]`, `{"window":"5s"}`, `{"window":"2h"}`, `{"window":60}`,
+		`{"window":"60s","latency_sum":5}`, `{"window":"60s","latency":[3,1],"latency_sum":18446744073709551615}`,
+		`{"window":"60s","latency":[3,1],"latency_sum":-1}`, `{"window":"60s","latency":[3]}`,
 		`{"window":"60s","retries":18446744073709551615}`, `{"window":"60s","counts":{"failure":{"dial":18446744073709551615}}}`,
-		`{"window":"60s","users":{"seen":"AAAA"}}`, `{"window":"60s","users":{"arrived":[18446744073709551615]}}`,
-		`{"window":"60s","users":{"judged":[1],"failures":[2]}}`, `{"window":"60s","users":{"judged":[` + strings.Repeat("1,", 64) + `1]}}`,
-		`{"window":"60s","users":[]}`, `{"window":"60s","counts":[]}`, `{"pad":"` + strings.Repeat("x", 1<<16) + `"}`,
+		`{"window":"60s","users":{"seen":"AAAA"}}`, `{"window":"60s","users":[]}`, `{"window":"60s","counts":[]}`,
+		`{"pad":"` + strings.Repeat("x", 1<<16) + `"}`,
 	} {
 		var e health.Evidence
 		if err := json.Unmarshal([]byte(in), &e); err == nil {
@@ -121,8 +120,8 @@ func TestEvidenceJSONRefusesNonsense(t *testing.T) {
 		}
 	}
 	var e health.Evidence
-	newer := `{"window":"1m","slices":[[3,1,0,0,0,0,0,0,0,0,77]],"counts":{"failure":{"gremlins":1},"odd":{}},"moods":[1]}`
-	if err := json.Unmarshal([]byte(newer), &e); err != nil || e.Slices[0].Judged != 3 {
+	newer := `{"window":"1m","counts":{"failure":{"gremlins":1,"dial":3},"odd":{}},"moods":[1]}`
+	if err := json.Unmarshal([]byte(newer), &e); err != nil || e.Counts.Of(health.Failure) != 3 {
 		t.Errorf("what a newer release adds: %+v, %v, want it ignored", e, err)
 	}
 }
@@ -138,13 +137,13 @@ func FuzzEvidenceJSON(f *testing.F) {
 			o.Surplus = !w.Arrive(epoch, o.User)
 			record(w, epoch, o)
 		}
-		doc, err := json.Marshal(w.Evidence(epoch, strictLimits(), nil))
+		doc, err := json.Marshal(w.Evidence(epoch, nil))
 		if err != nil {
 			f.Fatal(err)
 		}
 		f.Add(doc)
 	}
-	f.Add([]byte(`{"window":"60s","slices":[[9,9,9,9,9,9,9,9,9,9]],"counts":{"failure":{"dial":3}},"ttfb":[3,4]}`))
+	f.Add([]byte(`{"window":"60s","counts":{"failure":{"dial":3}},"ttfb":[3,4],"latency":[3,4],"latency_sum":9}`))
 	f.Fuzz(func(t *testing.T, in []byte) {
 		var e health.Evidence
 		if err := json.Unmarshal(in, &e); err != nil {
@@ -166,15 +165,14 @@ func FuzzEvidenceJSON(f *testing.F) {
 }
 
 func TestSummarize(t *testing.T) {
-	l := strictLimits()
-	w := health.NewWindow(l, nil)
+	w := health.NewWindow(strictLimits(), nil)
 	for range 9 {
 		record(w, epoch, success(time.Second, 2*time.Second))
 	}
 	record(w, epoch, failure())
 	record(w, epoch, left(time.Second))
 	record(w, epoch, health.Outcome{Cause: health.CauseThrottled, Retries: 2})
-	got := health.Summarize(w.Evidence(epoch, l, nil))
+	got := health.Summarize(w.Evidence(epoch, nil))
 	second := got.TTFB.P50
 	want := health.Summary{
 		Requests: 10, Failures: 1, ErrorRate: 0.1, Retries: 2,

@@ -107,15 +107,6 @@ func (h Histogram) CountAbove(limit time.Duration) uint64 {
 	return n
 }
 
-// Sum returns an estimate of the sum of all values, within 5 % if none was outside of the grid.
-func (h Histogram) Sum() time.Duration {
-	var sum float64
-	for i, c := range &h.counts {
-		sum += float64(c) * float64(middleOf(i))
-	}
-	return time.Duration(min(sum, math.MaxInt64/2))
-}
-
 // MarshalJSON writes the cells that are not empty as one flat array: cell, count, cell, count …, cells ascending.
 func (h Histogram) MarshalJSON() ([]byte, error) {
 	flat := make([]uint64, 0, 16)

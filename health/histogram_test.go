@@ -47,20 +47,6 @@ func TestQuantileIsWithinFivePercent(t *testing.T) {
 	})
 }
 
-func TestSumIsWithinFivePercent(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		var h Histogram
-		var want time.Duration
-		for _, v := range rapid.SliceOfN(times, 0, 200).Draw(t, "values") {
-			h.Record(v)
-			want += v
-		}
-		if got := h.Sum(); math.Abs(float64(got-want)) > 0.05*float64(want) {
-			t.Fatalf("sum = %s, want %s within 5 %%", got, want)
-		}
-	})
-}
-
 func TestCountAboveCountsWhatIsCertain(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		limit := times.Draw(t, "limit")

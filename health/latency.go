@@ -10,7 +10,6 @@ type observation struct {
 	value time.Duration
 	cell  int // of the histogram
 	ago   time.Duration
-	over  bool // longer than the limit
 	ok    bool // false: the outcome contributes nothing
 }
 
@@ -27,7 +26,7 @@ func ttfbOf(o Outcome, limit time.Duration) observation {
 	if !timed(o) || !o.Answered && (o.Class == Success || !over) {
 		return observation{}
 	}
-	x := observation{value: value, cell: cellOf(value), over: over, ok: true}
+	x := observation{value: value, cell: cellOf(value), ok: true}
 	if over {
 		value = limit
 	}
@@ -41,7 +40,7 @@ func latencyOf(o Outcome, limit time.Duration) observation {
 	if !timed(o) || o.Upgraded || o.Class == Excluded && !over {
 		return observation{}
 	}
-	x := observation{value: o.Total, cell: cellOf(o.Total), over: over, ok: true}
+	x := observation{value: o.Total, cell: cellOf(o.Total), ok: true}
 	if over {
 		x.ago = o.Total - limit
 	}
@@ -51,4 +50,9 @@ func latencyOf(o Outcome, limit time.Duration) observation {
 // timed reports whether an outcome's times mean anything: how quickly something failed does not.
 func timed(o Outcome) bool {
 	return o.Class == Success || o.Class == Excluded && (o.Cause == CauseClientLeft || o.Cause == CauseLeft)
+}
+
+// milliseconds rounds to the nearest, within what the histogram measures too.
+func milliseconds(d time.Duration) uint64 {
+	return uint64(min(max(d, 0), longest).Round(time.Millisecond) / time.Millisecond)
 }

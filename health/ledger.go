@@ -206,5 +206,5 @@ func groupOfUser(user uint64) int {
 	if user == 0 {
 		return rand.IntN(userGroups)
 	}
-	return groupOf(mark(user))
+	return int(mark(user) % userGroups)
 }

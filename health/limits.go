@@ -5,14 +5,15 @@ import "time"
 // Duration is a time.Duration that is written as text: "90s", "1m30s".
 type Duration time.Duration
 
-// Limits are the absolute guardrails of a variant: what it must keep to over the last Window, whatever the other
-// variant does. A limit that is zero or nil does not apply.
+// Limits are the absolute guardrails of a canary: what it must keep to, however well the baseline does. One is broken by
+// evidence that accumulates, not by the rate of a window. A limit that is zero or nil does not apply.
 type Limits struct {
-	// Window is how far back evidence counts. 10 s to 1 h; default 60 s.
+	// Window is how far back status and metrics show requests; no verdict depends on it. 10 s to 1 h; default 60 s.
 	Window Duration `json:"window"`
-	// MinRequests is the least number of judged requests in the window; below it no limit is ever broken. Default 20.
+	// MinRequests is from how many of the trial's canary requests on a limit may fail it, and the canary may pass.
+	// Default 20.
 	MinRequests int `json:"min_requests"`
-	// MaxErrorRate is the greatest share of failures among judged requests, 0 < rate < 1. Default 0.05.
+	// MaxErrorRate is the greatest share of requests that fail, 0 < rate < 1. Default 0.05.
 	MaxErrorRate float64 `json:"max_error_rate,omitempty"`
 	// MaxMeanLatency is the greatest mean time to the end of the answer.
 	MaxMeanLatency Duration `json:"max_mean_latency,omitempty"`
@@ -20,8 +21,7 @@ type Limits struct {
 	MaxLatency *QuantileLimit `json:"max_latency,omitempty"`
 	// MaxTTFT limits a quantile of the time to the first payload byte.
 	MaxTTFT *QuantileLimit `json:"max_ttft,omitempty"`
-	// MaxLeft is the greatest share of requests whose clients go away before the first payload byte, 0 < share < 1, among
-	// those and the judged ones.
+	// MaxLeft is the greatest share of requests whose clients go away before the first payload byte, 0 < share < 1.
 	MaxLeft float64 `json:"max_left,omitempty"`
 }
 

@@ -20,6 +20,9 @@ func newRing(width time.Duration, slices int) *ring {
 	return &ring{width: width, slots: make([]atomic.Pointer[liveSlice], slices+spare)}
 }
 
+// slices returns how many slices count.
+func (r *ring) slices() int64 { return int64(len(r.slots) - spare) }
+
 // tickAt numbers the slice that holds a moment; moments count from the window's origin and are never negative.
 func (r *ring) tickAt(at time.Duration) int64 { return int64(max(at, 0) / r.width) }
 
@@ -50,15 +53,18 @@ func (r *ring) before(at, ago time.Duration, s *liveSlice) *liveSlice {
 	return r.at(at - ago)
 }
 
-// each calls f for every slice of the past, with its age in ticks: 0 is the one that holds now.
-func (r *ring) each(now time.Duration, f func(age int, s *liveSlice)) {
+// holds reports whether a moment is in one of the slices that count now.
+func (r *ring) holds(now, moment time.Duration) bool {
+	return r.tickAt(now)-r.tickAt(moment) < r.slices()
+}
+
+// each calls f for every slice that counts now.
+func (r *ring) each(now time.Duration, f func(s *liveSlice)) {
 	tick := r.tickAt(now)
 	for i := range r.slots {
-		s := r.slots[i].Load()
-		if s == nil || s.tick > tick || tick-s.tick >= int64(len(r.slots)-spare) {
-			continue
+		if s := r.slots[i].Load(); s != nil && s.tick <= tick && tick-s.tick < r.slices() {
+			f(s)
 		}
-		f(int(tick-s.tick), s)
 	}
 }
 
@@ -66,16 +72,11 @@ func (r *ring) each(now time.Duration, f func(age int, s *liveSlice)) {
 type liveSlice struct {
 	tick int64 // never changes
 
-	judged, failures      atomic.Uint64
-	left                  atomic.Uint64
-	ttftOver, latencyOver atomic.Uint64
-	ttftN, latencyN       atomic.Uint64
-	meanN                 atomic.Uint64
-	meanSum, meanSquares  atomic.Uint64
-	retries               atomic.Uint64
-	counts                [numClasses][numCauses]atomic.Uint32
-	ttfb, latency         liveHistogram
-	users                 atomic.Pointer[liveUsers] // nil until there are some; only in the window's own slices
+	counts        [numClasses][numCauses]atomic.Uint32
+	retries       atomic.Uint64
+	ttfb, latency liveHistogram
+	latencySum    atomic.Uint64             // ms
+	users         atomic.Pointer[liveUsers] // nil until there are some
 }
 
 // crowd returns the slice's users.
@@ -98,74 +99,31 @@ func (s *liveSlice) count(o Outcome) {
 	if o.Retries > 0 {
 		s.retries.Add(uint64(o.Retries))
 	}
-	if o.Class == Excluded {
-		if o.Cause == CauseLeft {
-			s.left.Add(1)
-		}
-		return
-	}
-	s.judged.Add(1)
-	if o.Class == Failure {
-		s.failures.Add(1)
-	}
 }
 
 func (s *liveSlice) addTTFB(x observation) {
-	if s == nil {
-		return
-	}
-	s.ttfb.record(x.cell)
-	s.ttftN.Add(1)
-	if x.over {
-		s.ttftOver.Add(1)
+	if s != nil {
+		s.ttfb.record(x.cell)
 	}
 }
 
 func (s *liveSlice) addLatency(x observation) {
-	if s == nil {
-		return
-	}
-	s.latency.record(x.cell)
-	s.latencyN.Add(1)
-	if x.over {
-		s.latencyOver.Add(1)
+	if s != nil {
+		s.latency.record(x.cell)
+		s.latencySum.Add(milliseconds(x.value))
 	}
 }
 
-func (s *liveSlice) addMean(x observation) {
-	if s == nil {
-		return
-	}
-	ms := milliseconds(x.value)
-	s.meanN.Add(1)
-	s.meanSum.Add(ms)
-	s.meanSquares.Add(ms * ms)
-}
-
-// read returns the slice's counters. Each request over a limit is added to Over after N and read before it, so that
-// Over never exceeds N; failures likewise.
-func (s *liveSlice) read() (out Slice) {
-	out.Failures = s.failures.Load()
-	out.Judged = s.judged.Load()
-	out.TTFT.Over = s.ttftOver.Load()
-	out.TTFT.N = s.ttftN.Load()
-	out.Latency.Over = s.latencyOver.Load()
-	out.Latency.N = s.latencyN.Load()
-	out.Mean.Squares = s.meanSquares.Load()
-	out.Mean.Sum = s.meanSum.Load()
-	out.Mean.N = s.meanN.Load()
-	out.Left = s.left.Load()
-	return out
-}
-
-// addCounts adds what only the whole window tells: causes, retries, distributions.
-func (s *liveSlice) addCounts(e *Evidence) {
+// addTo adds what was counted so far. It reads the sum of latencies before their distribution, which is written first, so
+// that there is never a sum of none.
+func (s *liveSlice) addTo(e *Evidence) {
 	for class := range s.counts {
 		for cause := range s.counts[class] {
 			e.Counts[class][cause] += uint64(s.counts[class][cause].Load())
 		}
 	}
 	e.Retries += s.retries.Load()
+	e.LatencySum += s.latencySum.Load()
 	s.ttfb.addTo(&e.TTFB)
 	s.latency.addTo(&e.Latency)
 }

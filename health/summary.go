@@ -2,9 +2,10 @@ package health
 
 import "time"
 
-// Summary is evidence in a few numbers, for status tables.
+// Summary is evidence in a few numbers, for status and metrics.
 type Summary struct {
-	// Requests counts those judged in the window, Failures those of them that failed; ErrorRate is their share.
+	// Requests counts those that ended in the window as success or failure, Failures those of them that failed; ErrorRate is
+	// their share.
 	Requests  uint64  `json:"requests"`
 	Failures  uint64  `json:"failures"`
 	ErrorRate float64 `json:"error_rate"`
@@ -37,15 +38,12 @@ type Quantiles struct {
 
 // Summarize sums e up.
 func Summarize(e Evidence) Summary {
-	var window Slice
-	for _, s := range e.Slices {
-		window = window.plus(s)
-	}
-	mean := window.Mean.mean()
+	failures := e.Counts.Of(Failure)
+	requests := add(e.Counts.Of(Success), failures)
 	s := Summary{
-		Requests: window.Judged, Failures: window.Failures, ErrorRate: ratio(window.Failures, window.Judged),
+		Requests: requests, Failures: failures, ErrorRate: float64(failures) / float64(max(requests, 1)),
 		Retries: e.Retries, TTFB: quantilesOf(e.TTFB), Latency: quantilesOf(e.Latency),
-		MeanLatency: Duration(time.Duration(mean * float64(time.Second)).Round(time.Millisecond)),
+		MeanLatency: Duration(e.meanLatency().Round(time.Millisecond)),
 	}
 	s.Users, s.UsersFailed = both(e.Users.Seen, e.Users.Failed)
 	s.TrialUsers, s.TrialUsersFailed = both(e.Users.TrialSeen, e.Users.TrialFailed)

@@ -28,8 +28,7 @@ func usersIn(e health.Evidence) counts {
 }
 
 func TestUsersOfAWindow(t *testing.T) {
-	l := health.DefaultLimits()
-	w := health.NewWindow(l, nil)
+	w := health.NewWindow(health.DefaultLimits(), nil)
 	serve(w, epoch, userOf(1), 3, success(time.Second, time.Second))
 	serve(w, epoch, userOf(1), 1, failure())
 	serve(w, epoch.Add(30*time.Second), userOf(2), 2, success(time.Second, time.Second))
@@ -43,7 +42,7 @@ func TestUsersOfAWindow(t *testing.T) {
 		{61 * time.Second, counts{1, 0, 2, 1}},
 		{91 * time.Second, counts{0, 0, 2, 1}},
 	} {
-		if got := usersIn(w.Evidence(epoch.Add(tt.after), l, nil)); got != tt.want {
+		if got := usersIn(w.Evidence(epoch.Add(tt.after), nil)); got != tt.want {
 			t.Errorf("after %s: got %+v, want %+v", tt.after, got, tt.want)
 		}
 	}
@@ -58,7 +57,7 @@ func TestUsersAreAddedOverInstances(t *testing.T) {
 			serve(w, epoch, userOf(10*instance+n), 1, success(time.Second, time.Second)) // half of them on the next one too
 		}
 		serve(w, epoch, userOf(5), 1, failure())
-		doc, err := json.Marshal(w.Evidence(epoch, l, nil))
+		doc, err := json.Marshal(w.Evidence(epoch, nil))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -75,17 +74,13 @@ func TestUsersAreAddedOverInstances(t *testing.T) {
 
 // A user's sixth request in ten seconds is counted among the totals, and its user is told of; it is no evidence.
 func TestSurplusIsNoEvidence(t *testing.T) {
-	l := strictLimits()
 	totals := new(health.Totals)
-	w := health.NewWindow(l, totals)
+	w := health.NewWindow(strictLimits(), totals)
 	serve(w, epoch, userOf(1), 5, success(time.Second, time.Second))
 	serve(w, epoch, userOf(1), 20, failure())
-	e := w.Evidence(epoch, l, nil)
-	if got := windowSum(e); got.Judged != 5 || got.Failures != 0 || got.Latency.N != 5 {
-		t.Errorf("the window holds %+v, want 5 requests and no failure", got)
-	}
-	if got := e.Counts.Of(health.Failure); got != 0 {
-		t.Errorf("the window counts %d failures by cause, want none", got)
+	e := w.Evidence(epoch, nil)
+	if got, want := shownIn(e), (shown{5, 0, 5, 5, 5000}); got != want {
+		t.Errorf("the window holds %+v, want %+v", got, want)
 	}
 	if s := totals.Snapshot(); s.Counts.Of(health.Failure) != 20 || s.Counts.Of(health.Success) != 5 {
 		t.Errorf("the totals hold %+v, want all 25", s.Counts)
@@ -94,7 +89,7 @@ func TestSurplusIsNoEvidence(t *testing.T) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 	serve(w, epoch.Add(10*time.Second), userOf(1), 20, failure())
-	if got := windowSum(w.Evidence(epoch.Add(10*time.Second), l, nil)); got.Judged != 10 || got.Failures != 5 {
+	if got := shownIn(w.Evidence(epoch.Add(10*time.Second), nil)); got.judged != 10 || got.failures != 5 {
 		t.Errorf("ten seconds later: %+v, want 5 failures among 10", got)
 	}
 }
@@ -102,8 +97,7 @@ func TestSurplusIsNoEvidence(t *testing.T) {
 // Which requests count is settled when they arrive: slow ones that came first are among them, whatever comes to its end
 // before.
 func TestEvidenceIsChosenByArrival(t *testing.T) {
-	l := strictLimits()
-	w := health.NewWindow(l, nil)
+	w := health.NewWindow(strictLimits(), nil)
 	var flights health.Flights
 	open := make([]*health.Flight, 8)
 	for i := range open {
@@ -111,23 +105,21 @@ func TestEvidenceIsChosenByArrival(t *testing.T) {
 		open[i].Arrive(w, userOf(1))
 		flights.Add(open[i])
 	}
-	e := w.Evidence(epoch.Add(time.Second), l, flights.All())
-	if got := windowSum(e); got.Running != 5 {
-		t.Errorf("%d requests in flight are evidence, want 5", got.Running)
+	if got := shownIn(w.Evidence(epoch.Add(4*time.Second), flights.All())); got.ttfb != 5 {
+		t.Errorf("%d requests in flight are shown as slow, want 5", got.ttfb)
 	}
 	for i, f := range open {
 		if want := i >= 5; f.Surplus != want {
 			t.Errorf("request %d: surplus %t, want %t", i+1, f.Surplus, want)
 		}
 	}
-	if got := usersIn(w.Evidence(epoch.Add(5*time.Minute), l, flights.All())); got.users != 1 {
+	if got := usersIn(w.Evidence(epoch.Add(5*time.Minute), flights.All())); got.users != 1 {
 		t.Errorf("minutes later %d users are in flight, want 1", got.users)
 	}
 }
 
 func TestArriveAllocatesOncePerSlice(t *testing.T) {
-	l := strictLimits()
-	w := health.NewWindow(l, nil)
+	w := health.NewWindow(strictLimits(), nil)
 	serve(w, epoch, userOf(1), 1, failure())
 	n := 0
 	if got := testing.AllocsPerRun(1000, func() {
@@ -140,7 +132,7 @@ func TestArriveAllocatesOncePerSlice(t *testing.T) {
 
 // The numbers that travel: what a frame grows by.
 func TestUsersAreSmall(t *testing.T) {
-	for _, tt := range []struct{ users, most int }{{3, 500}, {60, 1300}, {10_000, 4500}} {
+	for _, tt := range []struct{ users, most int }{{3, 120}, {60, 800}, {10_000, 3500}} {
 		w := health.NewWindow(health.DefaultLimits(), nil)
 		for n := range tt.users {
 			o := success(time.Second, time.Second)
@@ -149,7 +141,7 @@ func TestUsersAreSmall(t *testing.T) {
 			}
 			serve(w, epoch, userOf(n), 1, o)
 		}
-		doc, err := json.Marshal(w.Evidence(epoch, health.DefaultLimits(), nil).Users)
+		doc, err := json.Marshal(w.Evidence(epoch, nil).Users)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -18,8 +18,7 @@ const (
 var ErrNoLimit = errors.New("no limit is set and the judge is off, so that nothing can ever fail back: " +
 	"set a limit, or say `failback off`")
 
-// DefaultLimits are the limits of a split whose configuration says nothing: at most 5 % failures over 60 s, judged from
-// 20 requests on. There is no default for latency: an agent that thinks for two minutes and one that answers in
+// DefaultLimits are the limits of a split whose configuration says nothing: at most 5 % failures, from 20 requests on. There is no default for latency: an agent that thinks for two minutes and one that answers in
 // 200 ms are both healthy, and a limit that is wrong for one of them would fail it back for no fault.
 func DefaultLimits() Limits {
 	return Limits{Window: Duration(60 * time.Second), MinRequests: 20, MaxErrorRate: 0.05}
@@ -41,7 +40,7 @@ func (l Limits) validateWindow() error {
 		return fmt.Errorf("window %s: must be from %s to %s", l.Window, Duration(minWindow), Duration(maxWindow))
 	}
 	if l.MinRequests < 1 || l.MinRequests > maxMinRequests {
-		return fmt.Errorf("min_requests %d: must be from 1 to %d in the window", l.MinRequests, maxMinRequests)
+		return fmt.Errorf("min_requests %d: must be from 1 to %d", l.MinRequests, maxMinRequests)
 	}
 	return nil
 }

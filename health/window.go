@@ -6,57 +6,56 @@ import (
 	"time"
 )
 
-// The resolutions of a window besides its own slices.
+// How a window is divided.
 const (
 	slicesPerWindow = 60
-	fineWidth       = time.Second // the shortest slice
-	fineSlices      = 10          // what "the last 10 s" is made of
-	earlierWidth    = 10 * time.Second
-	earlierSlices   = 30 // 5 minutes: how far back a sparse baseline is remembered
+	shortestSlice   = time.Second
 )
 
-// Window gathers the outcomes of one variant in one epoch on this instance. All methods may be called concurrently. None
-// takes a lock but Mature, which no request waits for.
+// Window gathers the outcomes of one variant in one epoch on this instance: recent ones for people to look at, and what a
+// [Judge] is told of each request. All methods may be called concurrently. None takes a lock but Mature, which no request
+// waits for.
 type Window struct {
-	limits Limits
-	totals *Totals
-	origin atomic.Pointer[time.Time] // moments are counted from it; set by the first call that brings a now
+	ttfbLimit, latencyLimit time.Duration // from which on a request that has not ended is shown; zero: none is
+	totals                  *Totals
+	origin                  atomic.Pointer[time.Time] // moments are counted from it; set by the first call that brings a now
 
-	coarse  *ring   // the window, in up to 60 slices
-	fine    *ring   // the last 10 s in slices of a second; the same as coarse if those are a second wide
-	earlier *ring   // the last 5 minutes in slices of 10 s
-	rings   []*ring // each of the above once
-
-	trial struct{ seen, failed liveDistinct } // users since the window began, which is the epoch
-	quota atomic.Pointer[quota]               // nil until the first user arrives
+	length time.Duration // what ring covers, or a little more
+	ring   *ring
+	trial  struct{ seen, failed liveDistinct } // users since the window began, which is the epoch
+	quota  atomic.Pointer[quota]               // nil until the first user arrives
 
 	ledger atomic.Pointer[ledger] // nil until the first request arrives, or somebody asks what has matured
 }
 
-// NewWindow returns an empty window shaped by l: as long as l.Window, in slices of a sixtieth of it but at least a
-// second, with requests over l's latency limits counted exactly. Outcomes are counted into totals too, unless that is
-// nil.
+// NewWindow returns an empty window: as long as l.Window, in slices of a sixtieth of it but at least a second. Outcomes are
+// counted into totals too, unless that is nil.
 func NewWindow(l Limits, totals *Totals) *Window {
-	width, n := shape(l)
-	w := &Window{limits: l, totals: totals,
-		coarse: newRing(width, n), earlier: newRing(earlierWidth, earlierSlices)}
-	w.fine = w.coarse
-	w.rings = []*ring{w.coarse, w.earlier}
-	if width > fineWidth {
-		w.fine = newRing(fineWidth, fineSlices)
-		w.rings = append(w.rings, w.fine)
-	}
-	return w
+	length := lengthOf(l)
+	return &Window{totals: totals, length: length, ring: newRing(shape(length)),
+		ttfbLimit: l.MaxTTFT.max(), latencyLimit: shorter(l.MaxLatency.max(), time.Duration(l.MaxMeanLatency))}
 }
 
-// shape returns the width and number of a window's slices. A window that was not validated is brought into range.
-func shape(l Limits) (width time.Duration, n int) {
-	window := min(max(time.Duration(l.Window), minWindow), maxWindow)
+// lengthOf returns how long a window is. One that was not validated is brought into range.
+func lengthOf(l Limits) time.Duration {
 	if l.Window == 0 {
-		window = time.Duration(DefaultLimits().Window)
+		return time.Duration(DefaultLimits().Window)
 	}
-	width = max(fineWidth, window/slicesPerWindow)
-	return width, int((window + width - 1) / width)
+	return min(max(time.Duration(l.Window), minWindow), maxWindow)
+}
+
+// shape returns the width and number of a window's slices.
+func shape(length time.Duration) (width time.Duration, n int) {
+	width = max(shortestSlice, length/slicesPerWindow)
+	return width, int((length + width - 1) / width)
+}
+
+// shorter returns the shorter of two limits, of which zero is none.
+func shorter(a, b time.Duration) time.Duration {
+	if a == 0 || b == 0 {
+		return max(a, b)
+	}
+	return min(a, b)
 }
 
 // moment returns how long after the window's origin now is. The origin lies well before the first now, so that what
@@ -78,7 +77,7 @@ func (w *Window) Arrive(now time.Time, user uint64) bool {
 		return true
 	}
 	at, m := w.moment(now), mark(user)
-	w.coarse.at(at).crowd().arrive(m)
+	w.ring.at(at).crowd().met(m)
 	w.trial.seen.add(m)
 	q := w.quota.Load()
 	if q == nil {
@@ -94,25 +93,17 @@ func (w *Window) record(now time.Time, o Outcome) {
 		w.totals.Record(o)
 	}
 	at := w.moment(now)
-	w.recordUser(at, o)
+	slice := w.ring.at(at)
+	w.recordUser(slice, o)
 	if o.Surplus {
 		return
 	}
-	ttfb := ttfbOf(o, w.limits.MaxTTFT.max())
-	latency := latencyOf(o, w.limits.MaxLatency.max())
-	mean := latencyOf(o, time.Duration(w.limits.MaxMeanLatency))
-	for _, r := range w.rings {
-		s := r.at(at)
-		s.count(o)
-		if ttfb.ok {
-			r.before(at, ttfb.ago, s).addTTFB(ttfb)
-		}
-		if latency.ok {
-			r.before(at, latency.ago, s).addLatency(latency)
-		}
-		if mean.ok {
-			r.before(at, mean.ago, s).addMean(mean)
-		}
+	slice.count(o)
+	if x := ttfbOf(o, w.ttfbLimit); x.ok {
+		w.ring.before(at, x.ago, slice).addTTFB(x)
+	}
+	if x := latencyOf(o, w.latencyLimit); x.ok {
+		w.ring.before(at, x.ago, slice).addLatency(x)
 	}
 }
 
@@ -122,30 +113,28 @@ func (w *Window) SawFailure(now time.Time, user uint64) {
 		return
 	}
 	m := mark(user)
-	w.coarse.at(w.moment(now)).crowd().saw(m)
+	w.ring.at(w.moment(now)).crowd().letDown(m)
 	w.trial.failed.add(m)
 }
 
 // recordUser counts whom an outcome hit.
-func (w *Window) recordUser(at time.Duration, o Outcome) {
+func (w *Window) recordUser(slice *liveSlice, o Outcome) {
 	if o.User == 0 {
 		return
 	}
-	m := mark(o.User)
-	w.coarse.at(at).crowd().end(m, o)
+	m, users := mark(o.User), slice.crowd()
+	users.met(m)
 	if o.seen() {
+		users.letDown(m)
 		w.trial.failed.add(m)
 	}
 }
 
 // Evidence returns what the window holds now, and what those flights say that belong to it (nil: none). What is older
-// than l.Window has expired, however long nothing was recorded.
-//
-// l is normally what the window was made with. If its latency limits are others, requests over them are counted from
-// the histograms, as if they were up to 10 % longer; if its Window is longer, what was not kept is not there.
-func (w *Window) Evidence(now time.Time, l Limits, flights iter.Seq[*Flight]) Evidence {
-	b := newBuilder(l, w.moment(now))
-	b.addWindow(w)
+// than the window has expired, however long nothing was recorded.
+func (w *Window) Evidence(now time.Time, flights iter.Seq[*Flight]) Evidence {
+	b := builder{window: w, at: w.moment(now)}
+	b.addSlices()
 	if flights != nil {
 		for f := range flights {
 			if f.Window == w {

@@ -24,75 +24,61 @@ func left(total time.Duration) health.Outcome {
 	return health.Outcome{Class: health.Excluded, Cause: health.CauseClientLeft, Total: total}
 }
 
-// windowSum adds up the slices of the window.
-func windowSum(e health.Evidence) health.Slice {
-	var sum health.Evidence
-	for _, s := range e.Slices {
-		sum = sum.Merge(health.Evidence{Terms: e.Terms, Slices: []health.Slice{s}})
-	}
-	if len(sum.Slices) == 0 {
-		return health.Slice{}
-	}
-	return sum.Slices[0]
+// shown is what evidence holds, in numbers that tests compare.
+type shown struct{ judged, failures, ttfb, latency, ms uint64 }
+
+func shownIn(e health.Evidence) shown {
+	failures := e.Counts.Of(health.Failure)
+	return shown{e.Counts.Of(health.Success) + failures, failures, e.TTFB.Count(), e.Latency.Count(), e.LatencySum}
 }
 
-func TestWhatAnOutcomeCountsAs(t *testing.T) {
-	tally := func(n, over uint64) health.Tally { return health.Tally{N: n, Over: over} }
+func TestWhatAnOutcomeIsShownAs(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		in   health.Outcome
-		want health.Slice
+		want shown
 	}{
-		{"success", success(time.Second, 2*time.Second), health.Slice{Judged: 1, TTFT: tally(1, 0), Latency: tally(1, 0),
-			Mean: health.Moments{N: 1, Sum: 2000, Squares: 4_000_000}}},
-		{"slow start", success(3001*time.Millisecond, 4*time.Second), health.Slice{Judged: 1, TTFT: tally(1, 1), Latency: tally(1, 0),
-			Mean: health.Moments{N: 1, Sum: 4000, Squares: 16_000_000}}},
-		{"exactly at the limits", success(3*time.Second, 8*time.Second), health.Slice{Judged: 1, TTFT: tally(1, 0), Latency: tally(1, 0),
-			Mean: health.Moments{N: 1, Sum: 8000, Squares: 64_000_000}}},
-		{"slow end", success(time.Second, 9*time.Second), health.Slice{Judged: 1, TTFT: tally(1, 0), Latency: tally(1, 1),
-			Mean: health.Moments{N: 1, Sum: 9000, Squares: 81_000_000}}},
-		{"failure", failure(), health.Slice{Judged: 1, Failures: 1}},
-		{"left early", left(2 * time.Second), health.Slice{}},
-		{"left late", left(4 * time.Second), health.Slice{TTFT: tally(1, 1)}},
-		{"left very late", left(30 * time.Second), health.Slice{TTFT: tally(1, 1), Latency: tally(1, 1),
-			Mean: health.Moments{N: 1, Sum: 30_000, Squares: 900_000_000}}},
+		{"success", success(time.Second, 2*time.Second), shown{1, 0, 1, 1, 2000}},
+		{"slow", success(3001*time.Millisecond, 9*time.Second), shown{1, 0, 1, 1, 9000}},
+		{"failure", failure(), shown{1, 1, 0, 0, 0}},
+		{"left early", left(2 * time.Second), shown{}},
+		{"left late", left(4 * time.Second), shown{ttfb: 1}},
+		{"left very late", left(30 * time.Second), shown{0, 0, 1, 1, 30_000}},
 		{"left while it was answered", health.Outcome{Cause: health.CauseClientLeft, Answered: true, TTFB: time.Second, Total: 4 * time.Second},
-			health.Slice{TTFT: tally(1, 0)}},
-		{"throttled", health.Outcome{Cause: health.CauseThrottled, Answered: true, Total: time.Minute}, health.Slice{}},
+			shown{ttfb: 1}},
+		{"throttled", health.Outcome{Cause: health.CauseThrottled, Answered: true, Total: time.Minute}, shown{}},
 		{"upgraded", health.Outcome{Class: health.Success, Answered: true, Upgraded: true, TTFB: time.Second, Total: 20 * time.Second},
-			health.Slice{Judged: 1, TTFT: tally(1, 0)}},
-		{"class out of range", health.Outcome{Class: 9}, health.Slice{}},
-		{"cause out of range", health.Outcome{Class: health.Failure, Cause: 99}, health.Slice{}},
+			shown{judged: 1, ttfb: 1}},
+		{"class out of range", health.Outcome{Class: 9}, shown{}},
+		{"cause out of range", health.Outcome{Class: health.Failure, Cause: 99}, shown{}},
 	} {
 		w := health.NewWindow(strictLimits(), nil)
 		record(w, epoch, tt.in)
-		if diff := cmp.Diff(tt.want, windowSum(w.Evidence(epoch, strictLimits(), nil))); diff != "" {
-			t.Errorf("%s: (-want +got)\n%s", tt.name, diff)
+		if got := shownIn(w.Evidence(epoch, nil)); got != tt.want {
+			t.Errorf("%s: got %+v, want %+v", tt.name, got, tt.want)
 		}
 	}
 }
 
-// A flight counts as what it would be if its client left now, and as running in the slice in which it began.
-func TestWhatAFlightCountsAs(t *testing.T) {
+// A flight is shown as what it would be if its client left now.
+func TestWhatAFlightIsShownAs(t *testing.T) {
 	l := strictLimits()
 	for _, tt := range []struct {
 		name     string
 		age      time.Duration
 		answered time.Duration // zero: not
 		upgraded bool
-		want     health.Slice
+		want     shown
 	}{
-		{"young", time.Second, 0, false, health.Slice{Running: 1}},
-		{"unanswered too long", 4 * time.Second, 0, false, health.Slice{Running: 1, TTFT: health.Tally{N: 1, Over: 1}}},
-		{"answered in time", 4 * time.Second, time.Second, false, health.Slice{Running: 1, TTFT: health.Tally{N: 1}}},
-		{"answered late", 5 * time.Second, 4 * time.Second, false, health.Slice{Running: 1, TTFT: health.Tally{N: 1, Over: 1}}},
-		{"streaming too long", 9 * time.Second, time.Second, false, health.Slice{Running: 1, TTFT: health.Tally{N: 1},
-			Latency: health.Tally{N: 1, Over: 1}, Mean: health.Moments{N: 1, Sum: 9000, Squares: 81_000_000}}},
-		{"upgraded", 9 * time.Second, time.Second, true, health.Slice{TTFT: health.Tally{N: 1}}},
-		{"streaming for an hour", time.Hour, time.Second, false, health.Slice{}},
-		{"unanswered for an hour", time.Hour, 0, false, health.Slice{TTFT: health.Tally{N: 1, Over: 1}, Latency: health.Tally{N: 1, Over: 1},
-			Mean: health.Moments{N: 1, Sum: 3_600_000, Squares: 3_600_000 * 3_600_000}}},
-		{"of the future", -time.Second, 0, false, health.Slice{}},
+		{"young", time.Second, 0, false, shown{}},
+		{"unanswered too long", 4 * time.Second, 0, false, shown{ttfb: 1}},
+		{"answered in time", 4 * time.Second, time.Second, false, shown{ttfb: 1}},
+		{"answered late", 5 * time.Second, 4 * time.Second, false, shown{ttfb: 1}},
+		{"streaming longer than the mean may be", 6 * time.Second, time.Second, false, shown{ttfb: 1, latency: 1, ms: 6000}},
+		{"upgraded", 9 * time.Second, time.Second, true, shown{ttfb: 1}},
+		{"streaming for an hour", time.Hour, time.Second, false, shown{}},
+		{"unanswered for an hour", time.Hour, 0, false, shown{ttfb: 1, latency: 1, ms: 3_600_000}},
+		{"of the future", -time.Second, 0, false, shown{}},
 	} {
 		w := health.NewWindow(l, nil)
 		f := &health.Flight{Window: w, Start: epoch.Add(-tt.age)}
@@ -103,27 +89,30 @@ func TestWhatAFlightCountsAs(t *testing.T) {
 			f.Upgrade()
 		}
 		other := &health.Flight{Window: health.NewWindow(l, nil), Start: f.Start}
-		e := w.Evidence(epoch, l, slices.Values([]*health.Flight{f, other}))
-		if diff := cmp.Diff(tt.want, windowSum(e)); diff != "" {
-			t.Errorf("%s: (-want +got)\n%s", tt.name, diff)
+		if got := shownIn(w.Evidence(epoch, slices.Values([]*health.Flight{f, other}))); got != tt.want {
+			t.Errorf("%s: got %+v, want %+v", tt.name, got, tt.want)
 		}
 	}
 }
 
-// A request over a limit is placed where it passed it, whether it is in flight or has ended.
-func TestOverALimitIsPlacedWhereItWasPassed(t *testing.T) {
+// A request that has passed a limit is shown from then on for as long as the window is, whether it is in flight or has
+// ended, and not once more when it ends.
+func TestOverALimitIsShownOnce(t *testing.T) {
 	l := strictLimits()
-	w := health.NewWindow(l, nil)
-	f := &health.Flight{Window: w, Start: epoch.Add(-13 * time.Second)}
-	flying := w.Evidence(epoch, l, slices.Values([]*health.Flight{f}))
-	if got := flying.Slices[10].TTFT.Over; got != 1 {
-		t.Errorf("in flight for 13 s with max_ttft 3s: slice 10 has %d over, want 1", got)
-	}
-	record(w, epoch, left(13*time.Second))
-	landed := w.Evidence(epoch, l, nil)
-	flying.Slices[13].Running = 0
-	if diff := cmp.Diff(flying.Slices[:11], landed.Slices); diff != "" {
-		t.Errorf("landing changed the evidence (-flying +landed)\n%s", diff)
+	for _, tt := range []struct {
+		age  time.Duration
+		want uint64
+	}{{5 * time.Second, 0}, {6 * time.Second, 1}, {64 * time.Second, 1}, {66 * time.Second, 0}} {
+		w := health.NewWindow(l, nil)
+		f := &health.Flight{Window: w, Start: epoch.Add(-tt.age)}
+		f.Answer(f.Start)
+		flying := w.Evidence(epoch, slices.Values([]*health.Flight{f}))
+		f.Record(epoch, success(0, tt.age))
+		landed := w.Evidence(epoch, nil)
+		if flying.Latency.Count() != tt.want || tt.age > 5*time.Second && landed.Latency.Count() != tt.want {
+			t.Errorf("after %s with a limit of 5s: shown %d times in flight and %d when it has landed, want %d",
+				tt.age, flying.Latency.Count(), landed.Latency.Count(), tt.want)
+		}
 	}
 }
 
@@ -134,15 +123,13 @@ func TestReadsExpire(t *testing.T) {
 		w := health.NewWindow(l, nil)
 		record(w, epoch, success(time.Second, time.Second))
 		width := max(time.Second, window/60)
-		if got := windowSum(w.Evidence(epoch.Add(window-width), l, nil)).Judged; got != 1 {
-			t.Errorf("window %s: %s later it holds %d, want 1", window, window-width, got)
+		if got := shownIn(w.Evidence(epoch.Add(window-width), nil)); got != (shown{1, 0, 1, 1, 1000}) {
+			t.Errorf("window %s: %s later it holds %+v, want the request", window, window-width, got)
 		}
-		e := w.Evidence(epoch.Add(window+time.Millisecond), l, nil)
-		if got := windowSum(e).Judged; got != 0 || e.Counts.Of(health.Success) != 0 || e.TTFB.Count() != 0 {
-			t.Errorf("window %s: after it, it holds %d, counts %v, want nothing", window, got, e.Counts)
-		}
-		if e := w.Evidence(epoch.Add(48*time.Hour), l, nil); e.Slices != nil || e.Fine != nil || e.Earlier != nil {
-			t.Errorf("window %s: days later it holds %+v, want nothing", window, e)
+		for _, later := range []time.Duration{window + time.Millisecond, 48 * time.Hour} {
+			if got := w.Evidence(epoch.Add(later), nil); !cmp.Equal(got, health.Evidence{Window: l.Window}) {
+				t.Errorf("window %s: %s later it holds %+v, want nothing", window, later, got)
+			}
 		}
 	}
 }
@@ -182,54 +169,11 @@ func TestWindowAgainstNaiveModel(t *testing.T) {
 				}
 			}
 		}
-		got := windowSum(w.Evidence(epoch.Add(now), l, nil))
-		if got.Judged != judged || got.Failures != failures {
-			t.Fatalf("after %s the window of %s holds %d with %d failures, want %d with %d", now, window, got.Judged, got.Failures, judged, failures)
+		got := shownIn(w.Evidence(epoch.Add(now), nil))
+		if got.judged != judged || got.failures != failures {
+			t.Fatalf("after %s the window of %s holds %d with %d failures, want %d with %d", now, window, got.judged, got.failures, judged, failures)
 		}
 	})
-}
-
-// Fine and earlier slices hold what the window's own slices do, at other resolutions, and nothing twice.
-func TestResolutionsAgree(t *testing.T) {
-	l := strictLimits()
-	l.Window = health.Duration(2 * time.Minute)
-	w := health.NewWindow(l, nil)
-	now := epoch
-	for range 400 {
-		now = now.Add(time.Second)
-		record(w, now, failure())
-	}
-	e := w.Evidence(now, l, nil)
-	count := func(slices []health.Slice) (n int) {
-		for _, s := range slices {
-			n += int(s.Judged)
-		}
-		return n
-	}
-	if got := count(e.Fine); got != 10 {
-		t.Errorf("the last 10 s hold %d, want 10", got)
-	}
-	if got := count(e.Slices); got < 118 || got > 120 {
-		t.Errorf("the window of 2 minutes holds %d, want 119 or so", got)
-	}
-	if got := count(e.Slices) + count(e.Earlier); got < 280 || got > 300 {
-		t.Errorf("5 minutes hold %d, want nearly 300", got)
-	}
-}
-
-// Other latency limits than the window was made for are counted from the histograms.
-func TestEvidenceUnderOtherLimits(t *testing.T) {
-	w := health.NewWindow(health.DefaultLimits(), nil)
-	for range 10 {
-		record(w, epoch, success(time.Second, 2*time.Second))
-		record(w, epoch, success(4*time.Second, 20*time.Second))
-	}
-	l := strictLimits()
-	l.Window = health.Duration(2 * time.Minute)
-	got := windowSum(w.Evidence(epoch.Add(20*time.Second), l, nil))
-	if want := (health.Tally{N: 20, Over: 10}); got.TTFT != want || got.Latency != want {
-		t.Errorf("got %+v and %+v, want %+v", got.TTFT, got.Latency, want)
-	}
 }
 
 func TestRecordAllocatesOncePerSlice(t *testing.T) {
@@ -252,8 +196,7 @@ func TestRecordAllocatesOncePerSlice(t *testing.T) {
 func TestWindowUnderConcurrency(t *testing.T) {
 	const writers, each = 8, 3000
 	totals := new(health.Totals)
-	l := strictLimits()
-	w := health.NewWindow(l, totals)
+	w := health.NewWindow(strictLimits(), totals)
 	var wg sync.WaitGroup
 	for i := range writers {
 		wg.Go(func() {
@@ -265,16 +208,16 @@ func TestWindowUnderConcurrency(t *testing.T) {
 	}
 	wg.Go(func() {
 		for n := range 200 {
-			e := w.Evidence(epoch.Add(time.Duration(n*150)*time.Millisecond), l, nil)
-			if s := windowSum(e); s.Failures > s.Judged || s.TTFT.Over > s.TTFT.N {
-				t.Errorf("a read in between contradicts itself: %+v", s)
+			e := w.Evidence(epoch.Add(time.Duration(n*150)*time.Millisecond), nil)
+			if got := shownIn(e); got.ms > 0 && got.latency == 0 {
+				t.Errorf("a read in between contradicts itself: %+v", got)
 			}
 		}
 	})
 	wg.Wait()
-	e := w.Evidence(epoch.Add(31*time.Second), l, nil)
-	if got := windowSum(e).Judged; got != writers*each {
-		t.Errorf("the window holds %d, want %d", got, writers*each)
+	const n = writers * each
+	if got, want := shownIn(w.Evidence(epoch.Add(31*time.Second), nil)), (shown{n, 0, n, n, 2 * n}); got != want {
+		t.Errorf("the window holds %+v, want %+v", got, want)
 	}
 	s := totals.Snapshot()
 	if got := s.Counts.Of(health.Success); got != writers*each || s.Latency.Count() != got {

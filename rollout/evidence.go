@@ -105,7 +105,7 @@ func (h *hearing) show(now time.Time) {
 	if len(h.frames) == 0 || now.Sub(d.shown) < often {
 		return
 	}
-	doc, err := json.Marshal(window{frameSchema, *h.trial.terms.Limits, h.split.evidenceOf(h.trial.windows, *h.trial.terms.Limits, now)})
+	doc, err := json.Marshal(window{frameSchema, *h.trial.terms.Limits, h.split.evidenceOf(h.trial.windows, now)})
 	if err != nil {
 		h.split.log.Error("what people look at cannot be encoded", zap.Error(err))
 		return

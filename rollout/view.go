@@ -92,14 +92,14 @@ func (s *Split) evidence(now time.Time) (_ map[string]health.Evidence, epoch uin
 		epoch = s.effective.Epoch
 	}
 	s.mu.Unlock()
-	return s.evidenceOf(windows, limits, now), epoch, limits
+	return s.evidenceOf(windows, now), epoch, limits
 }
 
 // evidenceOf reads windows, and the flights that belong to them.
-func (s *Split) evidenceOf(windows map[string]*health.Window, limits health.Limits, now time.Time) map[string]health.Evidence {
+func (s *Split) evidenceOf(windows map[string]*health.Window, now time.Time) map[string]health.Evidence {
 	out := make(map[string]health.Evidence, len(windows))
 	for name, w := range windows {
-		out[name] = w.Evidence(now, limits, s.Flights.All())
+		out[name] = w.Evidence(now, s.Flights.All())
 	}
 	return out
 }
