@@ -21,7 +21,7 @@ func failing(v *Verdict) string {
 // passing says that nothing speaks against a canary.
 func passing(v *Verdict) string {
 	s := v.named("errors")
-	if s.Limit > 0 || s.isMean() {
+	if s.Limit > 0 || s.IsMean() {
 		return "the canary keeps its limits: " + s.compare()
 	}
 	return "the canary keeps up with stable: " + s.compare()
@@ -96,12 +96,18 @@ func latest(lately, all Rate) Rate {
 	return lately
 }
 
+// Latest returns both arms' rates of the last minute, or of the whole trial where that has too few requests to be told: the
+// numbers that reasons have.
+func (s StreamVerdict) Latest() (canary, baseline Rate) {
+	return latest(s.CanaryLately, s.Canary), latest(s.BaselineLately, s.Baseline)
+}
+
 // compare says how both arms do.
 func (s StreamVerdict) compare() string {
-	if s.isMean() {
+	if s.IsMean() {
 		return s.alone()
 	}
-	stable := latest(s.BaselineLately, s.Baseline)
+	_, stable := s.Latest()
 	text := fmt.Sprintf("%s, stable %s of %s", s.alone(), stable.told(), count(stable.N))
 	if s.Slow > 0 && s.Limit == 0 {
 		text += " over " + rounded(time.Duration(s.Slow))
@@ -111,9 +117,9 @@ func (s StreamVerdict) compare() string {
 
 // alone says how the canary does.
 func (s StreamVerdict) alone() string {
-	canary := latest(s.CanaryLately, s.Canary)
+	canary, _ := s.Latest()
 	switch {
-	case s.isMean():
+	case s.IsMean():
 		return fmt.Sprintf("%s: the canary seems to take more than %s on average, by %s", s.Stream, s.Slow, requests(canary.N))
 	case s.Limit > 0:
 		return fmt.Sprintf("%s %s: canary %s of %s", s.Stream, s.allowed(), canary.told(), requests(canary.N))
@@ -124,8 +130,8 @@ func (s StreamVerdict) alone() string {
 	return fmt.Sprintf("%s: canary %s of %s", s.Stream, canary.told(), requests(canary.N))
 }
 
-// isMean reports whether this is the limit on the mean, which counts no bad requests.
-func (s StreamVerdict) isMean() bool { return s.Stream == limitMean.String() }
+// IsMean reports whether this is the limit on the mean, which counts no bad requests.
+func (s StreamVerdict) IsMean() bool { return s.Stream == limitMean.String() }
 
 // allowed says what a limit allows.
 func (s StreamVerdict) allowed() string {

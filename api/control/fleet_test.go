@@ -135,8 +135,9 @@ func (f *fleet) calm() rollout.Status {
 			}},
 			{Name: "green", Role: "canary", Weight: 10_000, FileSays: 1_000, Known: true, InFlight: 1, FleetInFlight: 4, Conversations: 5},
 		},
-		Verdict:         &health.Verdict{Result: health.Inconclusive, Reason: "no requests yet: 20 are needed"},
+		Verdict:         &health.Verdict{Result: health.Inconclusive, Reason: "no request of the canary yet, 1h into the trial", Threshold: 100},
 		JudgedInstances: 2,
+		ShownInstances:  2,
 	}
 }
 
@@ -156,11 +157,25 @@ func (f *fleet) upset(s *rollout.Status) {
 	state.Changed = splitter.Change{Kind: "failback", At: noon, Reason: state.Progress.Why}
 	s.State, s.Ready = state, false
 	s.StoreAge, s.StoreError = -1, "the store is unavailable: redis:6379: dial tcp 127.0.0.1:6379: connection refused: nothing was written"
-	s.Verdict = &health.Verdict{Result: health.Fail, Reason: "error rate 50% of 42 requests is over 5% beyond chance"}
-	s.JudgedInstances = 1
+	s.Verdict = &health.Verdict{Result: health.Fail, Stream: "errors", Evidence: 12_345, Threshold: 100, Toward: 1, Streams: troubled(),
+		Reason: "errors: canary 50% of 42 requests, stable 0.25% of 1200; chance does this to at most one harmless canary in 12345"}
+	s.JudgedInstances, s.ShownInstances, s.Missing, s.Late = 1, 1, []string{"proxy-2"}, 3
 	s.Notes = append(s.Notes, "shared cause suspected: "+state.Progress.Suspected, "kill k2 is not in the store yet")
 	s.Variants[1].Weight, s.Variants[1].Killed = 0, true
 	s.Variants = append(s.Variants, rollout.VariantStatus{Name: "red", FileSays: 0, Known: false})
+}
+
+// troubled are the numbers of a canary that fails, and is slow.
+func troubled() []health.StreamVerdict {
+	rate := func(k, n float64) health.Rate { return health.Rate{N: n, K: k} }
+	return []health.StreamVerdict{
+		{Stream: "errors", Evidence: 12_300, Canary: rate(24, 60), Baseline: rate(30, 12_000), CanaryLately: rate(21, 42), BaselineLately: rate(3, 1200)},
+		{Stream: "latency p95", Evidence: 45.2, Slow: ms(2896), Canary: rate(9, 30), Baseline: rate(600, 12_000),
+			CanaryLately: rate(6.5, 20.8), BaselineLately: rate(61.3, 1180)},
+		{Stream: "max_error_rate", Evidence: 1.5, Limit: 0.05, Canary: rate(2, 4), Baseline: rate(30, 12_000)},
+		{Stream: "max_mean_latency", Evidence: 0.004, Slow: ms(5000), Canary: rate(0, 30)},
+		{Stream: "aborted", Evidence: 0.02, Baseline: rate(1, 4000)},
+	}
 }
 
 // lend makes a status show a canary that has nearly everybody, and lends stable some.
@@ -171,6 +186,8 @@ func (f *fleet) lend(s *rollout.Status) {
 	s.State.Probe = &splitter.Probe{Epoch: 3, Since: noon.Add(-5 * time.Second), Until: noon.Add(10 * time.Second),
 		Why: "30 of 40 failed", Lent: []splitter.Span{{From: 90_000, To: 95_000}}, Holds: 10_000}
 	s.Variants[0].Weight, s.Variants[1].Weight = 10_000, 90_000
+	s.Verdict = &health.Verdict{Reason: "errors: canary 10% of 47 requests, stable 0.85% of 4258; 11% of the way to a failback",
+		Stream: "errors", Evidence: 1.66, Threshold: 100, Toward: 0.11}
 	s.Notes = []string{"a probe lends blue a part of green's users until 2026-11-22 12:00:10 UTC, to compare them: 30 of 40 failed"}
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/switchback-proxy/switchback/health"
 	"github.com/switchback-proxy/switchback/splitter"
 )
 
@@ -74,6 +75,7 @@ func TestOpenAPIHasEveryField(t *testing.T) {
 		WeightsRequest{}, KillRequest{}, ReviveRequest{}, RenameRequest{}, AdoptRequest{}, PolicyRequest{},
 		ForgetRequest{}, ImportRequest{}, List{}, Status{}, Variant{}, Change{}, Confirmation{}, Laggard{}, Events{}, Event{},
 		Instances{}, Instance{}, Forgotten{}, Export{}, Drained{}, Readiness{}, Problem{},
+		health.Verdict{}, health.StreamVerdict{}, health.FewUsers{},
 		splitter.Kill{}, splitter.Trickle{}, splitter.Probe{}, splitter.Span{},
 	} {
 		typ := reflect.TypeOf(v)

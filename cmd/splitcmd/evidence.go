@@ -50,15 +50,3 @@ func orUnknown(d health.Duration) string {
 	}
 	return duration(time.Duration(d))
 }
-
-// verdict says a verdict in words, in the colour of what it means.
-func verdict(v health.Verdict) (string, colour) {
-	c := doubt
-	switch v.Result {
-	case health.Pass:
-		c = good
-	case health.Fail:
-		c = bad
-	}
-	return v.Result.String() + ": " + v.Reason, c
-}

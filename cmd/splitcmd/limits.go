@@ -28,7 +28,7 @@ func rulesOf(status control.Status) (rules, error) {
 	return frozen, nil
 }
 
-// windowOf returns how far back the evidence on variants goes. It is gathered without limits too.
+// windowOf returns how far back what is shown of variants goes. It is gathered without limits too.
 func windowOf(status control.Status) health.Duration {
 	if r, err := rulesOf(status); err == nil && r.Failback != nil && r.Failback.Window > 0 {
 		return r.Failback.Window
@@ -36,7 +36,7 @@ func windowOf(status control.Status) health.Duration {
 	return health.DefaultLimits().Window
 }
 
-// inWords lists what limits ask, and from when on they are judged.
+// inWords lists what limits ask, and from how many of the canary's requests on.
 func inWords(l health.Limits) string {
 	if l.Empty() {
 		return "none: the judge alone decides"
@@ -53,7 +53,7 @@ func inWords(l health.Limits) string {
 	}
 	says = append(says, quantile("latency", l.MaxLatency)...)
 	says = append(says, quantile("ttft", l.MaxTTFT)...)
-	says = append(says, fmt.Sprintf("window %s, at least %s", l.Window, plural(l.MinRequests, "request")))
+	says = append(says, "from "+plural(l.MinRequests, "request")+" on")
 	return strings.Join(says, "; ")
 }
 

@@ -15,13 +15,13 @@ func TestLimitsInWords(t *testing.T) {
 		in   health.Limits
 		want string
 	}{
-		{health.DefaultLimits(), "max_error_rate 5%; window 1m, at least 20 requests"},
+		{health.DefaultLimits(), "max_error_rate 5%; from 20 requests on"},
 		{
 			health.Limits{
 				Window: 90 * second, MinRequests: 1, MaxErrorRate: 0.0125, MaxMeanLatency: 3 * second,
 				MaxLatency: &health.QuantileLimit{Quantile: 0.95, Max: 8 * second}, MaxTTFT: &health.QuantileLimit{Quantile: 0.999, Max: second},
 			},
-			"max_error_rate 1.25%; mean latency 3s; p95 latency 8s; p99.9 ttft 1s; window 1m30s, at least 1 request",
+			"max_error_rate 1.25%; mean latency 3s; p95 latency 8s; p99.9 ttft 1s; from 1 request on",
 		},
 		{health.Limits{Window: 90 * second, MinRequests: 1}, "none: the judge alone decides"},
 	}

@@ -29,8 +29,15 @@ func (s *session) printStatus(status control.Status) {
 }
 
 // say prints one labelled line.
-func (s *session) say(label, text string, c colour) {
-	fmt.Fprintf(s.out, "%s  %s\n", s.look.paint(fmt.Sprintf("%-8s", label), subdued), s.look.paint(printable(text), c))
+func (s *session) say(label, text string, c colour) { s.sayIn(label, cell{text, c}) }
+
+// sayIn prints one labelled line, of parts in their own colours.
+func (s *session) sayIn(label string, parts ...cell) {
+	text := s.look.paint(fmt.Sprintf("%-8s", label), subdued)
+	for _, part := range parts {
+		text += "  " + s.look.paint(printable(part.text), part.colour)
+	}
+	fmt.Fprintln(s.out, text)
 }
 
 func (s *session) printHead(status control.Status) {
@@ -90,7 +97,8 @@ func (s *session) printVariants(status control.Status) {
 	}
 	fmt.Fprintln(s.out)
 	t.print(s.out, s.look, "  ")
-	window := fmt.Sprintf("REQUESTS to EXCLUDED: the whole fleet's last %s, of a user at most five in ten seconds. IN FLIGHT: as last told.", windowOf(status))
+	window := fmt.Sprintf("REQUESTS to EXCLUDED: the last %s on %s, of a user at most five in ten seconds. IN FLIGHT: as last told.",
+		windowOf(status), plural(max(status.ShownInstances, 1), "instance"))
 	fmt.Fprintf(s.out, "  %s\n\n", s.look.paint(window, subdued))
 	s.printUsers(status)
 }
@@ -141,19 +149,6 @@ func (s *session) printLimits(status control.Status) {
 		s.say("limits", inWords(*r.Failback), plain)
 		s.say("judge", judgeInWords(r.Judge), plain)
 	}
-}
-
-func (s *session) printVerdict(status control.Status) {
-	if v := status.Verdict; v != nil {
-		text, c := verdict(*v)
-		s.say("verdict", text+" ("+plural(status.JudgedInstances, "instance")+")", c)
-		return
-	}
-	text := "none: nothing is judged"
-	if r, err := rulesOf(status); err == nil && r.Failback != nil && status.Progress.Phase == splitter.PhaseTrial {
-		text = "not judged yet"
-	}
-	s.say("verdict", text, subdued)
 }
 
 func (s *session) printStore(status control.Status) {
