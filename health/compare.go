@@ -200,7 +200,7 @@ func (j *Judge) foldAge(a Age, second int64, length time.Duration, sum *Second) 
 	if n[Baseline] > 0 {
 		b.quiet = 0
 	}
-	if n[Canary] > 0 {
+	if a == AgeFast && n[Canary] > 0 {
 		b.canaryAt = second
 	}
 	b.noteTimes(a, &sum.Arms[Baseline][a])

@@ -151,19 +151,35 @@ func bursting(arm int, at time.Duration) Behaviour {
 	return Healthy
 }
 
-// silence takes all traffic from a canary for an hour: no data is never failure.
+// silence takes all traffic from a canary for an hour: no data is never failure, and after a minute nothing else either.
 func (s Scale) silence() row {
 	const from, length = 10 * time.Minute, time.Hour
-	q := Scenario{Instances: 2, Rate: 20, Share: 0.1, Warmup: warmup, Length: from + length, Behaves: always(Healthy),
-		Silent: func(at time.Duration) bool { return at >= from }}
 	bad := 0
-	for _, l := range q.repeat(s.Runs) {
+	for _, l := range Repeat(s.Runs, func(seed uint64) Life { return silent(seed, from, from+length) }) {
 		if l.FailedBack >= 0 || l.Verdict.Result != health.Inconclusive {
 			bad++
 		}
 	}
 	return row{what: "the canary gets no requests for an hour", bar: "none, inconclusive", ok: bad == 0,
 		measured: fmt.Sprintf("%d of %d runs with a verdict or a failback", bad, s.Runs)}
+}
+
+// silent is a rollout whose canary gets no requests from a moment on. Its verdict is the first that is not inconclusive
+// after that, if there is one.
+func silent(seed uint64, from, to time.Duration) Life {
+	var spoke *health.Verdict
+	life := Scenario{Seed: seed, Instances: 2, Rate: 20, Share: 0.1, Warmup: warmup, Length: to, Behaves: always(Healthy),
+		Silent: func(at time.Duration) bool { return at >= from },
+		Watch: func(at time.Duration, _ *health.Second, v *health.Verdict) {
+			if at >= from+70*time.Second && spoke == nil && v.Result != health.Inconclusive {
+				said := *v
+				spoke = &said
+			}
+		}}.Run()
+	if spoke != nil {
+		life.Verdict = *spoke
+	}
+	return life
 }
 
 // blueGreen gives the canary nearly all traffic at once; 5 % stay on stable.
