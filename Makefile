@@ -79,6 +79,10 @@ e2e/clients/node_modules/.package-lock.json: e2e/clients/package-lock.json
 sim: ## Run the simulations in full
 	$(GO) run ./sim/failback
 
+.PHONY: plots
+plots: ## Draw what docs/judge.md shows anew (two minutes); PLOTS=-check says whether it is up to date
+	$(GO) run ./sim/plots $(PLOTS)
+
 .PHONY: demo
 demo: ## Show a canary failing and being switched back, in 40 seconds
 	$(GO) run ./cmd/switchback demo

@@ -22,8 +22,8 @@ type Scale struct {
 	Healthy    time.Duration
 }
 
-// Full is what the bars are stated for: about 5,000 simulated hours, some five minutes of two processors.
-var Full = Scale{Rollouts: 24, Rollout: 24 * time.Hour, Bursts: 12, BurstsOf: 24 * time.Hour,
+// Full is what the bars are stated for: about 2,500 simulated hours, some five minutes of two processors.
+var Full = Scale{Rollouts: 16, Rollout: 24 * time.Hour, Bursts: 12, BurstsOf: 24 * time.Hour,
 	Runs: 60, Detections: 60, Healthy: 30 * time.Minute}
 
 // Quick finds gross mistakes in seconds, and in less than a minute under the race detector.

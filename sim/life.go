@@ -94,6 +94,9 @@ func (f *fleet) live() {
 	}
 }
 
+// tick is how many seconds are folded as one.
+func (f *fleet) tick() int { return max(int(f.Tick/time.Second), 1) }
+
 // at is a second since the canary got its share.
 func (f *fleet) at(second float64) time.Duration {
 	return time.Duration(second*float64(time.Second)) - f.Warmup
@@ -180,8 +183,10 @@ func (f *fleet) script(second int) {
 
 // mature counts on every instance what reached its age in the second before.
 func (f *fleet) mature(second int) {
-	for _, p := range f.parts {
-		p.clear()
+	if second%f.tick() == 0 {
+		for _, p := range f.parts {
+			p.clear()
+		}
 	}
 	reached := second - 1
 	for a := health.AgeFast; a < health.AgeMinute; a++ {
@@ -219,8 +224,12 @@ func (f *fleet) matureMinutes(reached int) {
 	f.old[reached%60] = list
 }
 
-// fold seals a second, adds up what the instances counted, and judges.
+// fold adds up what the instances counted, seals it, and judges.
 func (f *fleet) fold(second int) {
+	tick := f.tick()
+	if (second+1)%tick != 0 {
+		return
+	}
 	sum := f.parts[0]
 	if len(f.parts) > 1 {
 		sum = &f.sum
@@ -230,7 +239,7 @@ func (f *fleet) fold(second int) {
 		}
 	}
 	f.folded = max(f.folded, f.sealed(second)) // in order
-	f.judge.Fold(int64(firstSecond+second), time.Second, &sum.sum)
+	f.judge.Fold(int64(firstSecond+second), time.Duration(tick)*time.Second, &sum.sum)
 	if f.judge.Changed() {
 		f.Verdict = f.judge.Verdict()
 	}

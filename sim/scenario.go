@@ -35,6 +35,8 @@ type Scenario struct {
 	Turns time.Duration
 	// Seal is how long it takes at least and at most until a second is folded; zeros are 1 s.
 	Seal [2]time.Duration
+	// Tick is how many seconds are folded as one, where many hours are lived through; 0 is 1 s.
+	Tick time.Duration
 	// Watch, unless nil, sees every second that was folded, and the judge's latest verdict. It must not keep them.
 	Watch func(at time.Duration, sum *health.Second, v *health.Verdict)
 	// GoesOn lets the rollout go on after its failback, as if nothing had happened.
