@@ -56,7 +56,7 @@ fuzz: ## Run each fuzz target for FUZZTIME (default 10s)
 
 # BENCH takes the program's flags: make bench BENCH='--quick --only overhead,cut', or BENCH=--json.
 .PHONY: bench
-bench: redis ## Measure every bar that is promised, in one table (under ten minutes)
+bench: redis ## Measure every bar that is promised, in one table (a quarter of an hour)
 	@cd bench && $(GO) run . $(BENCH)
 
 # It takes the same flags: make test-faults BENCH=--quick.

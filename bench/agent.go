@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -17,9 +18,12 @@ type mood int32
 
 const (
 	well    mood = iota // an answer of half a kilobyte
-	failing             // half of the answers are a status 500
+	failing             // a share of the answers are a status 500
 	hanging             // no answer until the client leaves
 )
+
+// crashPath is what a path ends in where an agent fails, whatever its mood.
+const crashPath = "/crash"
 
 // streamPath is where an agent streams: one event at once, and then silence until the client leaves.
 const streamPath = "/stream"
@@ -31,6 +35,7 @@ var payload = make([]byte, 512)
 type agent struct {
 	address  string // host:port where it answers
 	mood     atomic.Int32
+	fails    atomic.Int64 // percent of the answers, while it is failing
 	firstBad atomic.Int64 // when it first failed or was left hanging, in Unix nanoseconds; 0 if never
 	chats
 }
@@ -57,8 +62,14 @@ func (l *lab) startAgent() (*agent, error) {
 	return a, nil
 }
 
-// become changes how the agent answers from now on.
-func (a *agent) become(m mood) { a.mood.Store(int32(m)) }
+// fail lets the agent fail so many of a hundred requests from now on.
+func (a *agent) fail(share int64) {
+	a.fails.Store(share)
+	a.mood.Store(int32(failing))
+}
+
+// hang lets the agent answer nothing from now on.
+func (a *agent) hang() { a.mood.Store(int32(hanging)) }
 
 // ServeHTTP answers a request.
 func (a *agent) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -68,7 +79,7 @@ func (a *agent) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		stream(w, r)
 	case r.URL.Path == chatPath:
 		a.chat(w, r)
-	case m == failing && rand.IntN(2) == 0:
+	case m == failing && rand.Int64N(100) < a.fails.Load() || strings.HasSuffix(r.URL.Path, crashPath):
 		a.noteBad()
 		w.WriteHeader(http.StatusInternalServerError)
 	case m == hanging:

@@ -40,7 +40,7 @@ func (l *lab) startCrew(ctx context.Context, storeOf func(n int) string, client 
 		if err != nil {
 			return nil, err
 		}
-		return readState(ctx, r)
+		return readState(ctx, r, split)
 	}}
 	errs := make([]error, crewSize)
 	var all sync.WaitGroup
@@ -75,8 +75,8 @@ func (c *crew) snapshotFile(n int) string {
 	return filepath.Join(c.proxies[n].dir, "caddy", "switchback", "snapshots", crewFleet, memberName(n), split+".json")
 }
 
-// readState reads the split's State as the store has it.
-func readState(ctx context.Context, client redis.Cmdable) (*splitter.State, error) {
+// readState reads a split's State as the store has it.
+func readState(ctx context.Context, client redis.Cmdable, split string) (*splitter.State, error) {
 	doc, err := client.HGet(ctx, keyOf("state:"+split), "doc").Bytes()
 	if err != nil {
 		return nil, fmt.Errorf("read the state from Redis: %w", err)

@@ -25,19 +25,19 @@ const (
 // trouble is what befalls a canary.
 type trouble struct {
 	what     string
-	mood     mood
+	befall   func(green *agent)
 	failback string // the directive's block; empty for the defaults
 	bar      time.Duration
 }
 
 // troubles are measured side by side, as each takes more than a minute and little of the machine.
 var troubles = []trouble{{
-	what: "canary, 10 % of 200 rps, turns 50 % errors: first bad answer -> failback",
-	mood: failing,
-	bar:  maxDetect,
+	what:   "canary, 10 % of 200 rps, turns 50 % errors: first bad answer -> failback",
+	befall: func(green *agent) { green.fail(50) },
+	bar:    maxDetect,
 }, {
 	what:     "canary, 10 % of 200 rps, never answers: first hung request -> failback",
-	mood:     hanging,
+	befall:   (*agent).hang,
 	failback: fmt.Sprintf("failback {\nmax_ttft p95 %s\n}", maxTTFT),
 	bar:      maxTTFT + maxDetect,
 }}
@@ -83,7 +83,7 @@ func (t trouble) detect(ctx context.Context, l *lab, s scale) (row, error) {
 	if answered == 0 {
 		return row{}, errors.New("nobody was answered while both were well")
 	}
-	green.become(t.mood)
+	t.befall(green)
 	at, why, err := awaitFailback(ctx, p, t.bar+time.Minute)
 	if err != nil {
 		return row{}, err

@@ -2,7 +2,12 @@
 // same run, the bar, and whether it is met. It exits with 1 if a bar is missed, and with 2 if a measurement could not
 // be made.
 //
-//	go run . [--quick] [--only overhead,cut] [--json]
+//	go run . [--quick] [--only overhead,cut] [--json] [--health 1m] [--outage 2m]
+//
+// What is judged takes its time: canaries are well for a minute before they turn bad, and those that must not be failed back
+// are looked at for two. Some bars are stated for half an hour of health, and an outage may last longer; by hand:
+//
+//	go run . --only judge --health 30m --outage 10m
 //
 // One measurement is only made when asked for by name, as it takes minutes of its own: --only faults. It breaks a fleet's
 // Redis in every way that there is, with visitors on five proxies all the time, and counts for each fault what it cost:

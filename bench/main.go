@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -42,8 +43,9 @@ func main() {
 
 // options are the command line.
 type options struct {
-	quick, json bool
-	only        []string
+	quick, json     bool
+	only            []string
+	healthy, outage time.Duration // in place of the scale's; 0: that
 }
 
 // run is the whole program. The table goes to out, progress and complaints to messages.
@@ -56,11 +58,7 @@ func run(ctx context.Context, args []string, out, messages io.Writer) int {
 		fmt.Fprintln(messages, "bench:", err)
 		return exitFailed
 	}
-	s := full
-	if o.quick {
-		s = quick
-	}
-	rows, err := measure(ctx, s, o.only, messages)
+	rows, err := measure(ctx, o.scale(), o.only, messages)
 	show := printTable
 	if o.json {
 		show = printJSON
@@ -75,6 +73,16 @@ func run(ctx context.Context, args []string, out, messages io.Writer) int {
 	return 0
 }
 
+// scale is how much is to be measured.
+func (o options) scale() scale {
+	s := full
+	if o.quick {
+		s = quick
+	}
+	s.healthy, s.outage = cmp.Or(o.healthy, s.healthy), cmp.Or(o.outage, s.outage)
+	return s
+}
+
 // parse reads the command line.
 func parse(args []string, messages io.Writer) (options, error) {
 	var o options
@@ -82,12 +90,17 @@ func parse(args []string, messages io.Writer) (options, error) {
 	flags.SetOutput(messages)
 	flags.BoolVar(&o.quick, "quick", false, "measure little, to try things out: the figures mean less")
 	flags.BoolVar(&o.json, "json", false, "print JSON instead of a table")
+	flags.DurationVar(&o.healthy, "health", 0, "for judge and detect: how long a canary is well before it turns bad (default 1m)")
+	flags.DurationVar(&o.outage, "outage", 0, "for judge: how long a canary is looked at that must not be failed back (default 2m)")
 	only := flags.String("only", "", "measure these alone, separated by commas: "+strings.Join(names(), ", "))
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
 	if flags.NArg() > 0 {
 		return o, fmt.Errorf("argument %q: there are only flags", flags.Arg(0))
+	}
+	if o.healthy < 0 || o.outage < 0 {
+		return o, fmt.Errorf("--health %s, --outage %s: must not be negative", o.healthy, o.outage)
 	}
 	if *only == "" {
 		o.only = usual()

@@ -27,9 +27,10 @@ func TestMain(m *testing.M) {
 }
 
 // tiny shows that everything can be measured; its figures mean nothing, nor are they looked at.
-var tiny = scale{tries: 1, pairs: 1, blocks: 2, block: 80, chats: 16, delays: 2, changes: 6, polled: 2, streams: 20, rounds: 1, cut: 20, kills: 1,
-	healthy: 2 * time.Second, members: 4, idle: time.Second, faults: []string{"pub/sub cut"}, span: 300 * time.Millisecond,
-	simulate: sim.Scale{Healthy: time.Minute, Runs: 1, Detections: 1}}
+var tiny = scale{tries: 1, pairs: 1, blocks: 2, block: 80, chats: 16, delays: 2, changes: 6, polled: 2, streams: 20, rounds: 1,
+	cut: 20, kills: 1, healthy: 2 * time.Second, outage: 2 * time.Second, trials: 1, scenarios: []string{"errors-100", "nobody"},
+	fleets: []int{1, 2}, aging: 4 * time.Second, members: 4, idle: time.Second, faults: []string{"pub/sub cut"},
+	span: 300 * time.Millisecond, simulate: sim.Scale{Healthy: time.Minute, Runs: 1, Detections: 1}}
 
 func TestEverythingCanBeMeasured(t *testing.T) {
 	if runtime.GOOS != "linux" {
@@ -66,6 +67,7 @@ func TestCommandLine(t *testing.T) {
 		{"--only decide,nothing", exitFailed, `--only "nothing": must be some of decide, overhead,`},
 		{"--full", exitFailed, "-quick"},
 		{"decide", exitFailed, `argument "decide": there are only flags`},
+		{"--health -1m", exitFailed, "--health -1m0s, --outage 0s: must not be negative"},
 		{"--help", 0, "-json"},
 	}
 	for _, tt := range tests {
@@ -73,6 +75,25 @@ func TestCommandLine(t *testing.T) {
 		code := run(t.Context(), strings.Fields(tt.args), &out, &messages)
 		if code != tt.code || !strings.Contains(messages.String(), tt.want) || out.Len() > 0 {
 			t.Errorf("run(%s) = %d, printed %q and %q; want %d, nothing and %q", tt.args, code, &out, &messages, tt.code, tt.want)
+		}
+	}
+}
+
+func TestScale(t *testing.T) {
+	tests := []struct {
+		args            string
+		healthy, outage time.Duration
+	}{
+		{"", full.healthy, full.outage},
+		{"--quick", quick.healthy, quick.outage},
+		{"--quick --health 30m", 30 * time.Minute, quick.outage},
+		{"--outage 10m", full.healthy, 10 * time.Minute},
+	}
+	for _, tt := range tests {
+		o, err := parse(strings.Fields(tt.args), io.Discard)
+		if s := o.scale(); err != nil || s.healthy != tt.healthy || s.outage != tt.outage {
+			t.Errorf("parse(%q): got %s of health and %s of outage, %v; want %s and %s", tt.args, s.healthy, s.outage, err,
+				tt.healthy, tt.outage)
 		}
 	}
 }

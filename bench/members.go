@@ -133,23 +133,34 @@ func (l *lab) startMember(name, address string) (*member, error) {
 	m := &member{applied: make(chan appliedState, waiting)}
 	m.Controller = rollout.New(rollout.Options{
 		Instance: name,
-		Open:     func() (store.Store, error) { return redis.Open(redis.Config{URL: "redis://" + address}, nil) },
+		Open:     func() (store.Store, error) { return openRedis(address) },
 		Memory:   forgetful{},
 		OnEvent:  func(s *splitter.State) { m.applied <- appliedState{s.Version, time.Now()} },
 	})
-	a, err := m.Attach(memberDefinition, 1)
-	if err != nil {
-		return nil, err
+	_, err := l.startController(m.Controller, memberDefinition)
+	return m, err
+}
+
+// openRedis opens the store of a member.
+func openRedis(address string) (store.Store, error) {
+	return redis.Open(redis.Config{URL: "redis://" + address}, nil)
+}
+
+// startController starts a controller with splits, in order; it is closed with the lab.
+func (l *lab) startController(c *rollout.Controller, splits ...rollout.Definition) (attached []*rollout.Attachment, err error) {
+	for _, def := range splits {
+		a, err := c.Attach(def, 1)
+		if err != nil {
+			return nil, err
+		}
+		l.atEnd(func() error {
+			c.Detach(a)
+			return nil
+		})
+		attached = append(attached, a)
 	}
-	if err := m.Start(); err != nil {
-		m.Detach(a)
-		return nil, err
-	}
-	l.atEnd(func() error {
-		m.Detach(a)
-		return m.Close()
-	})
-	return m, nil
+	l.atEnd(c.Close)
+	return attached, c.Start()
 }
 
 // memberDefinition is a split that nobody judges, as there is no traffic.

@@ -17,7 +17,7 @@ type relay struct {
 	listener net.Listener
 	copying  sync.WaitGroup
 	deaf     atomic.Bool
-	asked    atomic.Int64        // pieces that clients sent: commands, one at a time, as nothing is pipelined
+	asked    atomic.Int64        // round trips: how often a client spoke after the server had; what it sends together is one
 	lost     atomic.Int64        // bytes that did not come through
 	reword   func([]byte) []byte // changes what servers say; nil: nothing
 
@@ -111,9 +111,9 @@ func (r *relay) link(client net.Conn) bool {
 		server.Close()
 		return false
 	}
-	var subscribes atomic.Bool
-	r.copying.Go(func() { r.pass(server, client, r.listen(&subscribes)) })
-	r.copying.Go(func() { r.pass(client, server, r.say(&subscribes)) })
+	var t talk
+	r.copying.Go(func() { r.pass(server, client, r.listen(&t)) })
+	r.copying.Go(func() { r.pass(client, server, r.say(&t)) })
 	return true
 }
 
@@ -128,23 +128,32 @@ func (r *relay) adopt(target string, ends ...net.Conn) bool {
 	return true
 }
 
-// listen notices the command that subscribes, in whichever case a client writes it.
-func (r *relay) listen(subscribes *atomic.Bool) func([]byte) []byte {
+// talk is what matters of what was said on one connection.
+type talk struct {
+	subscribes atomic.Bool // the client has
+	waits      atomic.Bool // the client has asked, and nothing was answered yet
+}
+
+// listen counts what is asked, and notices the command that subscribes, in whichever case a client writes it.
+func (r *relay) listen(t *talk) func([]byte) []byte {
 	return func(p []byte) []byte {
-		if len(p) > 0 {
+		if len(p) > 0 && !t.waits.Swap(true) {
 			r.asked.Add(1)
 		}
 		if bytes.Contains(bytes.ToLower(p), []byte("\r\nsubscribe\r\n")) {
-			subscribes.Store(true)
+			t.subscribes.Store(true)
 		}
 		return p
 	}
 }
 
 // say rewords what the server says, and drops it on a connection that subscribes while the relay is deaf.
-func (r *relay) say(subscribes *atomic.Bool) func([]byte) []byte {
+func (r *relay) say(t *talk) func([]byte) []byte {
 	return func(p []byte) []byte {
-		if r.deaf.Load() && subscribes.Load() {
+		if len(p) > 0 {
+			t.waits.Store(false)
+		}
+		if r.deaf.Load() && t.subscribes.Load() {
 			r.lost.Add(int64(len(p)))
 			return nil
 		}

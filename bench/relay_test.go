@@ -56,6 +56,50 @@ func TestDeafRelay(t *testing.T) {
 	}
 }
 
+// TestRelayCountsRoundTrips speaks to a server that answers one of two lines: what is asked before it answers is one round
+// trip, in however many pieces it comes.
+func TestRelayCountsRoundTrips(t *testing.T) {
+	server, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	heard := make(chan string, 10)
+	go func() {
+		conn, err := server.Accept()
+		if err != nil {
+			return
+		}
+		for lines := bufio.NewScanner(conn); lines.Scan(); {
+			heard <- lines.Text()
+			if lines.Text() != "exec" {
+				continue
+			}
+			if _, err := io.WriteString(conn, "done\n"); err != nil {
+				return
+			}
+		}
+	}()
+	l := newLab(t.TempDir())
+	relay, err := l.startRelay(server.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn := dial(t, relay)
+	for trips := range int64(2) {
+		say(t, conn, "put\n")
+		<-heard
+		say(t, conn, "exec\n")
+		<-heard
+		if hear(t, conn); relay.asked.Load() != trips+1 {
+			t.Errorf("after %d answers: %d round trips, want as many", trips+1, relay.asked.Load())
+		}
+	}
+	if err := l.close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func dial(t *testing.T, r *relay) net.Conn {
 	t.Helper()
 	conn, err := net.Dial("tcp", r.address())

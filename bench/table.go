@@ -22,7 +22,7 @@ type row struct {
 	OK bool `json:"ok"`
 	// Figures are the numbers behind the words, for programs; each name ends in its unit.
 	Figures map[string]float64 `json:"figures,omitempty"`
-	// Notes say what went wrong, for people.
+	// Notes say what went wrong, for people, and what else there is to be said.
 	Notes []string `json:"notes,omitempty"`
 }
 
@@ -47,7 +47,7 @@ func printTable(w io.Writer, rows []row) error {
 	return printNotes(w, rows)
 }
 
-// printNotes prints what went wrong, row by row.
+// printNotes prints what there is to be said of the rows, in order.
 func printNotes(w io.Writer, rows []row) error {
 	for _, r := range rows {
 		for _, note := range r.Notes {

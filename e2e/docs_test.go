@@ -54,7 +54,7 @@ func TestReadmeCaddyfiles(t *testing.T) {
 	for _, block := range blocks(document(t, "README.md")) {
 		text := block
 		switch {
-		case strings.HasPrefix(block, "failback {"):
+		case strings.HasPrefix(block, "failback {"), strings.HasPrefix(block, "judge {"):
 			text = "example.com {\n" + split + block + "}\n}\n"
 		case strings.HasPrefix(block, "{"):
 			text = block + "\nexample.com {\n" + split + "}\n}\n"

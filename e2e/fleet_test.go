@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/switchback-proxy/switchback/api/control"
 	"github.com/switchback-proxy/switchback/splitter"
@@ -66,10 +67,13 @@ func TestFleetSharesWeights(t *testing.T) {
 // TestFleetJudgesTheSum has each proxy see too little to judge by itself.
 func TestFleetJudgesTheSum(t *testing.T) {
 	t.Parallel()
-	f := startFleet(t, settings{failback: "max_error_rate 5%\nmin_requests 60"})
+	f := startFleet(t, settings{failback: "max_error_rate 5%\nmin_requests 30"})
 	green, blue := f.one.crowdOf("green"), f.one.crowdOf("blue")
 	f.green.fail.Store(true)
+	pace := time.NewTicker(150 * time.Millisecond)
+	defer pace.Stop()
 	for range 25 {
+		<-pace.C
 		for _, p := range []*proxy{f.one, f.two} {
 			p.get(green.next(), "/")
 			p.get(blue.next(), "/")

@@ -23,7 +23,7 @@ import (
 )
 
 // patience bounds every wait; nothing that works comes near it.
-const patience = 20 * time.Second
+const patience = 60 * time.Second
 
 // proxy is one proxy: the binary, in a process of its own with a folder of its own. Its methods fail the test when
 // they fail.

@@ -228,7 +228,7 @@ func (j *Judge) foldAge(a Age, second int64, length time.Duration, sum *Second) 
 	if n[Baseline] > 0 || !j.st.Met[a] && b.n[Canary] == 0 {
 		b.quiet = 0 // nobody misses a baseline before there is a canary
 	}
-	if n[Canary] > 0 && a == AgeFast { // at later ages it is long ago that it had it
+	if a == AgeFast && n[Canary] > 0 {
 		b.canaryAt = second
 	}
 	b.noteTimes(a, &sum.Arms[Baseline][a])

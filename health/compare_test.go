@@ -318,7 +318,7 @@ func TestEvidenceWithoutAGroup(t *testing.T) {
 
 // A canary that is as bad as can be harmless is failed back in at most alpha of all rollouts; one beyond is in most.
 func TestFalseAlarmsKeepToAlpha(t *testing.T) {
-	const rollouts, blocks, requests = 600, 20, 40
+	const rollouts, blocks, requests = 400, 20, 40
 	settings := DefaultSettings()
 	settings.Alpha, settings.Duration = 0.2, Duration(blocks*minBlock)
 	for _, tt := range []struct {
@@ -368,4 +368,21 @@ func bernoulli(r *rand.Rand, n int, rate float64) (c Cohort) {
 		}
 	}
 	return c
+}
+
+// A canary that fails for everybody is not called held for one user on its way.
+func TestACanaryThatFailsForManyIsNotHeldForOne(t *testing.T) {
+	for seed := range uint64(4) {
+		p := begun(seed, healthy(20))
+		canary := withFails(healthy(2), 0.06)
+		_, ok := p.until(5*time.Minute, healthy(20), canary, func(v Verdict) bool {
+			if v.FewUsers != nil && v.Toward >= heldBelow {
+				t.Fatalf("seed %d, %d%% of the way: %s", seed, int(v.Toward*100), v.Reason)
+			}
+			return v.Result == Fail
+		})
+		if !ok {
+			t.Fatalf("seed %d: not failed in 5 min: %s", seed, p.judge.Verdict().Reason)
+		}
+	}
 }

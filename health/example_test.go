@@ -27,5 +27,5 @@ func Example() {
 		}
 	}
 	// Output:
-	// after 4 s: errors: canary 50% of 24 requests, stable 0% of 198; chance does this to at most one harmless canary in 3117
+	// after 4 s: errors: canary 50% of 24 requests, stable 0% of 198; chance does this to at most one harmless canary in 2961
 }

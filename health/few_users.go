@@ -19,7 +19,7 @@ type FewUsers struct {
 	// Share is the user's share of Requests, the canary's of the last minutes.
 	Share    float64 `json:"share"`
 	Requests float64 `json:"requests"`
-	// Held is true if the evidence would fail the canary back, and nothing but this keeps it from that.
+	// Held is true if the evidence would fail the canary back, and is less than half as far without the user.
 	Held bool `json:"held,omitempty"`
 }
 

@@ -34,6 +34,10 @@ func (v *Verdict) lead(streams []StreamVerdict) {
 	v.Stream = v.leading().Stream
 }
 
+// heldBelow is how far evidence may be on its way to the alarm without one user, for that user to be what holds it. On the
+// way of any failing canary there is a moment in which one user's requests are all that is missing.
+const heldBelow = 0.5
+
 // rule decides, the worst first.
 func (j *Judge) rule(v *Verdict, a, loudest alarm) {
 	threshold := math.Log(v.Threshold)
@@ -41,7 +45,7 @@ func (j *Judge) rule(v *Verdict, a, loudest alarm) {
 	switch {
 	case a.log >= threshold:
 		v.Result, v.Reason = Fail, failing(v)
-	case loudest.all >= threshold:
+	case loudest.all >= threshold && loudest.log < heldBelow*threshold:
 		v.FewUsers = j.st.Asking.heldBy(loudest.left)
 		loudest.left = userGroups
 		v.lead(j.streams(loudest))

@@ -117,7 +117,7 @@ func TestARaiseIsSpentOnTheCohortsThatItBrings(t *testing.T) {
 	for _, a := range fixedAges {
 		first := int64(raise) // whose cohort began with the raise
 		if a != AgeMinute {
-			first += int64(a.Span()/time.Second) + 1
+			first += int64(a.Span() / time.Second)
 		}
 		// A block of a minute without requests begins there, as the one before was closed.
 		if want := first + int64(maxBlock/time.Second) - 1; at[a] != want {

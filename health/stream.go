@@ -71,11 +71,11 @@ type component struct {
 	weight float64
 }
 
-// components lists all bets. Weights add up to 1, of which limits have 0.03; those of limits that are not set are not
+// components lists all bets. Weights add up to 1, of which limits have 0.06; those of limits that are not set are not
 // spent. Failures are mostly fast, so most is bet on what is known after 2 s.
 var components = [...]component{
-	{streamFast, 0.6, 0.10}, {streamFast, 1.8, 0.10}, {streamFast, 3.5, 0.10}, {streamFast, 6, 0.10},
-	{streamSlow, 0.25, 0.07},
+	{streamFast, 0.6, 0.095}, {streamFast, 1.8, 0.095}, {streamFast, 3.5, 0.095}, {streamFast, 6, 0.095},
+	{streamSlow, 0.25, 0.06},
 	{streamSlow, 0.6, 0.035}, {streamSlow, 1.8, 0.035}, {streamSlow, 3.5, 0.035}, {streamSlow, 6, 0.035},
 	{streamBroken, 0.7, 0.0234}, {streamBroken, 2, 0.0233}, {streamBroken, 4.5, 0.0233},
 	{streamMinute, 2, 0.015}, {streamMinute, 4.5, 0.015},
@@ -85,14 +85,14 @@ var components = [...]component{
 	{streamTTFB95, 0.22, 0.01}, {streamTTFB95, 0.8, 0.01}, {streamTTFB95, 2.5, 0.01},
 	{streamLeft10, 1.8, 0.01}, {streamLeft10, 4.5, 0.01},
 	{streamLeft120, 1.8, 0.01}, {streamLeft120, 4.5, 0.01},
-	{limitFast, 1, 0.005}, {limitFast, 3, 0.005}, {limitSlow, 1, 0.005}, {limitSlow, 3, 0.005},
-	{limitLatency, 1.5, 0.0025}, {limitTTFT, 1.5, 0.0025}, {limitMean, 0, 0.0025}, {limitLeft, 1.5, 0.0025},
+	{limitFast, 1, 0.006}, {limitFast, 3, 0.006}, {limitSlow, 1, 0.006}, {limitSlow, 3, 0.006},
+	{limitLatency, 1.5, 0.01}, {limitTTFT, 1.5, 0.01}, {limitMean, 0, 0.008}, {limitLeft, 1.5, 0.008},
 }
 
 const numComponents = len(components)
 
 // limitsWeight is what limits have of the budget.
-const limitsWeight = 0.03
+const limitsWeight = 0.06
 
 // fixedAge returns the age at which a stream is counted; false for those that look at times, whose age depends on them.
 func (s stream) fixedAge() (Age, bool) {

@@ -90,10 +90,10 @@ func weather(r *rand.Rand) (baseline, canary doing) {
 // Whoever takes over a stored state, at any second, goes on as if nothing had happened: the same verdicts, and the same
 // state, to the last bit.
 func TestTakeoverIsSeamless(t *testing.T) {
-	for seed := range uint64(4) {
+	for seed := range uint64(3) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			r := rand.New(rand.NewPCG(seed, 9))
-			const seconds = 2700 // longer than between two looks at a quantile
+			const seconds = 2100 // longer than between two looks at a quantile
 			happens := fates(r, seconds)
 			p := newPlay(seed, trial(0))
 			p.kept, p.long = map[int64]*Second{}, seed == 0

@@ -61,7 +61,7 @@ func sharedWith(s StreamVerdict, past float64) string {
 	if s.Slow > 0 {
 		name += " (over " + rounded(time.Duration(s.Slow)) + ")"
 	}
-	return fmt.Sprintf("%s: %s of the canary's requests lately and %s of stable's, which had %s before: a shared cause, holding",
+	return fmt.Sprintf("%s: %s of the canary's requests lately and %s of stable's, which had %s in the last hour: a shared cause, holding",
 		name, s.CanaryLately.told(), s.BaselineLately.told(), percent(round2(past)))
 }
 

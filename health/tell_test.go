@@ -67,7 +67,7 @@ func TestVerdictTexts(t *testing.T) {
 		{"pass", trial(1), []phase{{10 * time.Minute, good, canary}}},
 		{"pass by limits alone", off(DefaultLimits()), []phase{{10 * time.Minute, good, canary}}},
 		{"nothing is judged", Trial{Epoch: 1}, []phase{{10 * time.Minute, good, canary}}},
-		{"mounting", trial(1), []phase{{100 * time.Second, good, withFails(canary, 0.03)}}},
+		{"mounting", trial(1), []phase{{60 * time.Second, good, withFails(canary, 0.03)}}},
 		{"no canary yet", trial(1), []phase{{5 * time.Minute, good, doing{}}}},
 		{"the first request", trial(1), []phase{{8 * time.Second, good, withFails(healthy(0.3), 0)}}},
 		{"too few requests", trial(1), []phase{{8 * time.Second, good, canary}}},
@@ -100,7 +100,7 @@ func TestVerdictTexts(t *testing.T) {
 		if len(scene.phases) > 0 && scene.phases[0].baseline.rps > 0 {
 			baseline = scene.phases[0].baseline
 		}
-		p := warmed(1, scene.terms, 10*time.Minute, baseline)
+		p := warmed(1, scene.terms, 5*time.Minute, baseline)
 		if scene.terms.Epoch > 0 {
 			p.judge.Begin(scene.terms)
 		}

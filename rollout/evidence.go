@@ -42,6 +42,7 @@ type hearing struct {
 	second int64 // the newest that has matured
 	frames []store.Frame
 	seat   store.Seat
+	judge  *health.Judge // the fleet's, as it is after this round, whether or not that can be written; set by fold
 }
 
 // hear takes what has matured of a split since the last round, lets this instance's own judge hear it, and packs it for the

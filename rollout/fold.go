@@ -218,6 +218,7 @@ func (h *hearing) fold(sealed []store.Sealed) summary {
 		d.next++
 		said.Instances, said.Missing = len(s.Frames), namesOfIDs(s.Missing)
 	}
+	h.judge = d.fleet
 	said.Second, said.Verdict = d.next-1, d.fleet.Verdict()
 	return said
 }
@@ -312,7 +313,7 @@ func (c *Controller) suspect(ctx context.Context, h *hearing) {
 	if h.trial.state.Progress.Phase != splitter.PhaseFailedBack || h.trial.state.Progress.Suspected != "" {
 		return
 	}
-	why, ok := h.split.docket.fleet.Suspicion()
+	why, ok := h.judge.Suspicion()
 	if !ok {
 		return
 	}

@@ -29,7 +29,7 @@ func (c *Controller) probeFirst(ctx context.Context, h *hearing, v verdict) (han
 	case c.now().Before(probe.Until):
 		return true, nil
 	case found && worst.BaselineLately.N >= probeLeast && worst.BaselineLately.Share() >= sameShare*worst.CanaryLately.Share():
-		h.split.docket.fleet.Acquit()
+		h.judge.Acquit()
 		return true, c.endProbe(ctx, h, fmt.Sprintf("%s: %.3g%% on %s and %.3g%% on %s: a shared cause, holding", worst.Stream,
 			100*worst.BaselineLately.Share(), h.trial.state.Stable, 100*worst.CanaryLately.Share(), h.trial.state.Canary))
 	case v.Result != health.Fail:

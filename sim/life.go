@@ -78,19 +78,29 @@ func (s Scenario) Run() Life {
 
 func (f *fleet) live() {
 	limits := health.DefaultLimits()
-	terms := health.Trial{Epoch: 1, Settings: f.Settings, Limits: &limits}
+	terms := health.Trial{Epoch: 1, Settings: f.Settings, Limits: &limits, Raises: len(f.Steps)}
 	f.judge.Rest(terms)
 	begins := int(f.Warmup / time.Second)
 	for second := range begins + int(f.Length/time.Second) {
 		if second == begins {
 			f.judge.Begin(terms)
 		}
+		f.step(second)
 		f.mature(second)
 		f.fold(second)
 		if f.FailedBack >= 0 && !f.GoesOn {
 			return
 		}
 		f.arrive(second)
+	}
+}
+
+// step raises the canary's share, if it is time.
+func (f *fleet) step(second int) {
+	if len(f.Steps) > 0 && f.at(float64(second)) >= f.Steps[0].At {
+		f.Share = f.Steps[0].Share
+		f.Steps = f.Steps[1:]
+		f.judge.Shift(int64(firstSecond+second), true)
 	}
 }
 

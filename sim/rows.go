@@ -50,7 +50,19 @@ func (s Scale) harmless() (list []func() row) {
 			list = append(list, func() row { return a.rollouts(what, s.Rollouts) })
 		}
 	}
-	return list
+	base := Scenario{Instances: 2, Warmup: min(30*time.Minute, s.Rollout), Length: s.Rollout / 4, Behaves: always(Healthy),
+		Seal: [2]time.Duration{time.Second, 3 * time.Second}}
+	steps, margin := base, base
+	steps.Rate, steps.Share = 20, 0.01
+	for i, share := range []float64{0.05, 0.1, 0.25, 0.5} {
+		steps.Steps = append(steps.Steps, Step{At: s.Rollout / 20 * time.Duration(i+1), Share: share})
+	}
+	margin.Rate, margin.Share = 50, 0.05
+	margin.Behaves = turning(0, Behaviour{Errors: 0.014}, health.Canary)
+	return append(list,
+		func() row { return steps.rollouts("A/A in steps of 1, 5, 10, 25, 50 % of 20 rps", s.Rollouts) },
+		func() row { return margin.rollouts("canary at the margin: 1.4 % where stable has 1 %", s.Rollouts) },
+	)
 }
 
 // sharedCauses hit both arms at the same moment.
@@ -61,7 +73,7 @@ func (s Scale) sharedCauses() (list []func() row) {
 			o := Scenario{Instances: 2, Rate: rate, Share: share, Warmup: warmup, Length: 10 * time.Minute, Turns: turnsAt,
 				Behaves: turning(turnsAt, Behaviour{Errors: 0.5}, arms...)}
 			var bar time.Duration
-			if min(share, 1-share)*rate >= 2 { // else there are not the requests to say so
+			if min(share, 1-share)*rate >= 1.9 { // else there are not the requests to say so
 				bar = 30 * time.Second
 			}
 			what := fmt.Sprintf("both turn 50 %% errors, canary %g %% of %g rps", share*100, rate)
@@ -82,7 +94,7 @@ func (s Scale) regressions() (list []func() row) {
 		r.Behaves = turning(turns, bad, health.Canary)
 		list = append(list, func() row { return r.detect(what, s.Detections, b) })
 	}
-	later := "after " + s.Healthy.String() + " of health"
+	later := "after " + health.Duration(s.Healthy).String() + " of health"
 	detect("canary 100 % errors from the start, 5 % of 50 rps", Behaviour{Errors: 1}, 0, bars{median: 8 * time.Second})
 	detect("canary 30 % errors from the start, 5 % of 50 rps", Behaviour{Errors: 0.3}, 0, bars{median: 16 * time.Second})
 	detect("canary 100 % errors "+later, Behaviour{Errors: 1}, s.Healthy, bars{median: 14 * time.Second})

@@ -16,6 +16,8 @@ type Scenario struct {
 	Instances int
 	// Rate is how many requests a second arrive at the whole fleet, Share the canary's part of them, 0 … 1.
 	Rate, Share float64
+	// Steps are the raises of the canary's share, in order.
+	Steps []Step
 	// Behaves says how an arm, health.Baseline or health.Canary, answers what arrives at a moment.
 	Behaves func(arm int, at time.Duration) Behaviour
 	// Silent says when the canary gets no requests, though it has a share; nil: never.
@@ -41,6 +43,12 @@ type Scenario struct {
 	Watch func(at time.Duration, sum *health.Second, v *health.Verdict)
 	// GoesOn lets the rollout go on after its failback, as if nothing had happened.
 	GoesOn bool
+}
+
+// Step is a raise of the canary's share.
+type Step struct {
+	At    time.Duration
+	Share float64
 }
 
 // Script is one user who sends requests that fail, whoever answers them.

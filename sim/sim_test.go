@@ -47,6 +47,18 @@ func TestRepeatKeepsOrder(t *testing.T) {
 	}
 }
 
+// A raise comes when it is due, and brings the canary's requests with it.
+func TestStepsRaiseTheShare(t *testing.T) {
+	s := Scenario{Seed: 1, Rate: 100, Warmup: time.Minute, Length: 4 * time.Minute, Behaves: always(Healthy)}
+	if l := s.Run(); l.Requests != 0 {
+		t.Errorf("%d requests of a canary without a share, want none", l.Requests)
+	}
+	s.Steps = []Step{{time.Minute, 0.1}, {3 * time.Minute, 0.5}}
+	if l := s.Run(); l.Requests < 3800 || l.Requests > 4600 { // 120 s of 10, and 60 s of 50, are 4,200
+		t.Errorf("%d requests of a canary in steps, want about 4,200", l.Requests)
+	}
+}
+
 // The simulation can tell: without a baseline that fails too, the same outage is failed back.
 func TestOutageOfTheCanaryAlone(t *testing.T) {
 	for _, share := range []float64{0.1, 0.5, 0.9} {

@@ -75,7 +75,7 @@ var errorRates = []float64{0.03, 0.05, 0.1, 0.2, 0.3, 0.5, 1}
 // percents is an axis of error rates.
 func percents(title string) axis {
 	return axis{label: title, low: 0.025, high: 1.1, log: true,
-		ticks: []tick{{0.03, "3 %"}, {0.05, "5 %"}, {0.1, "10 %"}, {0.2, "20 %"}, {0.5, "50 %"}, {1, "100 %"}}}
+		ticks: []tick{{0.03, "3 %"}, {0.1, "10 %"}, {0.3, "30 %"}, {1, "100 %"}}}
 }
 
 // timeToFailback draws how long it takes, and how many requests of the canary, against how bad it is.

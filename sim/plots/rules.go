@@ -25,16 +25,16 @@ func falseFailbacks() figure {
 		}
 	}
 	c := chart{
-		x: axis{label: "hours", low: 0, high: 24, ticks: plain(0, 3, 6, 9, 12, 15, 18, 21, 24)},
-		y: axis{label: "false failbacks in 100 rollouts", low: 0, high: 100, ticks: plain(0, 20, 40, 60, 80, 100)},
+		title: "1 of 10 requests a second; 1 % errors, and 60 % of both versions for ten minutes at a random time",
+		x:     axis{label: "hours", low: 0, high: 24, ticks: plain(0, 3, 6, 9, 12, 15, 18, 21, 24)},
+		y:     axis{label: "false failbacks in 100 rollouts", low: 0, high: 100, ticks: plain(0, 20, 40, 60, 80, 100)},
 		lines: []line{
 			{name: "the judge", color: 0, points: steps(judge[:])},
 			{name: "a fixed threshold: over 5 % errors in the last hour, from 20 requests on", color: 1, points: steps(fixed[:])},
 			{name: "a z-test at 5 %, looked at each minute", color: 3, dashed: true, points: steps(peeking[:])},
 		},
 	}
-	return figure{title: "A harmless canary, 1 of 10 requests a second, and ten minutes of an outage of both at some time of the day",
-		charts: []chart{c}}
+	return figure{title: "Harmless canaries that are failed back in the course of a day", charts: []chart{c}}
 }
 
 // steps counts, out of 100, by when it has happened.
