@@ -20,7 +20,7 @@ type Window struct {
 	totals                  *Totals
 	origin                  atomic.Pointer[time.Time] // moments are counted from it; set by the first call that brings a now
 
-	length time.Duration // what ring covers, or a little more
+	length time.Duration // ring covers as much, or a little more
 	ring   *ring
 	trial  struct{ seen, failed liveDistinct } // users since the window began, which is the epoch
 	quota  atomic.Pointer[quota]               // nil until the first user arrives
