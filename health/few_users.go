@@ -41,6 +41,15 @@ func (g *groupRates) top() (most, all float64) {
 	return most, all
 }
 
+// isMostly reports whether a group has more than half of what failed, or of all requests.
+func (g *groupRates) isMostly(group int) bool {
+	var n, k float64
+	for i := range g.N {
+		n, k = n+float64(g.N[i]), k+float64(g.K[i])
+	}
+	return group < userGroups && (2*float64(g.N[group]) > n || 2*float64(g.K[group]) > k)
+}
+
 // heldBy says of a group that an alarm rests on it.
 func (g *groupRates) heldBy(group int) *FewUsers {
 	_, all := g.top()

@@ -45,7 +45,7 @@ func (j *Judge) rule(v *Verdict, a, loudest alarm) {
 	switch {
 	case a.log >= threshold:
 		v.Result, v.Reason = Fail, failing(v)
-	case loudest.all >= threshold && loudest.log < heldBelow*threshold:
+	case loudest.all >= threshold && loudest.log < heldBelow*threshold && j.st.Asking.isMostly(loudest.left):
 		v.FewUsers = j.st.Asking.heldBy(loudest.left)
 		loudest.left = userGroups
 		v.lead(j.streams(loudest))
