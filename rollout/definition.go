@@ -42,14 +42,6 @@ type Policy struct {
 	Cooldown health.Duration `json:"cooldown"`
 }
 
-// fewUsers says what becomes of a verdict on a canary that has one user.
-func (p Policy) fewUsers() health.OnFewUsers {
-	if p.Judge == nil {
-		return health.FewUsersHold
-	}
-	return p.Judge.FewUsers
-}
-
 // names returns the configured variants' names, in order.
 func (d Definition) names() []string {
 	names := make([]string, len(d.Variants))
