@@ -75,9 +75,10 @@ func costRow(what string, figure float64, unit string, most float64) row {
 	}
 }
 
-// busySeconds returns what matures in n seconds on an instance with many requests, once some of them are as old as any age.
+// busySeconds returns what matures in n seconds on an instance with many requests, once some of them are two minutes old.
+// At the greater ages it is the same.
 func busySeconds(n int) []*health.Second {
-	warmUp := int(health.AgeLong.Span()/time.Second) + 5
+	warmUp := int(health.AgeLate.Span()/time.Second) + 5
 	rng := rand.New(rand.NewPCG(1, 2))
 	var windows [health.NumArms]*health.Window
 	for arm := range windows {
