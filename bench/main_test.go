@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 // tiny shows that everything can be measured; its figures mean nothing, nor are they looked at.
 var tiny = scale{tries: 1, pairs: 1, blocks: 2, block: 80, chats: 16, delays: 2, changes: 6, polled: 2, streams: 20, rounds: 1,
 	cut: 20, kills: 1, healthy: 2 * time.Second, outage: 2 * time.Second, trials: 1, scenarios: []string{"errors-100", "nobody"},
-	fleets: []int{1, 2}, aging: 4 * time.Second, members: 4, idle: time.Second, faults: []string{"pub/sub cut"},
+	fleets: []int{1, 2}, judged: 200, aging: 4 * time.Second, members: 4, idle: time.Second, faults: []string{"pub/sub cut"},
 	span: 300 * time.Millisecond, simulate: sim.Scale{Healthy: time.Minute, Runs: 1, Detections: 1}}
 
 func TestEverythingCanBeMeasured(t *testing.T) {

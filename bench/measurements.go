@@ -72,6 +72,7 @@ type scale struct {
 	trials    int           // for each of judge's scenarios
 	scenarios []string      // to try, by name; nil for all
 	fleets    []int         // instances of each for fleet-redis, in rising order
+	judged    int           // seconds, and requests, for judge-cost
 	aging     time.Duration // for which a fleet serves before it is measured
 	members   int           // changes for members
 	idle      time.Duration // for which nothing happens, and for which fleets are measured
@@ -84,9 +85,9 @@ type scale struct {
 // three; and faults, apart, three.
 var full = scale{tries: 3, pairs: 3, blocks: 15, block: 1600, chats: 32, delays: 4, changes: 300, polled: 20, streams: 2000,
 	rounds: 5, cut: 1000, kills: 5, healthy: time.Minute, outage: 2 * time.Minute, trials: 6, fleets: []int{10, 20, 50},
-	aging: 130 * time.Second, members: 300, idle: 30 * time.Second, span: 6 * time.Second, simulate: sim.Full}
+	judged: 20_000, aging: 130 * time.Second, members: 300, idle: 30 * time.Second, span: 6 * time.Second, simulate: sim.Full}
 
 // quick is for trying things out. It takes four minutes, and faults, apart, two.
 var quick = scale{tries: 1, pairs: 1, blocks: 15, block: 800, chats: 16, delays: 2, changes: 50, polled: 4, streams: 300,
 	rounds: 1, cut: 300, kills: 1, healthy: 10 * time.Second, outage: 40 * time.Second, trials: 2, fleets: []int{2, 5, 10},
-	aging: 15 * time.Second, members: 50, idle: 5 * time.Second, span: 2 * time.Second, simulate: sim.Quick}
+	judged: 5000, aging: 15 * time.Second, members: 50, idle: 5 * time.Second, span: 2 * time.Second, simulate: sim.Quick}
