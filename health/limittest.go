@@ -11,7 +11,7 @@ type limitTest struct {
 	age   Age
 	limit float64 // the share of requests that may be bad
 	from  int     // of limits on times: the bucket from which on a request is bad
-	pays  [Buckets]int32
+	pays  *[Buckets]int32 // of the limit on the mean: what a time in each bucket multiplies by, as a logarithm
 }
 
 // meanUnit is in how many parts of one the logarithms of limitMean are counted.
@@ -66,7 +66,7 @@ func meanTest(most time.Duration) limitTest {
 	if most == 0 {
 		return limitTest{}
 	}
-	t := limitTest{set: true, age: AgeLong}
+	t := limitTest{set: true, age: AgeLong, pays: new([Buckets]int32)}
 	if age, ok := ageFor(2 * most); ok {
 		t.age = age
 	}
