@@ -9,8 +9,8 @@ import (
 type limitTest struct {
 	set   bool
 	age   Age
-	limit float64 // the share of requests that may be bad
-	from  int     // of limits on times: the bucket from which on a request is bad
+	limit float64         // the share of requests that may be bad
+	from  int             // of limits on times: the bucket from which on a request is bad
 	pays  *[Buckets]int32 // of the limit on the mean: what a time in each bucket multiplies by, as a logarithm
 }
 
