@@ -81,7 +81,7 @@ func (j *Judge) Begin(t Trial) {
 	}
 	j.st.Epoch, j.st.OnTrial = t.Epoch, true
 	j.st.Evidence = [userGroups + 1][numComponents]float32{}
-	j.st.Raises, j.st.CanaryAt, j.st.BeganAt = 0, 0, 0
+	j.st.Raises, j.st.CanaryAt, j.st.BeganAt, j.st.ProbeAt = 0, 0, 0, 0
 	j.st.Started, j.st.Met, j.st.Quiet = [NumAges]bool{}, [NumAges]bool{}, [NumAges]int64{}
 	j.st.Asking, j.st.Failed = groupRates{}, defeat{}
 	for i := range j.st.Shifts {
@@ -89,7 +89,8 @@ func (j *Judge) Begin(t Trial) {
 	}
 	for s := range j.st.Streams {
 		m := &j.st.Streams[s]
-		m.Trial, m.Recent[Canary], m.Rise[Canary] = [NumArms]rate{}, rate{}, 0
+		m.Trial, m.Probe = [NumArms]rate{}, [NumArms]rate{}
+		m.Recent[Canary], m.Brief, m.Rise[Canary] = rate{}, rate{}, 0
 	}
 	j.dirty = true
 }
@@ -306,6 +307,7 @@ func (j *Judge) close(a Age) {
 			j.weigh(s, &t, mass, b.n[Baseline] == 0 && a != AgeMinute && b.isQuiet())
 		}
 		j.learn(s, &t, b.length)
+		j.noteProbe(s, &t, b)
 		j.joined[s] = false
 	}
 	if a == AgeFast && j.st.OnTrial {

@@ -14,7 +14,8 @@ const (
 	pastHalf   = 5 * time.Minute // half-lives of what is remembered: the baseline's rate that bets start from,
 	slowHalf   = time.Hour       // its quantiles, its mix of users and how its failures cluster,
 	burstHalf  = 48 * time.Hour  // its bursts,
-	recentHalf = time.Minute     // and the rates that people are told
+	recentHalf = time.Minute     // the rates that people are told,
+	briefHalf  = 2 * time.Second // and the canary's of the last seconds
 
 	minBlock    = 2 * time.Second
 	maxBlock    = time.Minute
@@ -50,6 +51,9 @@ type memory struct {
 	Past, Slow rate
 	// Recent and Trial are both arms' rates, lately and since the trial began.
 	Recent, Trial [NumArms]rate
+	// Brief is the canary's rate of the last seconds, Probe both arms' since the last probe began.
+	Brief rate
+	Probe [NumArms]rate
 	// Scatter and Expected are the sums of squares of what the baseline's groups failed beyond their expectation in each
 	// block, and what they would be if requests failed independently.
 	Scatter, Expected float64
@@ -96,6 +100,8 @@ type standing struct {
 	Times [2][3][Buckets]float32
 	// Quantile says what each time stream counts as slow.
 	Quantile [4]quantile
+	// ProbeAt is the second in which the last probe of the trial began; 0 if there was none.
+	ProbeAt int64
 	// Failed is how the trial before failed.
 	Failed defeat
 	// Shifts are the latest changes of weights, newest first.

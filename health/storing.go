@@ -160,7 +160,8 @@ func (m *memory) validate(s stream) error {
 			return fmt.Errorf("%g of what only adds up: must not be below 0", x)
 		}
 	}
-	for _, r := range []rate{m.Past, m.Slow, m.Recent[Baseline], m.Recent[Canary], m.Trial[Baseline], m.Trial[Canary]} {
+	for _, r := range []rate{m.Past, m.Slow, m.Recent[Baseline], m.Recent[Canary], m.Trial[Baseline], m.Trial[Canary],
+		m.Brief, m.Probe[Baseline], m.Probe[Canary]} {
 		if s == limitMean {
 			r.K = 0 // a logarithm, not a number of requests
 		}

@@ -27,6 +27,13 @@ func (j *Judge) noteFailure() {
 	if a.log < math.Log(1/j.alpha()) {
 		return
 	}
+	best := j.strongest(a)
+	m := &j.st.Streams[best]
+	j.st.Failed = defeat{Set: true, Stream: uint8(best), At: j.latest(), Share: m.Recent[Canary].share()}
+}
+
+// strongest returns the compared stream that has most of an alarm.
+func (j *Judge) strongest(a alarm) stream {
 	best, most := streamFast, -1.0
 	for s := range stream(numStreams) {
 		if age, ok := j.ageOf(s); ok && age == a.age && s.compared() {
@@ -35,8 +42,7 @@ func (j *Judge) noteFailure() {
 			}
 		}
 	}
-	m := &j.st.Streams[best]
-	j.st.Failed = defeat{Set: true, Stream: uint8(best), At: j.latest(), Share: m.Recent[Canary].share()}
+	return best
 }
 
 // Suspicion says, after a failback, if stable shows now what the canary was failed back for: then it was a shared cause that
