@@ -50,10 +50,10 @@ func (g *groupRates) isMostly(group int) bool {
 	return group < userGroups && (2*float64(g.N[group]) > n || 2*float64(g.K[group]) > k)
 }
 
-// heldBy says of a group that an alarm rests on it.
-func (g *groupRates) heldBy(group int) *FewUsers {
+// restsOn says of a group that an alarm rests on it.
+func (g *groupRates) restsOn(group int) *FewUsers {
 	_, all := g.top()
-	few := &FewUsers{Requests: all, Held: true}
+	few := &FewUsers{Requests: all}
 	if all > 0 {
 		few.Share = float64(g.N[group]) / all
 	}

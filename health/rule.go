@@ -44,9 +44,13 @@ func (j *Judge) rule(v *Verdict, a, loudest alarm) {
 	shared, isShared := j.shared()
 	switch {
 	case a.log >= threshold:
+		if v.FewUsers == nil && a.least < heldBelow*threshold && j.st.Asking.isMostly(a.rests) { // few_users allows it
+			v.FewUsers = j.st.Asking.restsOn(a.rests)
+		}
 		v.Result, v.Reason = Fail, failing(v)
 	case loudest.all >= threshold && loudest.log < heldBelow*threshold && j.st.Asking.isMostly(loudest.left):
-		v.FewUsers = j.st.Asking.heldBy(loudest.left)
+		v.FewUsers = j.st.Asking.restsOn(loudest.left)
+		v.FewUsers.Held = true
 		loudest.left = userGroups
 		v.lead(j.streams(loudest))
 		v.Reason = v.heldByFew()

@@ -15,7 +15,11 @@ func failing(v *Verdict) string {
 	if v.NoBaseline {
 		reason = s.alone() + "; no traffic on stable: a shared outage cannot be told apart"
 	}
-	return fmt.Sprintf("%s; chance does this to at most one harmless canary in %s", reason, odds(v.Evidence))
+	reason = fmt.Sprintf("%s; chance does this to at most one harmless canary in %s", reason, odds(v.Evidence))
+	if v.FewUsers != nil {
+		reason += "; " + v.FewUsers.String()
+	}
+	return reason
 }
 
 // passing says that nothing speaks against a canary.

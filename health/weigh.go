@@ -8,6 +8,9 @@ type alarm struct {
 	log  float64 // of the evidence against the canary, with the group left out without which it is weakest
 	all  float64 // the same with nobody left out
 	left int     // that group
+	// least is log if users count one by one, and rests the group left out for that, whatever few_users says.
+	least float64
+	rests int
 }
 
 // alarmOf adds up an age's bets. Evidence of different ages is not added: each is an e-process of its own, and alpha is
@@ -32,6 +35,7 @@ func (j *Judge) alarmOf(a Age) alarm {
 			out.log, out.left = z, g
 		}
 	}
+	out.least, out.rests = out.log, out.left
 	if j.onFewUsers() == FewUsersFailback {
 		out.log, out.left = out.all, userGroups
 	}
