@@ -126,12 +126,13 @@ type Status struct {
 	// Variants holds the fleet's evidence by variant: configured ones first, as configured, then others of the State.
 	Variants []VariantStatus
 	// JudgedInstances is how many instances' evidence the verdict's last second rests on, Missing names those of which it
-	// was waited for in vain, and Late counts the frames that have come too late.
+	// was waited for in vain.
 	JudgedInstances int
 	Missing         []string
-	Late            uint64
-	// ShownInstances is how many instances' requests the variants' numbers are of.
+	// ShownInstances is how many instances' requests the variants' numbers are of, and Late how many frames of theirs have
+	// come too late to be judged since they started.
 	ShownInstances int
+	Late           uint64
 }
 
 // VariantStatus is one variant as it stands.

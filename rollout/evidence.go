@@ -23,9 +23,10 @@ const (
 // docket is how far this instance is with a split's evidence. Only the judge's loop may touch it.
 type docket struct {
 	epoch uint64
-	last  int64         // the newest second that has matured here, by the store's clock
-	own   *health.Judge // judges by this instance's evidence alone
-	shown time.Time     // when the others were last shown what people look at
+	last  int64          // the newest second that has matured here, by the store's clock
+	kept  *health.Second // what waits for the next number; nil if nothing does
+	own   *health.Judge  // judges by this instance's evidence alone
+	shown time.Time      // when the others were last shown what people look at
 
 	fleet *health.Judge    // judges by the fleet's, while this instance folds; nil: to be loaded
 	base  store.JudgeState // what it was loaded from, or last written
@@ -33,6 +34,11 @@ type docket struct {
 	// changed says that there is something to write of it, wrote when that was done last.
 	changed bool
 	wrote   time.Time
+
+	acquitted string // the change that ended the last probe which this instance's own judge knows of
+
+	// What was logged of what keeps failing.
+	failing, folding, writing complaint
 }
 
 // hearing is one split in one round of the judge.
@@ -42,7 +48,9 @@ type hearing struct {
 	second int64 // the newest that has matured
 	frames []store.Frame
 	seat   store.Seat
-	judge  *health.Judge // the fleet's, as it is after this round, whether or not that can be written; set by fold
+	// isHeard says that the fleet's judge hears of what has matured.
+	isHeard bool
+	judge   *health.Judge // the fleet's, as it is after this round, whether or not that can be written; set by fold
 }
 
 // hear takes what has matured of a split since the last round, lets this instance's own judge hear it, and packs it for the
@@ -57,34 +65,67 @@ func (c *Controller) hear(s *Split, now time.Time) *hearing {
 		d.own = health.NewJudge()
 	}
 	if d.epoch != t.state.Epoch {
-		d.epoch, d.next = t.state.Epoch, 0
+		d.epoch, d.next, d.kept = t.state.Epoch, 0, nil
 	}
 	t.tell(d.own)
+	if last := t.state; last.Changed.Kind == KindProbeEnded && d.acquitted != last.ID {
+		d.acquitted = last.ID
+		d.own.Acquit() // as the fleet's is
+	}
 	h := &hearing{split: s, trial: t}
 	seconds := s.matured(t, now)
 	if !t.hasArm() { // whoever sees nothing says so, or the others wait for it
 		seconds = []maturedSecond{{start: c.now().Truncate(time.Second).Add(-time.Second - time.Duration(c.skew.Load()))}}
 	}
-	for _, m := range seconds {
-		second := d.label(m.start.Add(time.Duration(c.skew.Load())))
-		d.own.Fold(second, time.Second, &m.sum)
-		h.add(second, &m.sum)
+	for i := range seconds {
+		h.number(&seconds[i].sum, seconds[i].start.Add(time.Duration(c.skew.Load())))
 	}
 	h.second = d.last
 	h.show(now)
 	return h
 }
 
-// label numbers a second by the store's clock. No number is given twice; if that clock has gone back for long, numbers go
-// back with it.
-func (d *docket) label(start time.Time) int64 {
-	second := start.Round(time.Second).Unix()
-	if behind := d.last - second; behind >= 0 && behind < 5 {
+// number gives a second that began at start its number, and packs it; or keeps it for the next number.
+func (h *hearing) number(sum *health.Second, start time.Time) {
+	d := &h.split.docket
+	if d.kept != nil {
+		sum.Add(d.kept)
+	}
+	second, ok := d.label(start)
+	if !ok {
+		d.kept = sum
+		return
+	}
+	d.kept = nil
+	if isBehind(d.own, second) {
+		d.own = health.NewJudge()
+		h.trial.tell(d.own)
+	}
+	d.own.Fold(second, time.Second, sum)
+	h.add(second, sum)
+}
+
+// maxAhead is how many seconds numbers may be ahead of the store's clock. It takes frames of three minutes ahead.
+const maxAhead = 120
+
+// label numbers a second by the store's clock. No number is given twice: where that clock has gone back, numbers go on, and
+// every other second is told to wait and share the number of the next, until they agree with the clock again. Only where it
+// has gone back by more than maxAhead do numbers go back with it.
+func (d *docket) label(start time.Time) (second int64, ok bool) {
+	second = start.Round(time.Second).Unix()
+	ahead := d.last + 1 - second
+	switch {
+	case ahead > 1 && ahead <= maxAhead && d.kept == nil:
+		return 0, false
+	case ahead > 0 && ahead <= maxAhead: // by 1 is how seconds are rounded
 		second = d.last + 1
 	}
 	d.last = second
-	return second
+	return second, true
 }
+
+// isBehind reports whether numbers have gone back so far behind what a judge has folded that it would be deaf for long.
+func isBehind(j *health.Judge, second int64) bool { return j.Resume()-second > maxAhead }
 
 // add packs a second.
 func (h *hearing) add(second int64, sum *health.Second) {
@@ -106,7 +147,7 @@ func (h *hearing) show(now time.Time) {
 	if len(h.frames) == 0 || now.Sub(d.shown) < often {
 		return
 	}
-	doc, err := json.Marshal(window{frameSchema, *h.trial.terms.Limits, h.split.evidenceOf(h.trial.windows, now)})
+	doc, err := json.Marshal(window{frameSchema, *h.trial.terms.Limits, h.split.LateFrames(), h.split.evidenceOf(h.trial.windows, now)})
 	if err != nil {
 		h.split.log.Error("what people look at cannot be encoded", zap.Error(err))
 		return
@@ -156,24 +197,32 @@ const frameSchema = 1
 type window struct {
 	Schema   int                        `json:"schema"`
 	Limits   health.Limits              `json:"limits"`
+	Late     uint64                     `json:"late,omitempty"`
 	Evidence map[string]health.Evidence `json:"evidence"`
 }
 
+// shown is what instances show of a split, added up.
+type shown struct {
+	evidence  map[string]health.Evidence
+	instances int
+	late      uint64 // frames that came too late
+}
+
 // gather adds up what all instances show of a split; without the store, it is this instance's own.
-func (c *Controller) gather(ctx context.Context, s *Split, now time.Time) (sum map[string]health.Evidence, instances int) {
-	own, epoch, limits := s.evidence(now)
+func (c *Controller) gather(ctx context.Context, s *Split, now time.Time) shown {
+	evidence, epoch, limits := s.evidence(now)
+	sum := shown{evidence, 1, s.LateFrames()}
 	st := c.openStore()
 	if st == nil || c.storeError() != "" {
-		return own, 1
+		return sum
 	}
 	ctx, cancel := context.WithTimeout(ctx, evidenceTimeout)
 	defer cancel()
 	windows, err := st.Windows(ctx, s.name, epoch)
 	if err != nil {
 		s.log.Debug("what other instances show cannot be had", zap.Error(err))
-		return own, 1
+		return sum
 	}
-	sum, instances = own, 1
 	for from, doc := range windows {
 		if from == c.id {
 			continue
@@ -184,10 +233,10 @@ func (c *Controller) gather(ctx context.Context, s *Split, now time.Time) (sum m
 			continue
 		}
 		if other.Schema <= frameSchema && reflect.DeepEqual(limits, other.Limits) {
-			sum, instances = merged(sum, other.Evidence), instances+1
+			sum = shown{merged(sum.evidence, other.Evidence), sum.instances + 1, sum.late + other.Late}
 		}
 	}
-	return sum, instances
+	return sum
 }
 
 // merged adds two instances' evidence.

@@ -20,7 +20,13 @@ const (
 	sealPatience = 3 * time.Second
 	// maxCatchUp is how many seconds are folded at most, when nobody has for a while. Older frames are gone, or as good as.
 	maxCatchUp = 90
-	// restWrites is how often the judge's state is written between trials, when nothing hangs on it.
+	// maxAsk is how many seconds of a split are asked for at once, so that no round takes long.
+	maxAsk = 20
+	// takeUpTime is how long a round may take up judges' states; the next one goes on with the others.
+	takeUpTime = time.Second
+	// trialWrites is how often the judge's state is written at least in a trial, for the others to learn what it says.
+	trialWrites = 5 * time.Second
+	// restWrites is how often it is written at most between trials, when nothing hangs on it.
 	restWrites = 10 * time.Second
 )
 
@@ -32,7 +38,6 @@ type summary struct {
 	Second    int64          `json:"second"`
 	Instances int            `json:"instances"`
 	Missing   []string       `json:"missing,omitempty"`
-	Late      uint64         `json:"late,omitempty"`
 	Verdict   health.Verdict `json:"verdict"`
 }
 
@@ -49,19 +54,37 @@ func (c *Controller) foldHeld(ctx context.Context, cases []*hearing) {
 			c.learn(h)
 		}
 	}
-	if len(held) == 0 || !c.await(ctx, held) {
+	if len(held) == 0 || !await(ctx) {
 		return
 	}
-	ready := slices.DeleteFunc(held, func(h *hearing) bool {
-		err := c.prepare(ctx, h)
-		if err != nil && ctx.Err() == nil {
-			h.split.log.Warn("the judge's state cannot be taken up", zap.Error(err))
+	c.foldAll(ctx, c.prepareAll(ctx, held))
+}
+
+// prepareAll prepares splits to be folded, and returns those that are. Of one that cannot be, this instance's judge alone
+// hears.
+func (c *Controller) prepareAll(ctx context.Context, held []*hearing) (ready []*hearing) {
+	limited, cancel := context.WithTimeout(ctx, takeUpTime)
+	defer cancel()
+	for _, h := range held {
+		err := c.prepare(limited, h)
+		switch {
+		case err == nil:
+			ready = append(ready, h)
+		case limited.Err() == nil:
+			c.unfolded(ctx, h, fmt.Errorf("the judge's state cannot be taken up: %w", err))
 		}
-		return err != nil
-	})
-	if err := c.foldAll(ctx, ready); err != nil && ctx.Err() == nil {
-		c.log.Warn("evidence cannot be folded", zap.Error(err))
 	}
+	return ready
+}
+
+// unfolded goes on with this instance's own judge where the fleet's hears nothing.
+func (c *Controller) unfolded(ctx context.Context, h *hearing, why error) {
+	if ctx.Err() != nil {
+		return
+	}
+	h.split.docket.folding.note(h.split.log, "evidence is not folded, each instance judges its own", why)
+	h.isHeard = false
+	c.judgeAlone(ctx, []*hearing{h}, why)
 }
 
 // learn takes over what the holder says.
@@ -81,14 +104,11 @@ func (c *Controller) learn(h *hearing) {
 }
 
 func (s *summary) judgement() judgement {
-	return judgement{Verdict: &s.Verdict, Second: s.Second, Instances: s.Instances, Missing: s.Missing, Late: s.Late}
+	return judgement{Verdict: &s.Verdict, Second: s.Second, Instances: s.Instances, Missing: s.Missing}
 }
 
-// await gives the others the time to put their frames, if there are any.
-func (c *Controller) await(ctx context.Context, held []*hearing) bool {
-	if !slices.ContainsFunc(held, func(h *hearing) bool { return len(c.expected(h.split.name)) > 1 }) {
-		return ctx.Err() == nil
-	}
+// await gives the others the time to put their frames: also those that are not listed yet.
+func await(ctx context.Context) bool {
 	select {
 	case <-ctx.Done():
 		return false
@@ -125,6 +145,10 @@ func (c *Controller) prepare(ctx context.Context, h *hearing) error {
 	if d.base.Epoch > h.trial.state.Epoch {
 		return fmt.Errorf("it is of epoch %d, and this instance still decides by epoch %d", d.base.Epoch, h.trial.state.Epoch)
 	}
+	if d.base.Epoch < h.trial.state.Epoch && isBehind(d.fleet, h.second) {
+		h.split.log.Warn("the judge begins anew, as the store's clock has gone back for long")
+		d.fleet = health.NewJudge()
+	}
 	h.trial.tell(d.fleet)
 	if d.next == 0 {
 		d.next = h.frames[0].Second
@@ -158,33 +182,39 @@ func (c *Controller) takeUp(ctx context.Context, h *hearing) error {
 	return nil
 }
 
-// foldAll seals what is complete, folds it, writes what became of it, and acts.
-func (c *Controller) foldAll(ctx context.Context, held []*hearing) error {
+// foldAll seals what is complete, folds it, writes what became of it, and acts. One split's trouble is not another's.
+func (c *Controller) foldAll(ctx context.Context, held []*hearing) {
+	if len(held) == 0 {
+		return
+	}
 	asks := make([]store.SealAsk, len(held))
 	for i, h := range held {
+		next := h.split.docket.next
 		asks[i] = store.SealAsk{Split: h.split.name, Epoch: h.trial.state.Epoch, Patience: sealPatience,
-			Seconds: secondsBetween(h.split.docket.next, h.second), Expected: c.expected(h.split.name)}
+			Seconds: secondsBetween(next, min(h.second, next+maxAsk-1)), Expected: c.expected(h.split.name)}
 	}
 	limited, cancel := context.WithTimeout(ctx, evidenceTimeout)
 	sealed, err := c.openStore().Seal(limited, asks)
 	cancel()
-	if err != nil {
-		return err
-	}
 	var swaps []store.JudgeSwap
 	var written []*hearing
-	said := make([]summary, len(held))
+	said := make([]*summary, len(held))
 	for i, h := range held {
+		if err != nil && (i >= len(sealed) || len(sealed[i]) == 0) {
+			c.unfolded(ctx, h, fmt.Errorf("seconds cannot be sealed: %w", err))
+			continue
+		}
 		said[i] = h.fold(sealed[i])
-		if swap, ok := h.swap(&said[i]); ok {
+		if swap, ok := h.swap(said[i]); ok {
 			swaps, written = append(swaps, swap), append(written, h)
 		}
 	}
 	c.writeJudges(ctx, swaps, written)
 	for i, h := range held {
-		c.conclude(ctx, h, said[i])
+		if said[i] != nil {
+			c.conclude(ctx, h, said[i])
+		}
 	}
-	return nil
 }
 
 func secondsBetween(first, last int64) (list []int64) {
@@ -195,12 +225,13 @@ func secondsBetween(first, last int64) (list []int64) {
 }
 
 // fold adds up sealed seconds, as far as they follow upon each other, and lets the fleet's judge hear them.
-func (h *hearing) fold(sealed []store.Sealed) summary {
+func (h *hearing) fold(sealed []store.Sealed) *summary {
 	d := &h.split.docket
-	said := summary{Schema: frameSchema, Epoch: h.trial.state.Epoch, OnTrial: h.trial.onTrial, Late: d.base.Late}
+	said := &summary{Schema: frameSchema, Epoch: h.trial.state.Epoch, OnTrial: h.trial.onTrial}
 	if j := h.split.judgementNow(); j.Verdict != nil && !j.alone {
 		said.Instances, said.Missing = j.Instances, j.Missing
 	}
+	var wrong error
 	for _, s := range sealed {
 		if s.Second != d.next {
 			break
@@ -209,7 +240,7 @@ func (h *hearing) fold(sealed []store.Sealed) summary {
 		for from, data := range s.Frames {
 			var frame health.Second
 			if err := frame.UnmarshalBinary(data); err != nil {
-				h.split.log.Warn("another instance's evidence cannot be read", zap.Stringer("from", from), zap.Error(err))
+				wrong = fmt.Errorf("that of %s cannot be read: %w", from, err)
 				continue
 			}
 			sum.Add(&frame)
@@ -218,6 +249,7 @@ func (h *hearing) fold(sealed []store.Sealed) summary {
 		d.next++
 		said.Instances, said.Missing = len(s.Frames), namesOfIDs(s.Missing)
 	}
+	d.folding.note(h.split.log, "evidence is folded without an instance's", wrong)
 	h.judge = d.fleet
 	said.Second, said.Verdict = d.next-1, d.fleet.Verdict()
 	return said
@@ -232,12 +264,12 @@ func namesOfIDs(ids []store.MemberID) []string {
 	return names
 }
 
-// swap returns what is to be written of a split's judge; false if nothing is. It is written when a block has closed, and
-// between trials only now and then.
+// swap returns what is to be written of a split's judge; false if nothing is. In a trial it is written when a block has
+// closed, and now and then for what it says.
 func (h *hearing) swap(said *summary) (store.JudgeSwap, bool) {
 	d := &h.split.docket
 	d.changed = d.fleet.Changed() || d.changed
-	if !d.changed || !h.trial.onTrial && d.base.Epoch == said.Epoch && time.Since(d.wrote) < restWrites {
+	if !d.isDue(said) {
 		return store.JudgeSwap{}, false
 	}
 	doc, err := d.fleet.MarshalBinary()
@@ -246,8 +278,20 @@ func (h *hearing) swap(said *summary) (store.JudgeSwap, bool) {
 		return store.JudgeSwap{}, false
 	}
 	next := store.JudgeState{Version: d.base.Version + 1, Epoch: h.trial.state.Epoch, Folded: d.fleet.Resume() - 1, Doc: doc,
-		Late: d.base.Late, Summary: said.encode(h.split.log)}
+		Summary: said.encode(h.split.log)}
 	return store.JudgeSwap{Split: h.split.name, Prev: d.base, Next: next}, true
+}
+
+// isDue reports whether the judge's state is to be written now.
+func (d *docket) isDue(said *summary) bool {
+	switch age := time.Since(d.wrote); {
+	case d.base.Epoch != said.Epoch:
+		return d.changed
+	case said.OnTrial:
+		return d.changed || age >= trialWrites
+	default:
+		return d.changed && age >= restWrites
+	}
 }
 
 // encode writes a summary within what a store takes, with fewer numbers if it must.
@@ -262,36 +306,43 @@ func (s *summary) encode(log *zap.Logger) []byte {
 		if len(doc) <= store.MaxSummary {
 			return doc
 		}
-		if n := len(short.Verdict.Streams); n > 0 {
+		switch n := len(short.Verdict.Streams); {
+		case n > 0:
 			short.Verdict.Streams = short.Verdict.Streams[:n-1]
-		} else {
+		case len(short.Missing) > 0:
 			short.Missing = short.Missing[:len(short.Missing)/2]
+		default:
+			log.Error("the judge's summary is too long", zap.Int("bytes", len(doc)))
+			return nil
 		}
 	}
 }
 
-// writeJudges swaps the judges' states. Where another instance was faster, its state is taken up in the next round.
+// writeJudges swaps the judges' states. Where another instance was faster, its state is taken up in the next round; what
+// ours says holds all the same. What cannot be written stays here, and is written with what is folded next.
 func (c *Controller) writeJudges(ctx context.Context, swaps []store.JudgeSwap, held []*hearing) {
 	if len(swaps) == 0 {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, evidenceTimeout)
+	limited, cancel := context.WithTimeout(ctx, evidenceTimeout)
 	defer cancel()
-	for i, err := range c.openStore().SwapJudges(ctx, swaps) {
+	for i, err := range c.openStore().SwapJudges(limited, swaps) {
 		d := &held[i].split.docket
-		if err != nil {
+		switch {
+		case errors.Is(err, store.ErrConflict):
 			d.fleet = nil
-			if !errors.Is(err, store.ErrConflict) && ctx.Err() == nil {
-				held[i].split.log.Warn("the judge's state cannot be written", zap.Error(err))
-			}
 			continue
+		case err == nil:
+			d.base, d.changed, d.wrote = swaps[i].Next, false, time.Now()
 		}
-		d.base, d.changed, d.wrote = swaps[i].Next, false, time.Now()
+		if ctx.Err() == nil {
+			d.writing.note(held[i].split.log, "the judge's state cannot be written", err)
+		}
 	}
 }
 
 // conclude publishes what the fleet's judge says and does what follows.
-func (c *Controller) conclude(ctx context.Context, h *hearing, said summary) {
+func (c *Controller) conclude(ctx context.Context, h *hearing, said *summary) {
 	if !h.trial.onTrial {
 		c.suspect(ctx, h)
 		return
@@ -299,8 +350,8 @@ func (c *Controller) conclude(ctx context.Context, h *hearing, said summary) {
 	h.split.keep(said.judgement(), said.Epoch)
 	v := verdict{said.Verdict, said.Epoch}
 	if handled, err := c.probeFirst(ctx, h, v); handled || err != nil {
-		if err != nil && ctx.Err() == nil {
-			h.split.log.Error("cannot compare the canary with stable for a while", zap.Error(err))
+		if ctx.Err() == nil {
+			h.split.docket.failing.note(h.split.log, "cannot compare the canary with stable for a while", err)
 		}
 		h.split.warnOf(v)
 		return
@@ -327,6 +378,6 @@ func (c *Controller) suspect(ctx context.Context, h *hearing) {
 	case err == nil:
 		h.split.log.Error("the failback seems to have had a shared cause", zap.String("reason", why))
 	case ctx.Err() == nil:
-		h.split.log.Warn("a suspicion cannot be written", zap.Error(err))
+		h.split.docket.failing.note(h.split.log, "a suspicion cannot be written", err)
 	}
 }

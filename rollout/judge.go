@@ -20,8 +20,8 @@ const (
 	judgeLag = 50 * time.Millisecond
 	// sealLag is how long after that whoever folds asks for it, so that the others have put theirs.
 	sealLag = 250 * time.Millisecond
-	// evidenceTimeout bounds each call to the store for evidence: the next second follows.
-	evidenceTimeout = 300 * time.Millisecond
+	// evidenceTimeout bounds each call to the store for evidence: a round of three calls is over before the lease ends.
+	evidenceTimeout = 500 * time.Millisecond
 	// plannedRaises is how many times a canary's share is expected to be raised after the start: from 1 % to 5, 10, 25, 50
 	// and 100 %.
 	plannedRaises = 5
@@ -40,8 +40,6 @@ type judgement struct {
 	Second    int64
 	Instances int
 	Missing   []string
-	// Late counts the frames that came too late since the split began.
-	Late uint64
 	// alone says that it rests on this instance's requests only.
 	alone bool
 }
@@ -75,12 +73,8 @@ func (c *Controller) judgeAll(ctx context.Context) {
 	if len(cases) == 0 {
 		return
 	}
-	if err := c.submit(ctx, cases); err != nil {
-		if ctx.Err() == nil {
-			c.judgeAlone(ctx, cases, err)
-		}
-		return
-	}
+	err := c.submit(ctx, cases)
+	c.judgeAlone(ctx, cases, err)
 	c.foldHeld(ctx, cases)
 }
 
@@ -119,6 +113,9 @@ func (t *trial) tell(j *health.Judge) {
 	for _, m := range t.raises() {
 		j.Shift(m.at, m.raised)
 	}
+	if probe := t.state.RunningProbe(); probe != nil {
+		j.Probe(probe.Since.Unix())
+	}
 }
 
 // raise is a second in which weights changed.
@@ -155,10 +152,10 @@ func (s *Split) keep(j judgement, epoch uint64) {
 	}
 }
 
-// judgeAlone judges by this instance's own evidence, with its part of alpha, while the store does not take it.
+// judgeAlone judges by this instance's own evidence, with its part of alpha, what the fleet's judge does not hear of it.
 func (c *Controller) judgeAlone(ctx context.Context, cases []*hearing, why error) {
 	for _, h := range cases {
-		if !h.trial.onTrial {
+		if h.isHeard || !h.trial.onTrial || ctx.Err() != nil {
 			continue
 		}
 		j := h.split.docket.own
@@ -166,7 +163,9 @@ func (c *Controller) judgeAlone(ctx context.Context, cases []*hearing, why error
 		v := j.Verdict()
 		h.split.keep(judgement{Verdict: &v, Second: h.second, Instances: 1, alone: true}, h.trial.state.Epoch)
 		c.log.Debug("judging by this instance's evidence alone", zap.String("split", h.split.name), zap.Error(why))
-		c.act(ctx, h.split, verdict{v, h.trial.state.Epoch})
+		if !h.trial.awaitsProbe(j, c.now()) {
+			c.act(ctx, h.split, verdict{v, h.trial.state.Epoch})
+		}
 	}
 }
 
@@ -176,8 +175,8 @@ func (c *Controller) act(ctx context.Context, s *Split, v verdict) {
 	if v.Result != health.Fail {
 		return
 	}
-	if err := c.failBack(ctx, s, v); err != nil && ctx.Err() == nil {
-		s.log.Error("cannot fail back", zap.Error(err))
+	if err := c.failBack(ctx, s, v); ctx.Err() == nil {
+		s.docket.failing.note(s.log, "cannot fail back", err)
 	}
 }
 
@@ -209,15 +208,15 @@ func (s *Split) failBackHere(v verdict, seed Seed) bool {
 	return s.overlay != nil
 }
 
-// submit puts what has matured. It needs a store that is there.
+// submit puts what has matured, and notes what was taken of it. Where some frames cannot be put, the others stand.
 func (c *Controller) submit(ctx context.Context, cases []*hearing) error {
-	st := c.openStore()
-	if st == nil || c.storeError() != "" {
-		return errAway
-	}
 	var frames []store.Frame
 	for _, h := range cases {
 		frames = append(frames, h.frames...)
+	}
+	st := c.openStore()
+	if st == nil || c.storeError() != "" {
+		return errAway
 	}
 	if len(frames) == 0 {
 		return nil
@@ -225,16 +224,25 @@ func (c *Controller) submit(ctx context.Context, cases []*hearing) error {
 	ctx, cancel := context.WithTimeout(ctx, evidenceTimeout)
 	defer cancel()
 	seats, err := st.PutFrames(ctx, c.id, frames)
-	if err != nil {
-		return err
-	}
 	for _, h := range cases {
-		for range h.frames {
-			h.seat, seats = seats[0], seats[1:]
-			if h.seat.Late {
-				h.split.late.Add(1)
-			}
+		n := len(h.frames)
+		if len(seats) < n {
+			break
 		}
+		h.sit(seats[:n], err)
+		seats = seats[n:]
 	}
-	return nil
+	return err
+}
+
+// sit notes what became of a hearing's frames. A frame that could not be put has no seat.
+func (h *hearing) sit(seats []store.Seat, err error) {
+	h.isHeard = true
+	for _, seat := range seats {
+		if seat.Late {
+			h.split.late.Add(1)
+		}
+		isPut := err == nil || seat.Holder || seat.Late || seat.Version > 0
+		h.seat, h.isHeard = seat, isPut && !seat.Late
+	}
 }

@@ -40,10 +40,11 @@ func (s *Split) enqueue(k splitter.Kill) bool {
 }
 
 // settle writes what waits for the store: what it has lost, kills, a failback made while it was away, a newly declared
-// version, and the end of a watch. What cannot be written does not keep the rest from it, unless the store is away.
+// version, the end of a watch, and that of a probe. What cannot be written does not keep the rest from it, unless the store is away.
 func (c *Controller) settle(ctx context.Context, s *Split) error {
 	var errs []error
-	steps := []func(context.Context, *Split) error{c.settleHistory, c.settleKills, c.settleFailback, c.settleVersion, c.settleTrickle}
+	steps := []func(context.Context, *Split) error{c.settleHistory, c.settleKills, c.settleFailback, c.settleVersion, c.settleTrickle,
+		c.settleProbe}
 	for _, step := range steps {
 		err := step(ctx, s)
 		if errs = append(errs, err); isAway(err) {

@@ -3,6 +3,7 @@ package rollout
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/switchback-proxy/switchback/health"
 	"github.com/switchback-proxy/switchback/splitter"
@@ -15,40 +16,65 @@ const (
 	probeLeast = 10
 	// sameShare is from which part of the canary's rate on stable shows the same.
 	sameShare = 0.5
+	// probeRest is how long after a probe that failed nothing the next one is held back: meanwhile the canary fails back
+	// only if it fails more than is waited for.
+	probeRest = 5 * time.Minute
+	// probeGrace is how long after its end a probe is ended that nobody has judged.
+	probeGrace = 5 * time.Second
 )
 
 // probeFirst deals with an alarm about a canary that has no baseline: stable is lent a tenth of the users for some seconds, and
 // the canary is failed back unless they fare as badly there. It reports whether that is all that follows from the verdict.
 func (c *Controller) probeFirst(ctx context.Context, h *hearing, v verdict) (handled bool, err error) {
-	worst, found := leading(v)
+	lead := h.judge.Lead()
 	switch probe := h.trial.state.RunningProbe(); {
-	case probe == nil && !mayProbe(v, worst, found):
+	case probe == nil && (v.Result != health.Fail || !v.NoBaseline || lead.Now.Share() > probeBelow):
 		return false, nil
+	case probe == nil && hasProbed(h.trial.state, c.now()):
+		return true, nil
 	case probe == nil:
 		return c.beginProbe(ctx, h, v)
 	case c.now().Before(probe.Until):
 		return true, nil
-	case found && worst.BaselineLately.N >= probeLeast && worst.BaselineLately.Share() >= sameShare*worst.CanaryLately.Share():
+	case isShared(lead):
 		h.judge.Acquit()
-		return true, c.endProbe(ctx, h, fmt.Sprintf("%s: %.3g%% on %s and %.3g%% on %s: a shared cause, holding", worst.Stream,
-			100*worst.BaselineLately.Share(), h.trial.state.Stable, 100*worst.CanaryLately.Share(), h.trial.state.Canary))
+		return true, c.endProbe(ctx, h, fmt.Sprintf("%s: %.3g%% on %s and %.3g%% on %s: a shared cause, holding", lead.Stream,
+			100*lead.Baseline.Share(), h.trial.state.Stable, 100*lead.Canary.Share(), h.trial.state.Canary))
 	case v.Result != health.Fail:
 		return true, c.endProbe(ctx, h, "nothing speaks against the canary any more")
 	}
 	return false, nil
 }
 
-// leading returns the numbers of what speaks most against the canary.
-func leading(v verdict) (health.StreamVerdict, bool) {
-	if len(v.Streams) == 0 {
-		return health.StreamVerdict{}, false
-	}
-	return v.Streams[0], true
+// isShared reports whether stable fared as badly as the canary in a probe.
+func isShared(lead health.Lead) bool {
+	return lead.Baseline.N >= probeLeast && lead.Baseline.Share() >= sameShare*lead.Canary.Share()
 }
 
-// mayProbe reports whether a failing canary is to be compared first.
-func mayProbe(v verdict, worst health.StreamVerdict, found bool) bool {
-	return v.Result == health.Fail && v.NoBaseline && found && worst.CanaryLately.Share() <= probeBelow
+// awaitsProbe reports whether an instance that judges alone is to wait for a probe, or for its end.
+func (t *trial) awaitsProbe(j *health.Judge, now time.Time) bool {
+	probe := t.state.RunningProbe()
+	return probe != nil && (now.Before(probe.Until.Add(2*probeGrace)) || isShared(j.Lead()))
+}
+
+// hasProbed reports whether a probe has just ended, and nothing was changed since.
+func hasProbed(s *splitter.State, now time.Time) bool {
+	return s.Changed.Kind == KindProbeEnded && now.Sub(s.Changed.At) < probeRest
+}
+
+// settleProbe ends a probe that no judge has ended, as it lost the store or its holder. Every instance tries.
+func (c *Controller) settleProbe(ctx context.Context, s *Split) error {
+	state := s.storedState()
+	probe := state.RunningProbe()
+	if probe == nil || state.Schema > splitter.Schema || c.now().Before(probe.Until.Add(probeGrace)) {
+		return nil
+	}
+	return c.untilSwapped(ctx, s, func(prev *splitter.State) (Changed, bool, error) {
+		if prev.Epoch != probe.Epoch {
+			return Changed{}, false, nil
+		}
+		return EndProbe(prev, "nobody has judged it in time", By{Actor: selfActor, Via: "judge"}, c.seed())
+	})
 }
 
 // beginProbe lends stable some users; false if there is nothing to lend.

@@ -26,7 +26,7 @@ type Split struct {
 	log       *zap.Logger
 	wake      func()           // tells that cutDue is to be called
 	clock     func() time.Time // the store's clock as last heard
-	complaint string           // what was logged last of what keeps failing; used by the pulse alone
+	complaint complaint        // what was logged of what keeps failing; used by the pulse alone
 	docket    docket           // how far this instance is with the evidence; used by the judge alone
 	warned    warned           // what was logged of verdicts; used by the judge alone
 	failbacks atomic.Uint64    // failbacks that this instance saw since it started
@@ -81,16 +81,19 @@ func (s *Split) dropWindows() {
 	s.origin = now.Add(-time.Duration(s.clock().Nanosecond()))
 }
 
-// complain logs what keeps failing, once until it changes. Only the pulse may call it.
-func (s *Split) complain(what string, err error) {
+// complaint is what was logged last of something that is tried again and again.
+type complaint string
+
+// note logs what keeps failing, once until it changes or works again.
+func (c *complaint) note(log *zap.Logger, what string, err error) {
 	text := ""
 	if err != nil {
-		text = err.Error()
+		text = what + ": " + err.Error()
 	}
-	if text != "" && text != s.complaint {
-		s.log.Warn(what, zap.Error(err))
+	if text != "" && text != string(*c) {
+		log.Warn(what, zap.Error(err))
 	}
-	s.complaint = text
+	*c = complaint(text)
 }
 
 // State returns what this instance decides by: nil while it boots blind.

@@ -18,8 +18,7 @@ func (c *Controller) Status(ctx context.Context, split string) (Status, error) {
 	if err != nil {
 		return Status{}, err
 	}
-	evidence, instances := c.gather(ctx, s, time.Now())
-	return c.status(s, evidence, instances), nil
+	return c.status(s, c.gather(ctx, s, time.Now())), nil
 }
 
 // StatusHere is Status with what this instance alone has seen of its variants; it asks nobody.
@@ -29,10 +28,10 @@ func (c *Controller) StatusHere(split string) (Status, error) {
 		return Status{}, err
 	}
 	evidence, _, _ := s.evidence(time.Now())
-	return c.status(s, evidence, 1), nil
+	return c.status(s, shown{evidence, 1, s.LateFrames()}), nil
 }
 
-func (c *Controller) status(s *Split, evidence map[string]health.Evidence, instances int) Status {
+func (c *Controller) status(s *Split, seen shown) Status {
 	st := Status{
 		Now:        c.now(),
 		Ready:      s.ready(time.Since(c.started) > c.opts.BootWait),
@@ -42,12 +41,12 @@ func (c *Controller) status(s *Split, evidence map[string]health.Evidence, insta
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st.State, st.Local, st.Notes = s.effective, s.definition(), append(c.twinNotes(), s.notes()...)
-	st.Verdict, st.JudgedInstances, st.ShownInstances = s.judgement.Verdict, max(s.judgement.Instances, 1), instances
-	st.Missing, st.Late = s.judgement.Missing, s.judgement.Late
+	st.Verdict, st.JudgedInstances, st.ShownInstances = s.judgement.Verdict, max(s.judgement.Instances, 1), seen.instances
+	st.Missing, st.Late = s.judgement.Missing, seen.late
 	inFlight, others := s.inFlight(), c.othersActive(s.name)
 	here := s.Conversations.Counts()
 	for _, name := range s.variants() {
-		v := s.variantStatus(name, evidence[name], inFlight[name])
+		v := s.variantStatus(name, seen.evidence[name], inFlight[name])
 		v.FleetInFlight, v.Conversations = v.InFlight+others.InFlight[name], here[name]+others.Conversations[name]
 		st.Variants = append(st.Variants, v)
 	}

@@ -88,7 +88,7 @@ func (c *Controller) pulse(ctx context.Context) {
 	c.learnSecret(ctx, p)
 	for _, s := range splits {
 		if err := c.catchUp(ctx, s, p); ctx.Err() == nil {
-			s.complain("cannot catch up with the store", err)
+			s.complaint.note(s.log, "cannot catch up with the store", err)
 		}
 	}
 }

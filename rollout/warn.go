@@ -1,31 +1,38 @@
 package rollout
 
 import (
+	"time"
+
 	"go.uber.org/zap"
 )
 
+// sharedRest is how long after a shared cause was said it is not said again, so that one at the edge does not fill logs.
+const sharedRest = 10 * time.Minute
+
 // warned is what was said of verdicts in a trial, so that nothing is said each second.
 type warned struct {
-	epoch             uint64
-	few, held, shared bool
+	epoch     uint64
+	few, held bool
+	shared    bool      // the last thing said of a shared cause is that there is one
+	sharedAt  time.Time // when it was
 }
 
 // warnOf logs what somebody must know of a verdict that fails nothing back: once in a trial that one user makes nearly all of
-// a canary's requests, and once more if that alone keeps it from a failback; and whenever a cause begins or ends to be
-// shared by both variants. Only the judge may call it.
+// a canary's requests, and once more if that alone keeps it from a failback; and that both variants fail for
+// a shared cause, once in ten minutes, and when that is over. Only the judge may call it.
 func (s *Split) warnOf(v verdict) {
 	if s.warned.epoch != v.epoch {
 		s.warned = warned{epoch: v.epoch}
 	}
 	w := &s.warned
 	fields := []zap.Field{zap.Uint64("epoch", v.epoch), zap.String("verdict", v.Reason)}
-	if v.SharedCause != w.shared {
-		w.shared = v.SharedCause
-		if w.shared {
-			s.log.Error("both variants fail: a shared cause, nothing is failed back", fields...)
-		} else {
-			s.log.Info("no shared cause any more", fields...)
-		}
+	switch now := time.Now(); {
+	case v.SharedCause && !w.shared && (w.sharedAt.IsZero() || now.Sub(w.sharedAt) >= sharedRest):
+		w.shared, w.sharedAt = true, now
+		s.log.Error("both variants fail: a shared cause, nothing is failed back", fields...)
+	case !v.SharedCause && w.shared:
+		w.shared = false
+		s.log.Info("no shared cause any more", fields...)
 	}
 	few := v.FewUsers
 	if few == nil {
