@@ -89,7 +89,7 @@ func TestStatus(t *testing.T) {
 		fleet[1].record(0, 4, health.Success)
 		fleet[1].record(1, 4, health.Failure)
 		fleet[0].kills(t, "red")
-		elapse(3 * time.Second)
+		elapse(8 * time.Second)
 		st := fleet[1].status(t)
 		if st.JudgedInstances != 2 || st.Verdict == nil || st.Verdict.Result != health.Inconclusive || !st.Ready || st.StoreError != "" {
 			t.Errorf("got %d instances, verdict %+v, ready %v, %q", st.JudgedInstances, st.Verdict, st.Ready, st.StoreError)

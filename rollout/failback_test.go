@@ -1,6 +1,7 @@
 package rollout_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -34,12 +35,16 @@ func TestFailbackByMergedEvidence(t *testing.T) {
 			t.Errorf("events: got %v, want %v", got, want)
 		}
 		state := stored(t, s)
-		if state.Progress.Phase != failedBack || !strings.Contains(state.Progress.Why, "of 24 requests failed") {
-			t.Errorf("progress: got %+v, want failed back for 24 requests", state.Progress)
+		if state.Progress.Phase != failedBack || !strings.Contains(state.Progress.Why, "canary 100% of 2") {
+			t.Errorf("progress: got %+v, want failed back for all of 20 or more", state.Progress)
 		}
 		events, err := s.Events(t.Context(), "assistant", 1)
-		if err != nil || !strings.Contains(string(events[0].Evidence), `"result"`) {
-			t.Errorf("event: got %s, %v, want the verdict in it", events[0].Evidence, err)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var v health.Verdict
+		if err := json.Unmarshal(events[0].Evidence, &v); err != nil || v.Result != health.Fail || v.Streams[0].Canary != (health.Rate{N: 24, K: 24}) {
+			t.Errorf("event: got %s, %v, want a verdict on all 24 requests", events[0].Evidence, err)
 		}
 	})
 }
@@ -125,7 +130,7 @@ func TestLocalFailbackEndsWithItsEpoch(t *testing.T) {
 		p := fleet[0]
 		p.link.set(away)
 		p.fails(50)
-		elapse(2 * time.Second)
+		elapse(4 * time.Second)
 		p.wants(t, "alone", 0, true)
 		fleet[1].set(t, 0)
 		fleet[1].set(t, 20)
@@ -148,7 +153,7 @@ func TestLocalFailbackOutlivesAnotherWeight(t *testing.T) {
 		p := fleet[0]
 		p.link.set(full) // announcements arrive
 		p.fails(50)
-		elapse(2 * time.Second)
+		elapse(4 * time.Second)
 		k := fleet[1].kills(t, "green").Event.Kills[0]
 		fleet[1].set(t, 50)
 		elapse(time.Second)
@@ -199,7 +204,7 @@ func TestNothingIsJudged(t *testing.T) {
 				elapse(time.Second)
 				p.fails(50)
 				elapse(3 * time.Second)
-				if st := p.status(t); st.Verdict != nil || st.Variants[1].Summary.Failures != 50 {
+				if st := p.status(t); st.Verdict != nil || st.Variants[1].Summary.Failures != 48 {
 					t.Errorf("got verdict %v on %+v, want none, and the evidence shown", st.Verdict, st.Variants[1].Summary)
 				}
 				if got, want := kinds(t, s), []string{"created"}; !cmp.Equal(got, want) {

@@ -196,10 +196,13 @@ func record(w *health.Window, o health.Outcome) {
 }
 
 // fails feeds n failures of green and as many successes of blue within four seconds: no second fails a canary by itself.
-func (p *proxy) fails(n int) {
+func (p *proxy) fails(n int) { p.failsAs(0, 1, n) }
+
+// failsAs is fails for variants at other places.
+func (p *proxy) failsAs(blue, green, n int) {
 	for range 4 {
-		p.record(0, n/4, health.Success)
-		p.record(1, n/4, health.Failure)
+		p.record(blue, n/4, health.Success)
+		p.record(green, n/4, health.Failure)
 		elapse(time.Second)
 	}
 }

@@ -174,7 +174,7 @@ func TestOldSnapshotDoesNotUndoAFailback(t *testing.T) {
 				elapse(time.Second)
 				fleet[0].close(t) // its snapshot has green at 10 %
 				fleet[1].fails(50)
-				elapse(3 * time.Second)
+				elapse(6 * time.Second) // the other one, which is listed still, is waited for
 				fleet[1].wants(t, "failed back", 0, true)
 				if loses {
 					s = newStore(t)
@@ -200,7 +200,7 @@ func TestFailbackOutlivesARestoredStore(t *testing.T) {
 		elapse(time.Second)
 		fleet[0].link.set(away)
 		fleet[1].fails(50)
-		elapse(3 * time.Second)
+		elapse(6 * time.Second) // the other one is waited for
 		fleet[1].wants(t, "failed back", 0, true)
 		fleet[1].close(t)
 

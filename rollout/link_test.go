@@ -26,6 +26,7 @@ const (
 	twisted        // changes are carried out and their answer is lost
 	locked         // changes are refused, all else works
 	readable       // changes and beats are refused, and it says so
+	unjudged       // evidence is refused, all else works
 )
 
 var errFault = errors.New("a fault of the test")
@@ -37,6 +38,45 @@ type link struct {
 	fault fault
 	swaps int // changes that were sent
 	inbox *inbox
+	ahead time.Duration // how far the store's clock is ahead of this instance's
+	jump  time.Duration // how far it has jumped since
+	last  int64         // the newest second of which a frame was put
+	seals []sealed      // seconds that were sealed for this instance, in that order
+}
+
+// sealed is a second, and how long after its end it was sealed.
+type sealed struct {
+	store.Sealed
+	after time.Duration
+}
+
+// sets changes a link.
+func (l *link) sets(change func(*link)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	change(l)
+}
+
+// put returns the newest second of which a frame was put.
+func (l *link) put() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.last
+}
+
+// sealed returns the seconds that were sealed for this instance.
+func (l *link) sealed() []sealed {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.seals)
+}
+
+// mishears returns an error while evidence is refused.
+func (l *link) mishears() error {
+	if _, f := l.now(); f == unjudged {
+		return store.Unavailable(errFault)
+	}
+	return nil
 }
 
 // inbox is a break-glass inbox that several links share; the embedded store has none.
@@ -170,6 +210,9 @@ func (l *link) Pulse(ctx context.Context, beat store.Beat) (store.Pulse, error) 
 	if l.inbox != nil {
 		p.Orders = l.inbox.all()
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	p.Now = p.Now.Add(l.ahead + l.jump)
 	return p, err
 }
 
@@ -211,7 +254,17 @@ func (l *link) PutFrames(ctx context.Context, from store.MemberID, frames []stor
 	if err != nil {
 		return nil, err
 	}
-	return s.PutFrames(ctx, from, frames)
+	if err := l.mishears(); err != nil {
+		return nil, err
+	}
+	l.mu.Lock()
+	theirs := slices.Clone(frames)
+	for i := range theirs {
+		l.last = max(l.last, theirs[i].Second)
+		theirs[i].Second -= int64(l.ahead / time.Second)
+	}
+	l.mu.Unlock()
+	return s.PutFrames(ctx, from, theirs)
 }
 
 func (l *link) Seal(ctx context.Context, asks []store.SealAsk) ([][]store.Sealed, error) {
@@ -219,7 +272,18 @@ func (l *link) Seal(ctx context.Context, asks []store.SealAsk) ([][]store.Sealed
 	if err != nil {
 		return nil, err
 	}
-	return s.Seal(ctx, asks)
+	if err := l.mishears(); err != nil {
+		return nil, err
+	}
+	answers, err := s.Seal(ctx, asks)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, answer := range answers {
+		for _, one := range answer {
+			l.seals = append(l.seals, sealed{one, time.Since(time.Unix(one.Second+1, 0))})
+		}
+	}
+	return answers, err
 }
 
 func (l *link) LoadJudge(ctx context.Context, split string) (store.JudgeState, error) {

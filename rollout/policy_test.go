@@ -38,7 +38,7 @@ func TestStateWithoutJudge(t *testing.T) {
 		}
 		p.record(0, 100, health.Success)
 		p.record(1, 100, health.Success)
-		elapse(2 * time.Second)
+		elapse(5 * time.Second)
 		if v := p.status(t).Verdict; v == nil || v.Result != health.Pass {
 			t.Errorf("verdict: got %+v, want the limits to be kept", v)
 		}

@@ -191,8 +191,7 @@ func TestReloadKeepsTheSplit(t *testing.T) {
 		if got := st.Variants[2]; got.Name != "green" || got.InFlight != 1 || got.Summary.Failures != 12 {
 			t.Errorf("status of green: got %+v, want one in flight and 12 failures", got)
 		}
-		p.record(1, 12, health.Success)
-		p.record(2, 12, health.Failure)
+		p.failsAs(1, 2, 12)
 		elapse(3 * time.Second)
 		p.wants(t, "judged over the reload", 0, true)
 		p.Detach(p.at)
