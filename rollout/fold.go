@@ -26,6 +26,8 @@ const (
 	takeUpTime = time.Second
 	// trialWrites is how often the judge's state is written at least in a trial, for the others to learn what it says.
 	trialWrites = 5 * time.Second
+	// restFolds is how many seconds are folded at once between trials, so that splits at rest cost a fleet little.
+	restFolds = 5
 	// restWrites is how often it is written at most between trials, when nothing hangs on it.
 	restWrites = 10 * time.Second
 )
@@ -47,8 +49,9 @@ func (c *Controller) foldHeld(ctx context.Context, cases []*hearing) {
 	for _, h := range cases {
 		switch {
 		case len(h.frames) == 0:
-		case h.seat.Holder:
+		case h.seat.Holder && h.isDue():
 			held = append(held, h)
+		case h.seat.Holder:
 		default:
 			h.split.docket.fleet = nil
 			c.learn(h)
@@ -58,6 +61,12 @@ func (c *Controller) foldHeld(ctx context.Context, cases []*hearing) {
 		return
 	}
 	c.foldAll(ctx, c.prepareAll(ctx, held))
+}
+
+// isDue reports whether there is something to fold: between trials, some seconds at once.
+func (h *hearing) isDue() bool {
+	d := &h.split.docket
+	return h.trial.onTrial || d.next == 0 || h.second-d.next+1 >= restFolds
 }
 
 // prepareAll prepares splits to be folded, and returns those that are. Of one that cannot be, this instance's judge alone
