@@ -342,7 +342,7 @@ func TestFalseAlarmsKeepToAlpha(t *testing.T) {
 					sum.Arms[Baseline][AgeFast] = bernoulli(r, requests, tt.baseline)
 					sum.Arms[Canary][AgeFast] = bernoulli(r, requests/2, tt.canary)
 					j.Fold(1+2*b, minBlock, sum)
-					if j.alarmOf(AgeFast).log >= math.Log(1/settings.Alpha) {
+					if j.alarmOf(AgeFast, j.trust).log >= math.Log(1/settings.Alpha) {
 						count++
 						break
 					}

@@ -71,13 +71,23 @@ func (v *Verdict) weighCalm(j *Judge) {
 		v.Reason = tooFew(requests, j.least())
 	case v.NoBaseline:
 		v.Reason = "no traffic on stable: nothing to compare with, and a shared outage cannot be told apart"
-	case v.FewUsers != nil:
+	case v.FewUsers != nil && j.onFewUsers() == FewUsersHold:
 		v.Reason = v.FewUsers.String() + ", holding"
+	case v.muffle(j):
 	case v.Evidence < 1:
 		v.Result, v.Reason = Pass, passing(v)
 	default:
 		v.Reason = mounting(v)
 	}
+}
+
+// muffle says what would have failed the canary back if stable had not burst itself; false if nothing would.
+func (v *Verdict) muffle(j *Judge) bool {
+	s, ok := j.muffled()
+	if ok {
+		v.Reason = muffling(j.streamVerdict(s, 0), v.Toward)
+	}
+	return ok
 }
 
 // requests is how many of the canary's requests are known of.

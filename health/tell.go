@@ -32,6 +32,12 @@ func mounting(v *Verdict) string {
 	return fmt.Sprintf("%s; %s of the way to a failback", v.leading().compare(), wholePercent(v.Toward))
 }
 
+// muffling says that evidence counts for less, as stable burst itself.
+func muffling(s StreamVerdict, toward float64) string {
+	return fmt.Sprintf("%s; stable burst itself in the last days, so that more is needed: %s of the way to a failback",
+		s.compare(), wholePercent(toward))
+}
+
 // heldByFew says that an alarm rests on one user.
 func (v *Verdict) heldByFew() string {
 	return fmt.Sprintf("%s; but without one user, who makes %s of the canary's requests, it is not enough: version and user "+
