@@ -401,8 +401,9 @@ func (j *Judge) update(c int, t *totals, log factor, mass float64) {
 	}
 }
 
-// maxEvidenceRatio is as much as is remembered of evidence: far beyond any threshold.
-const maxEvidenceRatio = 1e30
+// maxEvidenceRatio is as much as is remembered of evidence: beyond the threshold of the least alpha and 10,000 instances,
+// even where stable has burst as much as is remembered.
+const maxEvidenceRatio = 1e37
 
 // factors returns a stream's factors for a block, by the shift of a bet.
 func (j *Judge) factors(s stream, t *totals, quiet bool) func(shift float64) factor {
@@ -487,25 +488,39 @@ func (j *Judge) noteRise(s stream, t *totals) {
 	if m.Slow.N < known {
 		return
 	}
-	limit := j.harmless(s, 0, 0).of(m.Slow.cautious())
-	above := func(arm int) float64 {
-		x := newLimitBet(limit, 1.8).log(t.n[arm], t.k[arm])
-		return max(x, newLimitBet(limit, 3.5).log(t.n[arm], t.k[arm]))
+	h := j.harmless(s, 0, 0)
+	above := func(past, n, k float64) float64 {
+		x := newLimitBet(h.of(past), 1.8).log(n, k)
+		return max(x, newLimitBet(h.of(past), 3.5).log(n, k))
 	}
 	climb := func(from, by float64) float64 {
 		return min(max(from+min(max(by, -maxNats), maxNats), 0), maxBurst)
 	}
 	for arm := range NumArms {
-		m.Rise[arm] = climb(m.Rise[arm], above(arm))
+		m.Rise[arm] = climb(m.Rise[arm], above(m.Slow.cautious(), t.n[arm], t.k[arm]))
 	}
 	thin := guess / (1 - guess)
 	if j.st.OnTrial && t.n[Baseline] > 0 {
 		thin = min(t.n[Canary]/t.n[Baseline], 1)
 	}
-	m.Excursion = climb(m.Excursion, thin*above(Baseline))
+	// A burst is sudden: what drifts for hours is known to the last minutes. And it is more than one user's, as one user
+	// alone fails no canary back.
+	loudest := loudestOf(&j.counts[s][Baseline])
+	m.Excursion = climb(m.Excursion, thin*above(max(m.Slow.cautious(), m.Past.cautious()),
+		t.n[Baseline]-float64(loudest.n), t.k[Baseline]-float64(loudest.k)))
 	if j.st.OnTrial && m.Rise[Canary] >= risen {
 		m.Excursion = 0
 	}
+}
+
+// loudestOf returns the counts of the group with the most bad ones.
+func loudestOf(cells *[userGroups]counts) (loudest counts) {
+	for _, c := range cells {
+		if c.k > loudest.k {
+			loudest = c
+		}
+	}
+	return loudest
 }
 
 // risen is from which nats on an arm counts as risen.
