@@ -173,7 +173,7 @@ func TestPrepareHandlerRefuses(t *testing.T) {
 		{`{"failback": {"max_error_rate": 0}, "judge": {"off": true}}`, `failback.max_error_rate: no limit is set and the judge is off`},
 		{`{"failback": {"off": true}, "judge": {}}`, `judge: failback is off, so that nothing fails back by itself, and a judge`},
 		{`{"judge": {"off": true, "ratio": 2}}`, `judge.off: judge is off and has settings`},
-		{`{"judge": {"alpha": -1}}`, `judge.alpha: alpha -1: must be above 0 and at most 0.2`},
+		{`{"judge": {"alpha": -1}}`, `judge.alpha: alpha -1: must be from 0.000001 to 0.2`},
 		{`{"judge": {"margin": -0.1}}`, `judge.margin: margin -10pp: must be from 0pp to 50pp`},
 		{`{"judge": {"latency_margin": 1}}`, `judge.latency_margin: latency_margin 100pp: must be from 0pp to 50pp`},
 		{`{"judge": {"duration": "-1h"}}`, `judge.duration: duration -1h: must be from 1h to 2160h`},

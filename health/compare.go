@@ -82,7 +82,7 @@ func (j *Judge) Begin(t Trial) {
 	j.st.Epoch, j.st.OnTrial = t.Epoch, true
 	j.st.Evidence = [userGroups + 1][numComponents]float32{}
 	j.st.Raises, j.st.CanaryAt, j.st.BeganAt, j.st.ProbeAt = 0, 0, 0, 0
-	j.st.Started, j.st.Met, j.st.Quiet = [NumAges]bool{}, [NumAges]bool{}, [NumAges]int64{}
+	j.st.Started, j.st.Met, j.st.Quiet = [numStreams]bool{}, [NumAges]bool{}, [NumAges]int64{}
 	j.st.Asking, j.st.Failed = groupRates{}, defeat{}
 	for i := range j.st.Shifts {
 		j.st.Shifts[i].Raised = false // what an earlier trial has not spent is not this one's
@@ -158,17 +158,10 @@ func (j *Judge) shifted(from, to int64) bool {
 	return false
 }
 
-// due returns what of alpha the first block after the start, and after each raise, has to spend. It is noted as spent.
+// due returns what of alpha the first block after each raise has to spend. It is noted as spent.
 func (j *Judge) due(a Age, start int64) (mass float64) {
 	if !j.st.OnTrial {
 		return 0
-	}
-	if !j.st.Started[a] {
-		j.st.Started[a] = true
-		mass = startMass
-		if j.terms.Raises == 0 {
-			mass += raiseMass
-		}
 	}
 	for i := range j.st.Shifts {
 		s := &j.st.Shifts[i]
@@ -178,6 +171,19 @@ func (j *Judge) due(a Age, start int64) (mass float64) {
 		}
 	}
 	return mass
+}
+
+// first returns what of alpha a stream has to spend in its first block of the trial, which may come later than others', as
+// the baseline's quantiles must be known. It is noted as spent.
+func (j *Judge) first(s stream) (mass float64) {
+	if j.st.Started[s] {
+		return 0
+	}
+	j.st.Started[s] = true
+	if j.terms.Raises == 0 {
+		return startMass + raiseMass
+	}
+	return startMass
 }
 
 // Fold adds a second, or several as one of the given length that ends with it. Seconds come in order; one that is in a
@@ -279,14 +285,25 @@ func (j *Judge) closes(a Age) bool {
 		return false
 	case !j.st.OnTrial:
 		return n0 >= enough
-	case n0 == 0 && a != AgeMinute && b.isQuiet():
+	case n0 == 0 && j.isQuiet(a):
 		return n1 >= 1
 	}
 	return n1 >= 1 && n0 >= enough
 }
 
-// isQuiet reports whether the baseline has had no request for so long that the canary is held against its past.
-func (b *block) isQuiet() bool { return b.quiet >= int64(quietAfter/time.Second) }
+// isQuiet reports whether the baseline has had no request for so long that the canary is held against its past: for a minute,
+// or for as long as ten of its requests usually take. At AgeMinute, which only long requests reach, it never is.
+func (j *Judge) isQuiet(a Age) bool {
+	after := quietAfter.Seconds()
+	if flow := j.st.Flow[a]; flow.N > 0 {
+		after = min(max(after, quietLeast*flow.K/flow.N), quietMost.Seconds())
+	}
+	quiet := j.st.Quiet[a]
+	if b := &j.open[a]; b.opened {
+		quiet = b.quiet
+	}
+	return a != AgeMinute && float64(quiet) >= after
+}
 
 func (j *Judge) closeAll() {
 	for a := range Age(NumAges) {
@@ -299,12 +316,13 @@ func (j *Judge) closeAll() {
 // close weighs an age's open block, and learns from it.
 func (j *Judge) close(a Age) {
 	b := &j.open[a]
+	quiet := b.n[Baseline] == 0 && j.isQuiet(a)
 	b.opened = false
 	mass := j.due(a, b.began) + timeMass*b.length.Seconds()/j.planned().Seconds()
 	for _, s := range j.lists[a] {
 		t := j.totals(s)
 		if j.st.OnTrial {
-			j.weigh(s, &t, mass, b.n[Baseline] == 0 && a != AgeMinute && b.isQuiet())
+			j.weigh(s, &t, mass+j.first(s), quiet)
 		}
 		j.learn(s, &t, b.length)
 		j.noteProbe(s, &t, b)
@@ -314,6 +332,10 @@ func (j *Judge) close(a Age) {
 		j.st.Asking.note(&j.asked, halved(b.length, pastHalf))
 	}
 	j.learnTimes(a, b)
+	if b.n[Baseline] > 0 {
+		j.st.Flow[a].decay(halved(b.length, pastHalf))
+		j.st.Flow[a].add(b.n[Baseline], b.length.Seconds())
+	}
 	j.st.Folded[a], j.st.Quiet[a], j.st.Met[a] = b.last, b.quiet, j.st.Met[a] || b.n[Canary] > 0
 	j.st.CanaryAt = max(j.st.CanaryAt, b.canaryAt)
 	j.dirty = true
@@ -403,8 +425,9 @@ func (j *Judge) update(c int, t *totals, log factor, mass float64) {
 	}
 }
 
-// maxEvidenceRatio is as much as is remembered of evidence: far beyond any threshold.
-const maxEvidenceRatio = 1e30
+// maxEvidenceRatio is as much as is remembered of evidence: beyond the threshold of the least alpha and 10,000 instances,
+// even where stable has burst as much as is remembered.
+const maxEvidenceRatio = 1e37
 
 // factors returns a stream's factors for a block, by the shift of a bet.
 func (j *Judge) factors(s stream, t *totals, quiet bool) func(shift float64) factor {
@@ -489,25 +512,39 @@ func (j *Judge) noteRise(s stream, t *totals) {
 	if m.Slow.N < known {
 		return
 	}
-	limit := j.harmless(s, 0, 0).of(m.Slow.cautious())
-	above := func(arm int) float64 {
-		x := newLimitBet(limit, 1.8).log(t.n[arm], t.k[arm])
-		return max(x, newLimitBet(limit, 3.5).log(t.n[arm], t.k[arm]))
+	h := j.harmless(s, 0, 0)
+	above := func(past, n, k float64) float64 {
+		x := newLimitBet(h.of(past), 1.8).log(n, k)
+		return max(x, newLimitBet(h.of(past), 3.5).log(n, k))
 	}
 	climb := func(from, by float64) float64 {
 		return min(max(from+min(max(by, -maxNats), maxNats), 0), maxBurst)
 	}
 	for arm := range NumArms {
-		m.Rise[arm] = climb(m.Rise[arm], above(arm))
+		m.Rise[arm] = climb(m.Rise[arm], above(m.Slow.cautious(), t.n[arm], t.k[arm]))
 	}
 	thin := guess / (1 - guess)
 	if j.st.OnTrial && t.n[Baseline] > 0 {
 		thin = min(t.n[Canary]/t.n[Baseline], 1)
 	}
-	m.Excursion = climb(m.Excursion, thin*above(Baseline))
+	// A burst is sudden: what drifts for hours is known to the last minutes. And it is more than one user's, as one user
+	// alone fails no canary back.
+	loudest := loudestOf(&j.counts[s][Baseline])
+	m.Excursion = climb(m.Excursion, thin*above(max(m.Slow.cautious(), m.Past.cautious()),
+		t.n[Baseline]-float64(loudest.n), t.k[Baseline]-float64(loudest.k)))
 	if j.st.OnTrial && m.Rise[Canary] >= risen {
 		m.Excursion = 0
 	}
+}
+
+// loudestOf returns the counts of the group with the most bad ones.
+func loudestOf(cells *[userGroups]counts) (loudest counts) {
+	for _, c := range cells {
+		if c.k > loudest.k {
+			loudest = c
+		}
+	}
+	return loudest
 }
 
 // risen is from which nats on an arm counts as risen.

@@ -228,7 +228,7 @@ func TestATrialForgetsTheOneBefore(t *testing.T) {
 	before := p.judge.st
 	p.judge.Begin(trial(2))
 	st := &p.judge.st
-	if st.Evidence != ([userGroups + 1][numComponents]float32{}) || st.Asking != (groupRates{}) || st.Started != ([NumAges]bool{}) {
+	if st.Evidence != ([userGroups + 1][numComponents]float32{}) || st.Asking != (groupRates{}) || st.Started != ([numStreams]bool{}) {
 		t.Error("a new trial begins with evidence of the one before")
 	}
 	for s := range st.Streams {
@@ -342,7 +342,7 @@ func TestFalseAlarmsKeepToAlpha(t *testing.T) {
 					sum.Arms[Baseline][AgeFast] = bernoulli(r, requests, tt.baseline)
 					sum.Arms[Canary][AgeFast] = bernoulli(r, requests/2, tt.canary)
 					j.Fold(1+2*b, minBlock, sum)
-					if j.alarmOf(AgeFast).log >= math.Log(1/settings.Alpha) {
+					if j.alarmOf(AgeFast, j.trust).log >= math.Log(1/settings.Alpha) {
 						count++
 						break
 					}

@@ -19,7 +19,9 @@ const (
 
 	minBlock    = 2 * time.Second
 	maxBlock    = time.Minute
-	quietAfter  = time.Minute      // without a request of the baseline, the canary is held against its past
+	quietAfter  = time.Minute      // without a request of the baseline, the canary is held against its past,
+	quietLeast  = 10               // unless so many were not to be expected meanwhile,
+	quietMost   = 10 * time.Minute // but not for longer
 	retuneAfter = 30 * time.Minute // between two looks at the baseline's quantiles
 	freshLeast  = 200              // requests of the baseline in the last minute that say more than those of five
 	known       = 50               // requests of the baseline from which on its past is known
@@ -86,8 +88,10 @@ type standing struct {
 	BeganAt, CanaryAt int64
 	// Met says of each age whether the canary has had a request in this trial.
 	Met [NumAges]bool
-	// Started says of each age whether what is spent at the start of a trial was.
-	Started [NumAges]bool
+	// Started says of each stream whether what is spent at the start of a trial was.
+	Started [numStreams]bool
+	// Flow is the baseline's requests and the seconds that they took at each age, with a half-life of 5 min.
+	Flow [NumAges]rate
 	// Raises counts the raises that alpha was spent on.
 	Raises uint32
 	// Evidence is the detector: for each group of users that is left out (the last: none) and each bet.
@@ -167,29 +171,48 @@ func (m *memory) noteScatter(cells *[userGroups]counts, n, k float64) {
 }
 
 // luck returns the standard deviation of the canary's rate over which users landed on it: the excess variance of the
-// baseline's groups, scaled to the canary's smaller number of users. It is zero while chance explains the groups.
+// baseline's groups, scaled to the canary's smaller number of users. It is zero while chance explains the groups. The
+// group that is furthest off is left out: on the canary one user cannot do anything alone, and on the baseline one user
+// whose requests all fail would hide every regression.
 func (g *groupRates) luck(n0, n1 float64) float64 {
-	var n, k, m float64
-	for i := range g.N {
-		if g.N[i] > 0.5 {
-			n, k, m = n+float64(g.N[i]), k+float64(g.K[i]), m+1
-		}
-	}
-	if m < 2 || k <= 0 || k >= n || n1 <= 0 {
+	if n1 <= 0 {
 		return 0
 	}
-	p := k / n
-	var chi, variance float64
-	for i := range g.N {
-		if ng := float64(g.N[i]); ng > 0.5 {
-			off := float64(g.K[i]) - ng*p
-			chi += off * off / (ng * p * (1 - p))
-			variance += p * (1 - p) / ng / m
-		}
-	}
-	x := chi/(m-1) - (1 + hetZ*math.Sqrt(2/(m-1)))
+	_, _, _, oddest := g.excess(-1)
+	x, variance, m, _ := g.excess(oddest)
 	if x <= 0 {
 		return 0
 	}
 	return math.Sqrt(x * variance * n0 / (m * n1))
+}
+
+// excess returns by how much the groups' rates vary more than chance explains, what chance explains, the number of groups,
+// and the one that is furthest off; a group may be left out. It is zero if there is nothing to compare.
+func (g *groupRates) excess(without int) (x, variance, m float64, oddest int) {
+	var n, k float64
+	counts := func(i int) bool { return i != without && g.N[i] > 0.5 }
+	for i := range g.N {
+		if counts(i) {
+			n, k, m = n+float64(g.N[i]), k+float64(g.K[i]), m+1
+		}
+	}
+	if m < 2 || k <= 0 || k >= n {
+		return 0, 0, m, -1
+	}
+	p := k / n
+	var chi, most float64
+	for i := range g.N {
+		if !counts(i) {
+			continue
+		}
+		ng := float64(g.N[i])
+		off := float64(g.K[i]) - ng*p
+		part := off * off / (ng * p * (1 - p))
+		if part > most {
+			most, oddest = part, i
+		}
+		chi += part
+		variance += p * (1 - p) / ng / m
+	}
+	return chi/(m-1) - (1 + hetZ*math.Sqrt(2/(m-1))), variance, m, oddest
 }

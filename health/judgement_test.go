@@ -3,6 +3,7 @@ package health
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -61,6 +62,18 @@ func TestLuckIsWhatGroupsVaryBeyondChance(t *testing.T) {
 				n, k = n+float64(g.N[i]), k+float64(g.K[i])
 			}
 		}
+		if len(ns) < 2 || k == 0 || k == n {
+			return 0
+		}
+		part := func(i int) float64 { return math.Pow(ks[i]-ns[i]*k/n, 2) / ns[i] }
+		odd := 0
+		for i := range ns {
+			if part(i) > part(odd) {
+				odd = i
+			}
+		}
+		n, k = n-ns[odd], k-ks[odd]
+		ns, ks = slices.Delete(ns, odd, odd+1), slices.Delete(ks, odd, odd+1)
 		m, p := float64(len(ns)), k/n
 		if m < 2 || k == 0 || k == n {
 			return 0

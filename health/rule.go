@@ -53,7 +53,7 @@ func (j *Judge) rule(v *Verdict, a, loudest alarm) {
 		v.FewUsers.Held = true
 		loudest.left = userGroups
 		v.lead(j.streams(loudest))
-		v.Reason = v.heldByFew()
+		v.Reason = v.heldByFew(j.terms.Settings != nil)
 	case isShared:
 		v.SharedCause, v.Reason = true, shared
 	default:
@@ -75,13 +75,23 @@ func (v *Verdict) weighCalm(j *Judge) {
 		v.Reason = tooFew(requests, j.least())
 	case v.NoBaseline:
 		v.Reason = "no traffic on stable: nothing to compare with, and a shared outage cannot be told apart"
-	case v.FewUsers != nil:
+	case v.FewUsers != nil && j.onFewUsers() == FewUsersHold:
 		v.Reason = v.FewUsers.String() + ", holding"
+	case v.muffle(j):
 	case v.Evidence < 1:
 		v.Result, v.Reason = Pass, passing(v)
 	default:
 		v.Reason = mounting(v)
 	}
+}
+
+// muffle says what would have failed the canary back if stable had not burst itself; false if nothing would.
+func (v *Verdict) muffle(j *Judge) bool {
+	s, ok := j.muffled()
+	if ok {
+		v.Reason = muffling(j.streamVerdict(s, 0), v.Toward)
+	}
+	return ok
 }
 
 // requests is how many of the canary's requests are known of.
@@ -124,13 +134,8 @@ func (j *Judge) idle() time.Duration {
 	return j.since(last)
 }
 
-// silent reports whether the baseline has had no request for a minute.
-func (j *Judge) silent() bool {
-	if b := &j.open[AgeFast]; b.opened {
-		return b.isQuiet()
-	}
-	return j.st.Quiet[AgeFast] >= int64(quietAfter/time.Second)
-}
+// silent reports whether the baseline has had no request for so long that there is none.
+func (j *Judge) silent() bool { return j.isQuiet(AgeFast) }
 
 // shared finds what hits both arms, and says it in a sentence.
 func (j *Judge) shared() (reason string, ok bool) {

@@ -8,7 +8,7 @@ import (
 
 // Settings say how a canary is compared with the baseline. They are frozen into the State when a trial begins.
 type Settings struct {
-	// Alpha bounds the probability that a harmless canary is failed back in one rollout of Duration. 0 < alpha ≤ 0.2;
+	// Alpha bounds the probability that a harmless canary is failed back in one rollout of Duration. 1e-6 ≤ alpha ≤ 0.2;
 	// default 0.01.
 	Alpha float64 `json:"alpha"`
 	// Ratio and Margin say what is harmless: a canary's rate of failures of at most Ratio times the baseline's plus
@@ -57,7 +57,7 @@ func (s Settings) Validate() error {
 		}
 	}
 	d := time.Duration(s.Duration)
-	wrong(s.Alpha > 0 && s.Alpha <= 0.2, "alpha %g: must be above 0 and at most 0.2", s.Alpha)
+	wrong(s.Alpha >= 1e-6 && s.Alpha <= 0.2, "alpha %g: must be from 0.000001 to 0.2", s.Alpha)
 	wrong(s.Ratio >= 1 && s.Ratio <= 10, "ratio %g: must be from 1 to 10", s.Ratio)
 	wrong(s.Margin >= 0 && s.Margin <= 0.5, "margin %spp: must be from 0pp to 50pp", short(s.Margin*100))
 	wrong(s.LatencyMargin >= 0 && s.LatencyMargin <= 0.5, "latency_margin %spp: must be from 0pp to 50pp", short(s.LatencyMargin*100))

@@ -21,8 +21,9 @@ func TestValidateSettings(t *testing.T) {
 	}{
 		{"defaults", func(*health.Settings) {}, ""},
 		{"greatest alpha", func(s *health.Settings) { s.Alpha = 0.2 }, ""},
-		{"no alpha", func(s *health.Settings) { s.Alpha = 0 }, "alpha 0: must be above 0 and at most 0.2"},
-		{"too great an alpha", func(s *health.Settings) { s.Alpha = 0.21 }, "alpha 0.21: must be above 0 and at most 0.2"},
+		{"no alpha", func(s *health.Settings) { s.Alpha = 0 }, "alpha 0: must be from 0.000001 to 0.2"},
+		{"an alpha beyond all evidence", func(s *health.Settings) { s.Alpha = 1e-310 }, "must be from 0.000001 to 0.2"},
+		{"too great an alpha", func(s *health.Settings) { s.Alpha = 0.21 }, "alpha 0.21: must be from 0.000001 to 0.2"},
 		{"alpha that is no number", func(s *health.Settings) { s.Alpha = math.NaN() }, "alpha NaN"},
 		{"no ratio", func(s *health.Settings) { s.Ratio = 1 }, ""},
 		{"ratio below 1", func(s *health.Settings) { s.Ratio = 0.9 }, "ratio 0.9: must be from 1 to 10"},

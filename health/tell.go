@@ -36,10 +36,20 @@ func mounting(v *Verdict) string {
 	return fmt.Sprintf("%s; %s of the way to a failback", v.leading().compare(), wholePercent(v.Toward))
 }
 
+// muffling says that evidence counts for less, as stable burst itself.
+func muffling(s StreamVerdict, toward float64) string {
+	return fmt.Sprintf("%s; stable burst itself in the last days, so that more is needed: %s of the way to a failback",
+		s.compare(), wholePercent(toward))
+}
+
 // heldByFew says that an alarm rests on one user.
-func (v *Verdict) heldByFew() string {
+func (v *Verdict) heldByFew(compared bool) string {
+	out := "a kill"
+	if compared {
+		out = "`few_users failback` or a kill"
+	}
 	return fmt.Sprintf("%s; but without one user, who makes %s of the canary's requests, it is not enough: version and user "+
-		"cannot be told apart, holding; `few_users failback` or a kill is the way out", v.leading().compare(), wholePercent(v.FewUsers.Share))
+		"cannot be told apart, holding; %s is the way out", v.leading().compare(), wholePercent(v.FewUsers.Share), out)
 }
 
 // String says it in a sentence.

@@ -93,6 +93,10 @@ func TestVerdictTexts(t *testing.T) {
 		{"one user makes nearly all, and fails", trial(1), []phase{{10 * time.Minute, good, aloneBad}}},
 		{"one user fails, failback", sceneTrial(func(t *Trial) { t.Settings.FewUsers = FewUsersFailback }),
 			[]phase{{time.Minute, good, aloneBad}}},
+		{"stable burst before", trial(1), []phase{{10 * time.Minute, canary, canary}, {2 * time.Minute, withFails(canary, 0.8), canary},
+			{time.Hour, canary, canary}, {10 * time.Minute, canary, withFails(canary, 0.1)}}},
+		{"one user makes all, failback", sceneTrial(func(t *Trial) { t.Settings.FewUsers = FewUsersFailback }),
+			[]phase{{10 * time.Minute, good, alone}}},
 		{"blue/green with a trickle", trial(1), []phase{{10 * time.Minute, healthy(1), healthy(19)}}},
 		{"blue/green with a trickle, bad", trial(1), []phase{{time.Minute, healthy(1), withFails(healthy(19), 0.2)}}},
 	} {

@@ -153,7 +153,30 @@ func (j *Judge) retune(second int64) {
 		if q.Age != old.Age || q.Known != old.Known {
 			j.forget(s)
 		}
+		if q.Known && (!old.Known || q.From != old.From || q.Age != old.Age) {
+			j.rebase(s)
+		}
 	}
+}
+
+// rebase restates the baseline's rates for what counts as slow from now on: measured by the old ones, every baseline would
+// seem to rise with the quantile that is looked at anew, and be remembered for a burst.
+func (j *Judge) rebase(s stream) {
+	q := j.st.Quantile[s-streamLatency75]
+	which := 0
+	if s.isTTFB() {
+		which = 1
+	}
+	var all, slow float64
+	for b, n := range &j.st.Times[which][placeOf(q.Age)] {
+		all += float64(n)
+		if b >= int(q.From) {
+			slow += float64(n)
+		}
+	}
+	m := &j.st.Streams[s]
+	m.Past.K, m.Slow.K = m.Past.N*slow/all, m.Slow.N*slow/all
+	m.Recent, m.Rise, m.Excursion = [NumArms]rate{}, [NumArms]float64{}, 0
 }
 
 // quantileOf returns the baseline's quantile by the youngest age that knows it.

@@ -1,6 +1,9 @@
 package health
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // alarm is how far one age's evidence is.
 type alarm struct {
@@ -14,12 +17,12 @@ type alarm struct {
 }
 
 // alarmOf adds up an age's bets. Evidence of different ages is not added: each is an e-process of its own, and alpha is
-// divided among them by the weights of their bets.
-func (j *Judge) alarmOf(a Age) alarm {
+// divided among them by the weights of their bets. How far a stream's evidence is trusted, trust says.
+func (j *Judge) alarmOf(a Age, trust func(stream) float64) alarm {
 	var weights [numComponents]float64
 	for c := range components {
 		if age, ok := j.ageOf(components[c].stream); ok && age == a {
-			weights[c] = j.trust(components[c].stream)
+			weights[c] = trust(components[c].stream)
 		}
 	}
 	out := alarm{age: a, log: math.Inf(1)}
@@ -47,6 +50,9 @@ func (j *Judge) alarmOf(a Age) alarm {
 func (j *Judge) trust(s stream) float64 {
 	if !s.compared() && j.st.Streams[s].Trial[Canary].N < float64(j.least()) {
 		return 0
+	}
+	if _, ok := j.ageOf(s.kin()); !ok {
+		return 1 // nobody follows how it bursts
 	}
 	return math.Exp(-2 * j.st.Streams[s.kin()].Burst)
 }
@@ -77,10 +83,10 @@ func (j *Judge) alpha() float64 {
 
 // alarms returns the alarm that is nearest, and the one that would be if nobody were left out.
 func (j *Judge) alarms() (nearest, loudest alarm) {
-	nearest = j.alarmOf(AgeFast)
+	nearest = j.alarmOf(AgeFast, j.trust)
 	loudest = nearest
 	for a := AgeFast + 1; a < NumAges; a++ {
-		x := j.alarmOf(a)
+		x := j.alarmOf(a, j.trust)
 		if x.log > nearest.log {
 			nearest = x
 		}
@@ -89,6 +95,33 @@ func (j *Judge) alarms() (nearest, loudest alarm) {
 		}
 	}
 	return nearest, loudest
+}
+
+// muffled returns the stream that would have failed the canary back if stable had not burst itself; false if none would.
+func (j *Judge) muffled() (worst stream, ok bool) {
+	if !slices.ContainsFunc(j.st.Streams[:], func(m memory) bool { return m.Burst > 0 }) {
+		return 0, false
+	}
+	bare := func(s stream) float64 {
+		if s.compared() {
+			return 1
+		}
+		return j.trust(s)
+	}
+	for a := range Age(NumAges) {
+		x := j.alarmOf(a, bare)
+		if x.log < -math.Log(j.alpha()) {
+			continue
+		}
+		var most float32
+		for c := range components {
+			s := components[c].stream
+			if age, counts := j.ageOf(s); s.compared() && counts && age == a && j.st.Evidence[x.left][c] > most {
+				worst, most, ok = s, j.st.Evidence[x.left][c], true
+			}
+		}
+	}
+	return worst, ok
 }
 
 // evidenceOf returns a stream's part of an alarm.

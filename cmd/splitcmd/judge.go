@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -30,6 +31,12 @@ changed: it measures the judge. docs/judge.md describes the lines.`,
 
 // maxLine is how long a line may be: a tick has two histograms for each of 128 groups.
 const maxLine = 4 << 20
+
+// How long a tick may be, and how far from the start, in seconds.
+const (
+	maxTick = 3600
+	maxTime = 1e9
+)
 
 // playAll plays every rollout of in, and answers each tick.
 func playAll(in io.Reader, out io.Writer) error {
@@ -112,8 +119,8 @@ func newPlayed(l playedLine) *played {
 }
 
 func (p *played) tick(l playedLine) (playedAnswer, error) {
-	if l.Dt < 1 {
-		return playedAnswer{}, fmt.Errorf("dt %g: must be at least 1 s", l.Dt)
+	if !(l.Dt >= 1 && l.Dt <= maxTick && math.Abs(l.T) <= maxTime) {
+		return playedAnswer{}, fmt.Errorf("t %g, dt %g: t must be at most %g s either way, and dt from 1 to %g s", l.T, l.Dt, float64(maxTime), float64(maxTick))
 	}
 	if !l.Warmup && !p.began {
 		p.began = true
