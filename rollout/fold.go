@@ -203,6 +203,11 @@ func (c *Controller) takeUp(ctx context.Context, h *hearing) error {
 	if err != nil && !errors.Is(err, store.ErrCorrupt) {
 		return err
 	}
+	if err == nil && base.Version == 0 && d.fleet != nil {
+		d.base = base // the store has lost what this instance still knows, and is given it again
+		d.changed = true
+		return nil
+	}
 	fleet := health.NewJudge()
 	if err == nil && base.Version > 0 {
 		err = fleet.UnmarshalBinary(base.Doc)

@@ -87,3 +87,20 @@ func TestHolderDoesNotGetOn(t *testing.T) {
 		wantKinds(t, s, "created", "failback")
 	})
 }
+
+// A store that comes back empty is given again what its last holder knows of stable and of the trial.
+func TestJudgeOutlivesTheStore(t *testing.T) {
+	bubble(t, func(t *testing.T, s *embedded.Store) {
+		p := switched(t, s)
+		empty := newStore(t)
+		p.link.replace(empty)
+		byWeights(20, 0, 0, p)
+		byWeights(12, 0, 0.3, p)
+		if got := stored(t, empty).RunningProbe(); got == nil {
+			t.Errorf("events: got %v, want a probe by what stable was like before", kinds(t, empty))
+		}
+		if got := judgeOf(t, empty); got.Version == 0 {
+			t.Error("the store has not been given the judge's state again")
+		}
+	})
+}
