@@ -1,13 +1,21 @@
 package health
 
+import "time"
+
 // Lead is what speaks most against a canary, in the numbers that a probe is begun and ended by.
 type Lead struct {
-	// Stream is what is looked at, as in [StreamVerdict].
+	// Stream is what is looked at, as in [StreamVerdict]: compared with the baseline or held against a limit.
 	Stream string
+	// Age is how old requests are when they count in it.
+	Age time.Duration
+	// IsSlow says that what is bad of it is slow, and may be well otherwise.
+	IsSlow bool
 	// Now is the canary's rate of the last seconds; of the last minute if that is too few requests to say.
 	Now Rate
 	// Canary and Baseline are the rates of what arrived since the last probe began; none if there was none.
 	Canary, Baseline Rate
+	// Past is the baseline's rate of the last hour in which it had requests.
+	Past Rate
 }
 
 // leadLeast is how many requests say what the canary's rate is now.
@@ -16,13 +24,18 @@ const leadLeast = 10
 // Lead returns what speaks most against the canary.
 func (j *Judge) Lead() Lead {
 	a, _ := j.alarms()
-	s := j.strongest(a)
+	s := j.strongest(a, func(stream) bool { return true })
+	lead := Lead{Stream: s.String(), Age: a.age.Span(), IsSlow: s.isSlow()}
+	if s == limitMean { // which counts no bad ones
+		return lead
+	}
 	m := &j.st.Streams[s]
 	now := m.Brief
 	if now.N < leadLeast {
 		now = m.Recent[Canary]
 	}
-	return Lead{Stream: s.String(), Now: Rate(now), Canary: Rate(m.Probe[Canary]), Baseline: Rate(m.Probe[Baseline])}
+	lead.Now, lead.Canary, lead.Baseline, lead.Past = Rate(now), Rate(m.Probe[Canary]), Rate(m.Probe[Baseline]), Rate(m.Slow)
+	return lead
 }
 
 // Probe says that a probe began in a second: what arrives from then on is counted apart, see [Lead]. Said again, it changes

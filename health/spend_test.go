@@ -76,6 +76,7 @@ func TestDueAddsUp(t *testing.T) {
 		j := NewJudge()
 		settings := DefaultSettings()
 		j.Begin(Trial{Epoch: 1, Settings: &settings, Raises: raises})
+		var start float64
 		for a := range Age(NumAges) {
 			var sum float64
 			for i := range raises + 2 {
@@ -84,6 +85,14 @@ func TestDueAddsUp(t *testing.T) {
 				sum += j.due(a, int64(10*i+1))
 				sum += j.due(a, int64(10*i+2))
 			}
+			for s := range stream(numStreams) { // each has its part of the start once, whenever its first block comes
+				if first := j.first(s) + j.first(s); s > 0 && a > 0 && first != 0 || s == 0 && a == 0 && first < startMass {
+					t.Errorf("%d raises: stream %d has %g of the start", raises, s, first)
+				} else if s == 0 {
+					start = max(start, first)
+				}
+			}
+			sum += start
 			if math.Abs(sum-(startMass+raiseMass)) > 1e-12 {
 				t.Errorf("%d raises, age %s: %.15f, want %g", raises, a.Span(), sum, startMass+raiseMass)
 			}

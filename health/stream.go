@@ -53,6 +53,11 @@ func (s stream) compared() bool { return int(s) < numCompared }
 // isTime reports whether the stream compares times with quantiles of the baseline's.
 func (s stream) isTime() bool { return s >= streamLatency75 && s <= streamTTFB95 }
 
+// isSlow reports whether requests are bad for a stream that take long.
+func (s stream) isSlow() bool {
+	return s.isTime() || s == limitLatency || s == limitTTFT || s == limitMean
+}
+
 // isTTFB reports whether the stream looks at the times to the first payload byte.
 func (s stream) isTTFB() bool { return s == streamTTFB75 || s == streamTTFB95 || s == limitTTFT }
 

@@ -27,16 +27,16 @@ func (j *Judge) noteFailure() {
 	if a.log < math.Log(1/j.alpha()) {
 		return
 	}
-	best := j.strongest(a)
+	best := j.strongest(a, stream.compared)
 	m := &j.st.Streams[best]
 	j.st.Failed = defeat{Set: true, Stream: uint8(best), At: j.latest(), Share: m.Recent[Canary].share()}
 }
 
-// strongest returns the compared stream that has most of an alarm.
-func (j *Judge) strongest(a alarm) stream {
+// strongest returns the stream that has most of an alarm, of those that are asked for.
+func (j *Judge) strongest(a alarm, among func(stream) bool) stream {
 	best, most := streamFast, -1.0
 	for s := range stream(numStreams) {
-		if age, ok := j.ageOf(s); ok && age == a.age && s.compared() {
+		if age, ok := j.ageOf(s); ok && age == a.age && among(s) {
 			if e := j.evidenceOf(s, a); e > most {
 				best, most = s, e
 			}

@@ -35,6 +35,7 @@ type docket struct {
 	changed bool
 	wrote   time.Time
 
+	heard     int64  // the newest second that another instance is known to have folded of the epoch
 	acquitted string // the change that ended the last probe which this instance's own judge knows of
 
 	// What was logged of what keeps failing.
@@ -65,7 +66,7 @@ func (c *Controller) hear(s *Split, now time.Time) *hearing {
 		d.own = health.NewJudge()
 	}
 	if d.epoch != t.state.Epoch {
-		d.epoch, d.next, d.kept = t.state.Epoch, 0, nil
+		d.epoch, d.next, d.kept, d.heard = t.state.Epoch, 0, nil, 0
 	}
 	t.tell(d.own)
 	if last := t.state; last.Changed.Kind == KindProbeEnded && d.acquitted != last.ID {

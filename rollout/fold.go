@@ -20,6 +20,9 @@ const (
 	sealPatience = 3 * time.Second
 	// maxCatchUp is how many seconds are folded at most, when nobody has for a while. Older frames are gone, or as good as.
 	maxCatchUp = 90
+	// maxSilence is how many seconds the fleet's judge may be behind in a trial until instances that do not fold judge alone:
+	// longer than it takes another one to notice that the holder is gone, and to say what it has folded.
+	maxSilence = 20
 	// maxAsk is how many seconds of a split are asked for at once, so that no round takes long.
 	maxAsk = 20
 	// takeUpTime is how long a round may take up judges' states; the next one goes on with the others.
@@ -55,6 +58,7 @@ func (c *Controller) foldHeld(ctx context.Context, cases []*hearing) {
 		default:
 			h.split.docket.fleet = nil
 			c.learn(h)
+			c.checkOn(ctx, h)
 		}
 	}
 	if len(held) == 0 || !await(ctx) {
@@ -107,9 +111,29 @@ func (c *Controller) learn(h *hearing) {
 		return
 	}
 	if s.OnTrial && h.trial.onTrial && s.Epoch == h.trial.state.Epoch {
+		h.split.docket.heard = max(h.split.docket.heard, s.Second)
 		h.split.keep(s.judgement(), s.Epoch)
 		h.split.warnOf(verdict{s.Verdict, s.Epoch})
 	}
+}
+
+// errSilent means that whoever holds a split's evidence does not get on with it.
+var errSilent = fmt.Errorf("the instance that folds has said nothing for %d s", maxSilence)
+
+// checkOn lets this instance's own judge act in a trial whose holder does not get on: nobody else hears of what matured here.
+func (c *Controller) checkOn(ctx context.Context, h *hearing) {
+	d := &h.split.docket
+	if !h.isHeard || !h.trial.onTrial {
+		return // its own judge has acted, or there is nothing to act on
+	}
+	if d.heard == 0 {
+		d.heard = h.second
+	}
+	if h.second-d.heard > maxSilence {
+		c.unfolded(ctx, h, errSilent)
+		return
+	}
+	d.folding.note(h.split.log, "", nil)
 }
 
 func (s *summary) judgement() judgement {
@@ -178,6 +202,11 @@ func (c *Controller) takeUp(ctx context.Context, h *hearing) error {
 	base, err := c.openStore().LoadJudge(ctx, h.split.name)
 	if err != nil && !errors.Is(err, store.ErrCorrupt) {
 		return err
+	}
+	if err == nil && base.Version == 0 && d.fleet != nil {
+		d.base = base // the store has lost what this instance still knows, and is given it again
+		d.changed = true
+		return nil
 	}
 	fleet := health.NewJudge()
 	if err == nil && base.Version > 0 {

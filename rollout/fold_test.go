@@ -53,3 +53,54 @@ func TestJudgeIsOvertaken(t *testing.T) {
 		}
 	})
 }
+
+// unsealing is a store that seals nothing once it is so.
+type unsealing struct {
+	store.Store
+	is atomic.Bool
+}
+
+func (u *unsealing) Seal(ctx context.Context, asks []store.SealAsk) ([][]store.Sealed, error) {
+	if u.is.Load() {
+		return make([][]store.Sealed, len(asks)), store.Unavailable(context.DeadlineExceeded)
+	}
+	return u.Store.Seal(ctx, asks)
+}
+
+// Where whoever holds the evidence cannot fold it, the others judge their own.
+func TestHolderDoesNotGetOn(t *testing.T) {
+	bubble(t, func(t *testing.T, s *embedded.Store) {
+		u := new(unsealing)
+		p := start(t, s, "proxy-1", strict(50, 50), func(opts *rollout.Options) {
+			open := opts.Open
+			opts.Open = func() (store.Store, error) {
+				st, err := open()
+				u.Store = st
+				return u, err
+			}
+		})
+		q := start(t, s, "proxy-2", strict(50, 50))
+		serve(40, healthy, p, q)
+		u.is.Store(true)
+		serve(60, traffic{blue: 30, green: 30, greenFails: 30}, q)
+		q.wants(t, "with a canary that fails at the other instance", 0, true)
+		wantKinds(t, s, "created", "failback")
+	})
+}
+
+// A store that comes back empty is given again what its last holder knows of stable and of the trial.
+func TestJudgeOutlivesTheStore(t *testing.T) {
+	bubble(t, func(t *testing.T, s *embedded.Store) {
+		p := switched(t, s)
+		empty := newStore(t)
+		p.link.replace(empty)
+		byWeights(20, 0, 0, p)
+		byWeights(12, 0, 0.3, p)
+		if got := stored(t, empty).RunningProbe(); got == nil {
+			t.Errorf("events: got %v, want a probe by what stable was like before", kinds(t, empty))
+		}
+		if got := judgeOf(t, empty); got.Version == 0 {
+			t.Error("the store has not been given the judge's state again")
+		}
+	})
+}

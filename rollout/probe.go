@@ -10,16 +10,17 @@ import (
 )
 
 const (
-	// ProbeTime is how long a probe is planned to last: long enough for a comparison that a bad canary cannot escape.
-	ProbeTime = 15 * time.Second
+	// ProbeTime is how long a probe is planned to last beyond the age at which what is suspected shows: long enough for a
+	// comparison that a bad canary cannot escape.
+	ProbeTime = 13 * time.Second
 	// probeShare is what stable has during a probe, unless that is more than half of what it and the canary have.
 	probeShare = splitter.Full / 10
 )
 
-// Probe lends stable some of the canary's users for [ProbeTime], when a verdict fails the canary and stable has too little
-// to compare it with. Those of the highest buckets go, and come back with [EndProbe]; a failback is possible meanwhile. It
+// Probe lends stable some of the canary's users, when a verdict fails the canary and stable has too little to compare it
+// with: for [ProbeTime] longer than age, which requests must have for what is suspected to show. Those of the highest buckets go, and come back with [EndProbe]; a failback is possible meanwhile. It
 // returns false, and no change, if there is nothing to lend, stable has enough, or a probe is running.
-func Probe(prev *splitter.State, v health.Verdict, by By, seed Seed) (Changed, bool, error) {
+func Probe(prev *splitter.State, v health.Verdict, age time.Duration, by By, seed Seed) (Changed, bool, error) {
 	w := prev.Weights()
 	share := min(probeShare, (w[prev.Stable]+w[prev.Canary])/2)
 	isRunning := prev.RunningProbe() != nil
@@ -35,7 +36,7 @@ func Probe(prev *splitter.State, v health.Verdict, by By, seed Seed) (Changed, b
 	if n.Ranges, err = splitter.Reassign(prev.Ranges, prev.Canary, shares(w, nil)); err != nil {
 		return Changed{}, false, fmt.Errorf("probe %q: %w", prev.Split, err)
 	}
-	n.Probe = &splitter.Probe{Epoch: n.Epoch, Since: seed.Now, Until: seed.Now.Add(ProbeTime), Why: v.Reason, Holds: share,
+	n.Probe = &splitter.Probe{Epoch: n.Epoch, Since: seed.Now, Until: seed.Now.Add(age + ProbeTime), Why: v.Reason, Holds: share,
 		Lent: splitter.Taken(prev.Ranges, n.Ranges, prev.Canary)}
 	c, err := tell(prev, n)
 	if err != nil {

@@ -17,7 +17,7 @@ var judge = rollout.By{Actor: "switchback", Via: "judge"}
 
 func probe(n int) change {
 	return func(prev *splitter.State) (rollout.Changed, error) {
-		return was(rollout.Probe(prev, failing, judge, later(n)))
+		return was(rollout.Probe(prev, failing, 2*time.Second, judge, later(n)))
 	}
 }
 
@@ -36,7 +36,7 @@ func everybody(t *testing.T) *splitter.State {
 // The users of green's highest buckets are lent, and come back.
 func TestProbe(t *testing.T) {
 	before := everybody(t)
-	c, ok, err := rollout.Probe(before, failing, judge, later(3))
+	c, ok, err := rollout.Probe(before, failing, 2*time.Second, judge, later(3))
 	if err != nil || !ok {
 		t.Fatalf("Probe: got %v, %v", ok, err)
 	}
@@ -115,7 +115,7 @@ func TestNothingToProbe(t *testing.T) {
 		"probes":              {must(t, all, probe(3)), failing},
 		"stable is killed":    {must(t, all, kill(3, "k1", "blue")), failing},
 	} {
-		if c, ok, err := rollout.Probe(tt.in, tt.v, judge, later(9)); ok || err != nil {
+		if c, ok, err := rollout.Probe(tt.in, tt.v, 2*time.Second, judge, later(9)); ok || err != nil {
 			t.Errorf("%s: got %+v, %v, want no probe", name, c.State, err)
 		}
 		if tt.in.Probe == nil {
@@ -163,7 +163,7 @@ func TestProbeGivesBack(t *testing.T) {
 			}
 			s = c.State
 		}
-		c, ok, err := rollout.Probe(s, failing, judge, later(8))
+		c, ok, err := rollout.Probe(s, failing, 2*time.Second, judge, later(8))
 		if err != nil {
 			t.Fatal(err)
 		}

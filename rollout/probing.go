@@ -14,7 +14,7 @@ const (
 	probeBelow = 0.5
 	// probeLeast is how many requests of stable are enough for that.
 	probeLeast = 10
-	// sameShare is from which part of the canary's rate on stable shows the same.
+	// sameShare is from which part of the way from its past to the canary's rate on stable shows the same.
 	sameShare = 0.5
 	// probeRest is how long after a probe that failed nothing the next one is held back: meanwhile the canary fails back
 	// only if it fails more than is waited for.
@@ -28,12 +28,17 @@ const (
 func (c *Controller) probeFirst(ctx context.Context, h *hearing, v verdict) (handled bool, err error) {
 	lead := h.judge.Lead()
 	switch probe := h.trial.state.RunningProbe(); {
-	case probe == nil && (v.Result != health.Fail || !v.NoBaseline || lead.Now.Share() > probeBelow):
+	case probe == nil && (v.Result != health.Fail || isDead(lead)):
+		return false, nil
+	case probe == nil && !v.NoBaseline && hasProbed(h.trial.state, c.now()) && isShared(lead):
+		h.judge.Acquit() // whoever ended the probe could not write that it did
+		return true, nil
+	case probe == nil && !v.NoBaseline:
 		return false, nil
 	case probe == nil && hasProbed(h.trial.state, c.now()):
 		return true, nil
 	case probe == nil:
-		return c.beginProbe(ctx, h, v)
+		return c.beginProbe(ctx, h, v, lead.Age)
 	case c.now().Before(probe.Until):
 		return true, nil
 	case isShared(lead):
@@ -46,9 +51,13 @@ func (c *Controller) probeFirst(ctx context.Context, h *hearing, v verdict) (han
 	return false, nil
 }
 
-// isShared reports whether stable fared as badly as the canary in a probe.
+// isDead reports whether most of the canary's requests fail. Slow ones serve people still.
+func isDead(lead health.Lead) bool { return !lead.IsSlow && lead.Now.Share() > probeBelow }
+
+// isShared reports whether stable fared as badly as the canary in a probe, and not as it always does.
 func isShared(lead health.Lead) bool {
-	return lead.Baseline.N >= probeLeast && lead.Baseline.Share() >= sameShare*lead.Canary.Share()
+	past := lead.Past.Share()
+	return lead.Baseline.N >= probeLeast && lead.Baseline.Share() >= past+sameShare*(lead.Canary.Share()-past)
 }
 
 // awaitsProbe reports whether an instance that judges alone is to wait for a probe, or for its end.
@@ -78,12 +87,12 @@ func (c *Controller) settleProbe(ctx context.Context, s *Split) error {
 }
 
 // beginProbe lends stable some users; false if there is nothing to lend.
-func (c *Controller) beginProbe(ctx context.Context, h *hearing, v verdict) (begun bool, err error) {
+func (c *Controller) beginProbe(ctx context.Context, h *hearing, v verdict, age time.Duration) (begun bool, err error) {
 	err = c.untilSwapped(ctx, h.split, func(prev *splitter.State) (ch Changed, _ bool, err error) {
 		if prev.Epoch != v.epoch {
 			return Changed{}, false, nil
 		}
-		ch, begun, err = Probe(prev, v.Verdict, By{Actor: selfActor, Via: "judge"}, c.seed())
+		ch, begun, err = Probe(prev, v.Verdict, age, By{Actor: selfActor, Via: "judge"}, c.seed())
 		return ch, begun, err
 	})
 	return begun, err
