@@ -159,7 +159,7 @@ func TestWebSocketOutcome(t *testing.T) {
 // closesAfter answers with a WebSocket that is closed when the client has said something.
 func closesAfter(code stream.CloseCode) http.HandlerFunc {
 	return socketsWith(func(conn net.Conn) {
-		if _, err := conn.Read(make([]byte, 64)); err == nil {
+		if _, err := io.ReadFull(conn, make([]byte, len(masked(1000)))); err == nil { // all of it, as agents do
 			_, _ = io.WriteString(conn, closing(code, ""))
 		}
 	})

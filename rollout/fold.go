@@ -238,7 +238,7 @@ func (c *Controller) foldAll(ctx context.Context, held []*hearing) {
 	var written []*hearing
 	said := make([]*summary, len(held))
 	for i, h := range held {
-		if err != nil && (i >= len(sealed) || len(sealed[i]) == 0) {
+		if err != nil && len(asks[i].Seconds) > 0 && (i >= len(sealed) || len(sealed[i]) == 0) {
 			c.unfolded(ctx, h, fmt.Errorf("seconds cannot be sealed: %w", err))
 			continue
 		}
@@ -274,7 +274,7 @@ func (h *hearing) fold(sealed []store.Sealed) *summary {
 		if s.Second != d.next {
 			break
 		}
-		sum := new(health.Second)
+		sum, heard := new(health.Second), 0
 		for from, data := range s.Frames {
 			var frame health.Second
 			if err := frame.UnmarshalBinary(data); err != nil {
@@ -282,10 +282,11 @@ func (h *hearing) fold(sealed []store.Sealed) *summary {
 				continue
 			}
 			sum.Add(&frame)
+			heard++
 		}
 		d.fleet.Fold(s.Second, time.Second, sum)
 		d.next++
-		said.Instances, said.Missing = len(s.Frames), namesOfIDs(s.Missing)
+		said.Instances, said.Missing = heard, namesOfIDs(s.Missing)
 	}
 	d.folding.note(h.split.log, "evidence is folded without an instance's", wrong)
 	h.judge = d.fleet
