@@ -1,6 +1,7 @@
 package health
 
 import (
+	"hash/fnv"
 	"math"
 	"reflect"
 	"time"
@@ -32,6 +33,8 @@ type Judge struct {
 type Trial struct {
 	// Epoch is the trial's.
 	Epoch uint64
+	// Stable says what the baseline is: a variant and its version. What is known of another one is dropped.
+	Stable string
 	// Settings say how the arms are compared; nil: only limits judge.
 	Settings *Settings
 	// Limits are the canary's absolute limits; nil: none.
@@ -76,6 +79,7 @@ func (j *Judge) Begin(t Trial) {
 	}
 	j.closeAll() // under the terms that it was opened with
 	j.setTerms(t)
+	j.meet(t.Stable)
 	if same {
 		return
 	}
@@ -108,7 +112,21 @@ func (j *Judge) Rest(t Trial) {
 	}
 	j.st.OnTrial = false
 	j.setTerms(t)
+	j.meet(t.Stable)
 	j.dirty = true
+}
+
+// meet drops what is known of a baseline that is another one now.
+func (j *Judge) meet(stable string) {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(stable)) // never fails
+	if id := h.Sum64(); id != j.st.Baseline {
+		if j.st.Baseline != 0 {
+			j.st.Streams, j.st.Groups, j.st.Times = [numStreams]memory{}, [numCompared]groupRates{}, [2][3][Buckets]float32{}
+			j.st.Quantile, j.st.Flow, j.st.Failed = [4]quantile{}, [NumAges]rate{}, defeat{}
+		}
+		j.st.Baseline = id
+	}
 }
 
 // Share divides alpha among instances that each judge by their own evidence alone, from now on.

@@ -386,3 +386,25 @@ func TestACanaryThatFailsForManyIsNotHeldForOne(t *testing.T) {
 		}
 	}
 }
+
+// What is known of a stable that is another one now says nothing of the new one; over trials of one it is kept.
+func TestAnotherStableIsMetAnew(t *testing.T) {
+	settings := DefaultSettings()
+	j := NewJudge()
+	j.Rest(Trial{Stable: "blue 1", Settings: &settings})
+	sum := new(Second)
+	for a := range Age(NumAges) {
+		sum.Arms[Baseline][a][7] = Cell{N: 50, Failed: 5}
+	}
+	for second := range int64(60) {
+		j.Fold(second, time.Second, sum)
+	}
+	j.Begin(Trial{Epoch: 2, Stable: "blue 1", Settings: &settings})
+	if got := j.st.Streams[streamFast].Slow.share(); math.Abs(got-0.1) > 1e-12 {
+		t.Fatalf("of the same stable %g is known, want 0.1", got)
+	}
+	j.Begin(Trial{Epoch: 3, Stable: "green 2", Settings: &settings})
+	if got := j.st.Streams[streamFast].Slow; got != (rate{}) || j.st.Groups[streamFast] != (groupRates{}) {
+		t.Errorf("of another stable %+v is known, want nothing", got)
+	}
+}

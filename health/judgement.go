@@ -80,6 +80,8 @@ type standing struct {
 	Epoch   uint64
 	OnTrial bool
 	Known   bool // any second was folded
+	// Baseline is a hash of what stable was.
+	Baseline uint64
 	// Folded is the last second that is in a closed block of each age; Quiet is for how many seconds the baseline had
 	// no request by then.
 	Folded [NumAges]int64

@@ -99,7 +99,8 @@ func (s *Split) trial() (trial, bool) {
 	if !t.onTrial {
 		s.judgement = judgement{}
 	}
-	t.terms = health.Trial{Epoch: t.state.Epoch, Settings: s.policy.Judge, Limits: s.policy.Failback, Raises: plannedRaises}
+	stable := t.state.Stable + " " + t.state.Declared[t.state.Stable]
+	t.terms = health.Trial{Epoch: t.state.Epoch, Stable: stable, Settings: s.policy.Judge, Limits: s.policy.Failback, Raises: plannedRaises}
 	return t, true
 }
 
