@@ -88,8 +88,8 @@ var drain = rollout.KillRequest{Variant: "green", Level: splitter.KillDrain}
 func TestDrain(t *testing.T) {
 	bubble(t, func(t *testing.T, s *embedded.Store) {
 		logs, seen := observer.New(zap.WarnLevel)
-		fleet := starts(t, s, 2, assistant(0, 100))
-		logged := start(t, s, "proxy-3", assistant(0, 100), func(o *rollout.Options) { o.Log = zap.New(logs) })
+		fleet := starts(t, s, 2, withoutJudge(assistant(0, 100)))
+		logged := start(t, s, "proxy-3", withoutJudge(assistant(0, 100)), func(o *rollout.Options) { o.Log = zap.New(logs) })
 		fleet = append(fleet, logged)
 		elapse(time.Second)
 		var green, blue []*streams
@@ -126,7 +126,7 @@ func TestDrain(t *testing.T) {
 
 func TestReviveEndsADrain(t *testing.T) {
 	bubble(t, func(t *testing.T, s *embedded.Store) {
-		fleet := starts(t, s, 2, assistant(99, 1))
+		fleet := starts(t, s, 2, withoutJudge(assistant(99, 1)))
 		elapse(time.Second)
 		green := fleet[1].streams(t, "green", 3)
 		fleet[0].ends(t, drain)
@@ -140,7 +140,7 @@ func TestReviveEndsADrain(t *testing.T) {
 // An instance that was away, or not running, when the deadline came ends what is left as soon as it knows.
 func TestDrainThatIsOver(t *testing.T) {
 	bubble(t, func(t *testing.T, s *embedded.Store) {
-		fleet := starts(t, s, 2, assistant(99, 1))
+		fleet := starts(t, s, 2, withoutJudge(assistant(99, 1)))
 		elapse(time.Second)
 		apart := fleet[1].streams(t, "green", 3)
 		fleet[1].link.set(away)
@@ -165,7 +165,7 @@ func TestDrainThatIsOver(t *testing.T) {
 // A drain that no store has been told of ends all the same, and a restart without the store does not begin it anew.
 func TestDrainWithoutStore(t *testing.T) {
 	bubble(t, func(t *testing.T, s *embedded.Store) {
-		p := start(t, s, "proxy-1", assistant(99, 1))
+		p := start(t, s, "proxy-1", withoutJudge(assistant(99, 1)))
 		elapse(time.Second)
 		p.link.set(away)
 		green := p.streams(t, "green", 3)
@@ -207,7 +207,7 @@ func (w *wrongClock) Pulse(ctx context.Context, beat store.Beat) (store.Pulse, e
 // The deadline is a moment by the store's clock, even if that is found to be another one on the way.
 func TestDrainGoesByTheStoresClock(t *testing.T) {
 	bubble(t, func(t *testing.T, s *embedded.Store) {
-		p := start(t, s, "proxy-1", assistant(99, 1))
+		p := start(t, s, "proxy-1", withoutJudge(assistant(99, 1)))
 		corrected := &wrongClock{Store: s}
 		slow := start(t, &wrongClock{Store: s}, "proxy-2", assistant(99, 1), func(o *rollout.Options) {
 			o.Open = func() (store.Store, error) { return corrected, nil }
@@ -229,7 +229,7 @@ func TestDrainGoesByTheStoresClock(t *testing.T) {
 
 func TestDrainEndsWithItsSplit(t *testing.T) {
 	bubble(t, func(t *testing.T, s *embedded.Store) {
-		p := start(t, s, "proxy-1", assistant(99, 1))
+		p := start(t, s, "proxy-1", withoutJudge(assistant(99, 1)))
 		elapse(time.Second)
 		green := p.streams(t, "green", 1)
 		p.ends(t, drain)
@@ -261,7 +261,7 @@ func TestRate(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, s *embedded.Store) {
 				const seconds = 10
-				fleet := starts(t, s, tt.fleet, assistant(99, 1))
+				fleet := starts(t, s, tt.fleet, withoutJudge(assistant(99, 1)))
 				elapse(15 * time.Second) // everybody knows of everybody
 				var all []*streams
 				for _, p := range fleet {
@@ -297,7 +297,7 @@ func ended(all []*streams) int {
 // Members that leave and come while requests are ended share in it within seconds.
 func TestRateFollowsTheFleet(t *testing.T) {
 	bubble(t, func(t *testing.T, s *embedded.Store) {
-		fleet := starts(t, s, 2, assistant(99, 1))
+		fleet := starts(t, s, 2, withoutJudge(assistant(99, 1)))
 		elapse(15 * time.Second)
 		green := fleet[0].streams(t, "green", 1000)
 		fleet[0].ends(t, rollout.KillRequest{Level: splitter.KillCut, Rate: 10})
@@ -309,7 +309,7 @@ func TestRateFollowsTheFleet(t *testing.T) {
 		if got := green.ended() - before; got < 90 || got > 101 {
 			t.Errorf("alone: %d are ended in 10 seconds, want about 100", got)
 		}
-		start(t, s, "proxy-3", assistant(99, 1))
+		start(t, s, "proxy-3", withoutJudge(assistant(99, 1)))
 		elapse(2 * time.Second)
 		before = green.ended()
 		elapse(10 * time.Second)
@@ -321,7 +321,7 @@ func TestRateFollowsTheFleet(t *testing.T) {
 
 func TestDrainWithRate(t *testing.T) {
 	bubble(t, func(t *testing.T, s *embedded.Store) {
-		p := start(t, s, "proxy-1", assistant(99, 1))
+		p := start(t, s, "proxy-1", withoutJudge(assistant(99, 1)))
 		elapse(time.Second)
 		green := p.streams(t, "green", 21)
 		p.ends(t, rollout.KillRequest{Variant: "green", Level: splitter.KillDrain, Deadline: time.Minute, Rate: 10})
@@ -358,7 +358,7 @@ func TestSpreadIsOvertaken(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, s *embedded.Store) {
-				p := start(t, s, "proxy-1", assistant(99, 1))
+				p := start(t, s, "proxy-1", withoutJudge(assistant(99, 1)))
 				elapse(time.Second)
 				green, blue := p.streams(t, "green", 100), p.streams(t, "blue", 100)
 				p.ends(t, slowly)
@@ -392,7 +392,7 @@ func TestSpreadIsOvertaken(t *testing.T) {
 // What a revival lets in is not ended by the kill that it has lifted.
 func TestRevivedWhileEnding(t *testing.T) {
 	bubble(t, func(t *testing.T, s *embedded.Store) {
-		p := start(t, s, "proxy-1", assistant(99, 1))
+		p := start(t, s, "proxy-1", withoutJudge(assistant(99, 1)))
 		elapse(time.Second)
 		old := p.streams(t, "green", 1000)
 		p.ends(t, rollout.KillRequest{Level: splitter.KillCut, Rate: 100})
@@ -410,7 +410,7 @@ func TestRevivedWhileEnding(t *testing.T) {
 // A drain moves to another store with its deadline.
 func TestImportedDrain(t *testing.T) {
 	bubble(t, func(t *testing.T, s *embedded.Store) {
-		old := start(t, s, "proxy-1", assistant(99, 1))
+		old := start(t, s, "proxy-1", withoutJudge(assistant(99, 1)))
 		elapse(time.Second)
 		old.ends(t, rollout.KillRequest{Variant: "green", Level: splitter.KillDrain, Deadline: time.Minute, Rate: 5})
 		states, err := old.Export(t.Context(), nil)
