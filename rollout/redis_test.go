@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/switchback-proxy/switchback/health"
 	"github.com/switchback-proxy/switchback/rollout"
 	"github.com/switchback-proxy/switchback/splitter"
 	"github.com/switchback-proxy/switchback/store"
@@ -227,8 +228,14 @@ func TestRedisFailbackByMergedEvidence(t *testing.T) {
 	t.Parallel()
 	server := storetest.StartRedis(t)
 	fleet := []*proxy{join(t, server, "proxy-1"), join(t, server, "proxy-2")}
-	for _, p := range fleet {
-		p.fails(12)
+	pace := time.NewTicker(time.Second) // as no second alone fails a canary
+	defer pace.Stop()
+	for range 4 {
+		for _, p := range fleet {
+			p.record(0, 3, health.Success)
+			p.record(1, 3, health.Failure)
+		}
+		<-pace.C
 	}
 	for _, p := range fleet {
 		eventually(t, "failed back", func() bool { return p.green() == 0 })

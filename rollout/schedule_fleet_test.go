@@ -134,7 +134,7 @@ func (w *world) rises(n *node) error {
 		OnEvent: func(s *splitter.State) { w.applied(l, s) },
 	}, hurry))
 	var err error
-	if l.at, err = l.Attach(assistant(99, 1), "first"); err != nil {
+	if l.at, err = l.Attach(withoutJudge(assistant(99, 1)), "first"); err != nil {
 		return fmt.Errorf("%s: Attach: %w", n.name, err)
 	}
 	w.tells(l.name, "rises with %s", describe(l.state()))

@@ -35,8 +35,9 @@ var evidenceTests = map[string]func(*testing.T, store.Store){
 		equal(t, "sealed", sealOne(t, s, now, never, memberA, memberB), sealedAs(now, frames{memberA: "new", memberB: "b"}))
 	},
 	"frames are opaque": func(t *testing.T, s store.Store) {
+		now := clock(t, s)
 		for i, data := range []string{"", " leading", "\x00\xff\r\n{}", "12345 6", strings.Repeat("x", store.MaxFrame)} {
-			second := clock(t, s) - int64(i)
+			second := now - int64(i)
 			equal(t, "late", put(t, s, memberC, frameAt(second, data)).Late, false)
 			equal(t, "sealed", sealOne(t, s, second, never, memberC), sealedAs(second, frames{memberC: data}))
 		}
