@@ -76,9 +76,6 @@ func (j *Judge) Changed() bool {
 	return was
 }
 
-// Epoch returns the trial's epoch; false between trials.
-func (j *Judge) Epoch() (epoch uint64, onTrial bool) { return j.st.Epoch, j.st.OnTrial }
-
 // validate refuses numbers that no judge comes to.
 func (st *standing) validate() error {
 	if err := sound(reflect.ValueOf(st).Elem()); err != nil {

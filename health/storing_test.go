@@ -37,7 +37,7 @@ func TestStoredStateIsTakenUpWhole(t *testing.T) {
 	if j.st != p.judge.st {
 		t.Error("what was taken up is not what was stored")
 	}
-	if epoch, on := j.Epoch(); epoch != 1 || !on {
+	if epoch, on := j.st.Epoch, j.st.OnTrial; epoch != 1 || !on {
 		t.Errorf("epoch %d, on trial %t; want 1, true", epoch, on)
 	}
 }

@@ -35,6 +35,7 @@ var streamNames = [numStreams]string{
 	"max_error_rate", "max_error_rate", "max_latency", "max_ttft", "max_mean_latency", "max_left",
 }
 
+// String returns what people call the stream.
 func (s stream) String() string { return streamNames[s] }
 
 // streamOf returns the first stream of a name.

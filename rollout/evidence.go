@@ -39,7 +39,7 @@ type docket struct {
 	acquitted string // the change that ended the last probe which this instance's own judge knows of
 
 	// What was logged of what keeps failing.
-	failing, folding, writing complaint
+	failing, folding, writing, learning complaint
 }
 
 // hearing is one split in one round of the judge.

@@ -2,7 +2,6 @@ package rollout
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -34,17 +33,6 @@ const (
 	// restWrites is how often it is written at most between trials, when nothing hangs on it.
 	restWrites = 10 * time.Second
 )
-
-// summary is what whoever folds tells all others with their next frame.
-type summary struct {
-	Schema    int            `json:"schema"`
-	Epoch     uint64         `json:"epoch"`
-	OnTrial   bool           `json:"on_trial"`
-	Second    int64          `json:"second"`
-	Instances int            `json:"instances"`
-	Missing   []string       `json:"missing,omitempty"`
-	Verdict   health.Verdict `json:"verdict"`
-}
 
 // foldHeld folds the splits whose evidence this instance holds, and learns from the others' holders what those say.
 func (c *Controller) foldHeld(ctx context.Context, cases []*hearing) {
@@ -98,46 +86,6 @@ func (c *Controller) unfolded(ctx context.Context, h *hearing, why error) {
 	h.split.docket.folding.note(h.split.log, "evidence is not folded, each instance judges its own", why)
 	h.isHeard = false
 	c.judgeAlone(ctx, []*hearing{h}, why)
-}
-
-// learn takes over what the holder says.
-func (c *Controller) learn(h *hearing) {
-	if len(h.seat.Summary) == 0 {
-		return
-	}
-	var s summary
-	if err := json.Unmarshal(h.seat.Summary, &s); err != nil {
-		h.split.log.Warn("what the fleet's judge says cannot be read", zap.Error(err))
-		return
-	}
-	if s.OnTrial && h.trial.onTrial && s.Epoch == h.trial.state.Epoch {
-		h.split.docket.heard = max(h.split.docket.heard, s.Second)
-		h.split.keep(s.judgement(), s.Epoch)
-		h.split.warnOf(verdict{s.Verdict, s.Epoch})
-	}
-}
-
-// errSilent means that whoever holds a split's evidence does not get on with it.
-var errSilent = fmt.Errorf("the instance that folds has said nothing for %d s", maxSilence)
-
-// checkOn lets this instance's own judge act in a trial whose holder does not get on: nobody else hears of what matured here.
-func (c *Controller) checkOn(ctx context.Context, h *hearing) {
-	d := &h.split.docket
-	if !h.isHeard || !h.trial.onTrial {
-		return // its own judge has acted, or there is nothing to act on
-	}
-	if d.heard == 0 {
-		d.heard = h.second
-	}
-	if h.second-d.heard > maxSilence {
-		c.unfolded(ctx, h, errSilent)
-		return
-	}
-	d.folding.note(h.split.log, "", nil)
-}
-
-func (s *summary) judgement() judgement {
-	return judgement{Verdict: &s.Verdict, Second: s.Second, Instances: s.Instances, Missing: s.Missing}
 }
 
 // await gives the others the time to put their frames: also those that are not listed yet.
@@ -330,30 +278,6 @@ func (d *docket) isDue(said *summary) bool {
 		return d.changed || age >= trialWrites
 	default:
 		return d.changed && age >= restWrites
-	}
-}
-
-// encode writes a summary within what a store takes, with fewer numbers if it must.
-func (s *summary) encode(log *zap.Logger) []byte {
-	short := *s
-	for {
-		doc, err := json.Marshal(short)
-		if err != nil {
-			log.Error("the judge's summary cannot be encoded", zap.Error(err))
-			return nil
-		}
-		if len(doc) <= store.MaxSummary {
-			return doc
-		}
-		switch n := len(short.Verdict.Streams); {
-		case n > 0:
-			short.Verdict.Streams = short.Verdict.Streams[:n-1]
-		case len(short.Missing) > 0:
-			short.Missing = short.Missing[:len(short.Missing)/2]
-		default:
-			log.Error("the judge's summary is too long", zap.Int("bytes", len(doc)))
-			return nil
-		}
 	}
 }
 

@@ -1,0 +1,88 @@
+package rollout
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"go.uber.org/zap"
+
+	"github.com/switchback-proxy/switchback/health"
+	"github.com/switchback-proxy/switchback/store"
+)
+
+// summary is what whoever folds tells all others with their next frame.
+type summary struct {
+	Schema    int            `json:"schema"`
+	Epoch     uint64         `json:"epoch"`
+	OnTrial   bool           `json:"on_trial"`
+	Second    int64          `json:"second"`
+	Instances int            `json:"instances"`
+	Missing   []string       `json:"missing,omitempty"`
+	Verdict   health.Verdict `json:"verdict"`
+}
+
+// learn takes over what the holder says.
+func (c *Controller) learn(h *hearing) {
+	if len(h.seat.Summary) == 0 {
+		return
+	}
+	var s summary
+	err := json.Unmarshal(h.seat.Summary, &s)
+	h.split.docket.learning.note(h.split.log, "what the fleet's judge says cannot be read", err)
+	if err != nil {
+		return
+	}
+	if s.OnTrial && h.trial.onTrial && s.Epoch == h.trial.state.Epoch {
+		h.split.docket.heard = max(h.split.docket.heard, s.Second)
+		h.split.keep(s.judgement(), s.Epoch)
+		h.split.warnOf(verdict{s.Verdict, s.Epoch})
+	}
+}
+
+// errSilent means that whoever holds a split's evidence does not get on with it.
+var errSilent = fmt.Errorf("the instance that folds has said nothing for %d s", maxSilence)
+
+// checkOn lets this instance's own judge act in a trial whose holder does not get on: nobody else hears of what matured here.
+func (c *Controller) checkOn(ctx context.Context, h *hearing) {
+	d := &h.split.docket
+	if !h.isHeard || !h.trial.onTrial {
+		return // its own judge has acted, or there is nothing to act on
+	}
+	if d.heard == 0 {
+		d.heard = h.second
+	}
+	if h.second-d.heard > maxSilence {
+		c.unfolded(ctx, h, errSilent)
+		return
+	}
+	d.folding.note(h.split.log, "", nil)
+}
+
+func (s *summary) judgement() judgement {
+	return judgement{Verdict: &s.Verdict, Second: s.Second, Instances: s.Instances, Missing: s.Missing}
+}
+
+// encode writes a summary within what a store takes, with fewer numbers if it must.
+func (s *summary) encode(log *zap.Logger) []byte {
+	short := *s
+	for {
+		doc, err := json.Marshal(short)
+		if err != nil {
+			log.Error("the judge's summary cannot be encoded", zap.Error(err))
+			return nil
+		}
+		if len(doc) <= store.MaxSummary {
+			return doc
+		}
+		switch n := len(short.Verdict.Streams); {
+		case n > 0:
+			short.Verdict.Streams = short.Verdict.Streams[:n-1]
+		case len(short.Missing) > 0:
+			short.Missing = short.Missing[:len(short.Missing)/2]
+		default:
+			log.Error("the judge's summary is too long", zap.Int("bytes", len(doc)))
+			return nil
+		}
+	}
+}
