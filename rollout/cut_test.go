@@ -243,6 +243,7 @@ func TestDrainEndsWithItsSplit(t *testing.T) {
 
 // What is ended never runs ahead of the rate by more than two turns, and is not much slower.
 func TestRate(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		fleet int
 		rate  splitter.Rate

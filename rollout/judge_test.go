@@ -445,6 +445,7 @@ func TestSharedCauseIsHeld(t *testing.T) {
 
 // No traffic is no reason to fail a canary back.
 func TestNoCanaryTrafficForAnHour(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T, s *embedded.Store) {
 		p := start(t, s, "proxy-1", strict(99, 1))
 		serve(60, healthy, p)

@@ -50,6 +50,7 @@ func (p *proxy) takes(variant, n int, d time.Duration) {
 
 // A canary whose requests are all slow is compared first, for as long as it takes until stable's can show the same.
 func TestProbeOfASlowCanary(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		normal time.Duration
 		blue   time.Duration // once green takes twice as long
@@ -64,12 +65,12 @@ func TestProbeOfASlowCanary(t *testing.T) {
 				p := start(t, s, "proxy-1", strict(50, 50, noTrickle))
 				serves := func(seconds int, blue, green time.Duration) {
 					for range seconds {
-						p.takes(0, 40*(100-p.green())/100, blue)
-						p.takes(1, 40*p.green()/100, green)
+						p.takes(0, 20*(100-p.green())/100, blue)
+						p.takes(1, 20*p.green()/100, green)
 						elapse(time.Second)
 					}
 				}
-				serves(3600, tt.normal, tt.normal)
+				serves(900, tt.normal, tt.normal)
 				p.set(t, 100)
 				serves(200, tt.normal, tt.normal)
 				for range 400 {
