@@ -160,6 +160,9 @@ func (x *exchange) Write(p []byte) (int, error) {
 	if x.body.scanner == nil && len(p) > 0 {
 		x.answer()
 	}
+	if x.socket != nil {
+		x.scan(p) // before its client can answer it: who ends a WebSocket first counts
+	}
 	x.body.stall.move()
 	n, err := x.ResponseWriter.Write(p)
 	x.body.stall.moved()
@@ -167,7 +170,7 @@ func (x *exchange) Write(p []byte) (int, error) {
 	if err != nil && !isOwnFault(err) {
 		x.writeErr = err
 	}
-	if x.body.scanner != nil {
+	if x.body.scanner != nil && x.socket == nil {
 		x.take(p)
 	}
 	x.weigh()

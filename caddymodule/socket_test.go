@@ -325,3 +325,28 @@ func BenchmarkOpenWebSocket(b *testing.B) {
 		})
 	}
 }
+
+// answering is a connection whose client answers before the call that writes to it has returned.
+type answering struct {
+	net.Conn
+	answer func()
+}
+
+func (a answering) Write(p []byte) (int, error) {
+	a.answer()
+	return len(p), nil
+}
+
+// Who closes a WebSocket first is the one who ends it, however fast the other side is.
+func TestSocketEndedByAgentOfFastClient(t *testing.T) {
+	x := &exchange{ctx: t.Context(), handler: &Handler{}}
+	s := &socket{exchange: x, tunnel: t.Context()}
+	x.socket, x.body.scanner = s, s
+	c := &socketConn{socket: s, Conn: answering{answer: func() { s.heard(nil, io.EOF, false) }}}
+	if _, err := c.Write([]byte(closing(1011, ""))); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.end(); got.who() != closedByAgent || got.code() != 1011 {
+		t.Errorf("ended by %d with code %d, want by the agent (%d) with 1011", got.who(), got.code(), closedByAgent)
+	}
+}

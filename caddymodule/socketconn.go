@@ -82,14 +82,17 @@ func (c *socketConn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Write passes on what the agent sends.
+// Write passes on what the agent sends. It is read before, so that what the client answers is not taken for the end.
 func (c *socketConn) Write(p []byte) (int, error) {
 	if c.socket.isGoodbye(p) {
 		c.socket.note(closedByProxy, 0, saidNothing)
 		return c.Conn.Write(p)
 	}
+	c.socket.exchange.scan(p)
 	n, err := c.Conn.Write(p)
-	c.socket.exchange.scan(p[:n])
+	if n < len(p) {
+		c.socket.exchange.body.scanner = nil // no more frames can follow
+	}
 	if err != nil && !isClosed(err) && !killed(c.socket.tunnel) {
 		c.socket.note(droppedByClient, 0, saidNothing)
 	}
