@@ -170,7 +170,10 @@ func (p *protocol) watch(t *testing.T, proxy *proxy, client client, path string)
 	t.Helper()
 	before := proxy.outcomes(t, p.name)
 	if path == "/"+p.name+"/"+string(sceneCut) {
-		defer proxy.cutOnCue(t, p.name)()
+		defer proxy.cutOnCue(t, p.name, func() (bool, error) {
+			now, err := proxy.count(p.name)
+			return now.minus(before).sum() >= p.opening.sum(), err
+		})()
 	}
 	h := client.talk(t, proxy.url+path)
 	var counted outcomes

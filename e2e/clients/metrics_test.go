@@ -25,6 +25,15 @@ var requestsTotal = regexp.MustCompile(
 // outcomes asks the proxy what it has counted for a split so far.
 func (p *proxy) outcomes(t *testing.T, split string) outcomes {
 	t.Helper()
+	counted, err := p.count(split)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return counted
+}
+
+// count is outcomes for any goroutine.
+func (p *proxy) count(split string) (outcomes, error) {
 	client := &http.Client{Transport: &http.Transport{
 		DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -33,24 +42,24 @@ func (p *proxy) outcomes(t *testing.T, split string) outcomes {
 	}}
 	resp, err := client.Get("http://127.0.0.1/metrics")
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	counted := outcomes{}
 	for _, line := range requestsTotal.FindAllStringSubmatch(string(body), -1) {
 		n, err := strconv.Atoi(line[4])
 		if err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
 		if line[3] == split {
 			counted[line[2]+" "+line[1]] += n
 		}
 	}
-	return counted
+	return counted, nil
 }
 
 // minus is what o has beyond the others.

@@ -4,6 +4,7 @@ package clients
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -116,8 +117,9 @@ func (p *proxy) caddyfile(agents string) string {
 	return b.String()
 }
 
-// cutOnCue kills a split, and cuts what it serves, when its agent gives the cue. It returns what waits for that.
-func (p *proxy) cutOnCue(t *testing.T, split string) (wait func()) {
+// cutOnCue kills a split, and cuts what it serves, when its agent gives the cue and what the client opens with is over. It
+// returns what waits for that.
+func (p *proxy) cutOnCue(t *testing.T, split string, opened func() (bool, error)) (wait func()) {
 	t.Helper()
 	done := make(chan error, 1)
 	go func() {
@@ -127,7 +129,12 @@ func (p *proxy) cutOnCue(t *testing.T, split string) (wait func()) {
 			done <- errors.New("the agent gave no cue")
 			return
 		}
-		_, err := control.NewDialer("unix", p.admin).Kill(t.Context(), split, control.KillRequest{Level: splitter.KillCut,
+		var err error
+		if !within(func() (ok bool) { ok, err = opened(); return ok || err != nil }) || err != nil {
+			done <- cmp.Or(err, errors.New("the client has not opened"))
+			return
+		}
+		_, err = control.NewDialer("unix", p.admin).Kill(t.Context(), split, control.KillRequest{Level: splitter.KillCut,
 			Claim: control.Claim{Reason: "the scene"}})
 		done <- err
 	}()
