@@ -32,6 +32,36 @@ const (
 	KindProbeEnded = "probe_ended"
 	// KindSuspected marks a failback whose cause seems to be shared.
 	KindSuspected = "suspected"
+
+	// KindStarted begins a rollout by a plan, KindStep takes its next step, KindPromoted makes the canary stable.
+	KindStarted  = "started"
+	KindStep     = "step"
+	KindPromoted = "promoted"
+	// KindPaused stops a plan, KindResumed lets it go on; KindApproved opens a gate; KindAborted gives the canary's share
+	// back by hand; KindRolledBack takes a promotion back; KindRetried begins again after a failback.
+	KindPaused     = "paused"
+	KindResumed    = "resumed"
+	KindApproved   = "approved"
+	KindAborted    = "aborted"
+	KindRolledBack = "rolled_back"
+	KindRetried    = "retried"
+	// KindSwitched gives everybody to the other variant at once, KindSwitchedBack takes that back.
+	KindSwitched     = "switched"
+	KindSwitchedBack = "switched_back"
+	// KindRetired says that a variant is gone, KindDrill begins and ends a rehearsal of a failback.
+	KindRetired = "retired"
+	KindDrill   = "drill"
+
+	// These are recorded and change no State: a gate that waits, a canary without traffic, members that decide by an old
+	// State, shares that are not what the weights say, a failback that is held as stable is dead, and the store.
+	KindWaiting      = "waiting"
+	KindNoTraffic    = "no_traffic"
+	KindDrift        = "drift"
+	KindShare        = "share"
+	KindFailbackHeld = "failback_held"
+	KindDrilled      = "drilled"
+	KindStoreLost    = "store_lost"
+	KindStoreBack    = "store_back"
 )
 
 // Seed is what a pure change may not make up itself: the time and the random parts.

@@ -16,6 +16,8 @@ type Definition struct {
 	Canary   string    `json:"canary,omitempty"`
 	Variants []Variant `json:"variants"`
 	Policy   Policy    `json:"policy"`
+	// Plan is what a rollout goes by that is started without a plan of its own; nil: [DefaultPlan].
+	Plan *Plan `json:"plan,omitempty"`
 	// Conversations says how conversations stay where they began; nil if none is told from others.
 	Conversations *ConversationPolicy `json:"conversations,omitempty"`
 	// Overrides names the variants that some requests are sent to whatever the weights, each once, sorted.

@@ -68,8 +68,17 @@ type State struct {
 	Revived []Revival `json:"revived,omitempty"`
 	// Policy is how this epoch is judged, frozen when it began; opaque here, package rollout encodes it.
 	Policy json.RawMessage `json:"policy,omitempty"`
+	// Plan is the plan that the trial goes by, frozen when it began; opaque here, package rollout encodes it. Empty if people
+	// move the weights.
+	Plan json.RawMessage `json:"plan,omitempty"`
 	// Progress says where the trial is.
 	Progress Progress `json:"progress"`
+	// Promotions are the latest promotions that can be taken back, newest first, at most [KeptPromotions].
+	Promotions []Promotion `json:"promotions,omitempty"`
+	// Retired lists the variants that were said to be gone, sorted: nothing is given to them.
+	Retired []string `json:"retired,omitempty"`
+	// Drill sends some test users to a variant, to see whether a failback works; nil while there is none.
+	Drill *Drill `json:"drill,omitempty"`
 	// Trickle is what stable keeps while the canary has the rest; nil if nothing is kept for that.
 	Trickle *Trickle `json:"trickle,omitempty"`
 	// Probe is what the canary lends stable to be compared with it; nil while nothing is lent.
@@ -132,11 +141,45 @@ type Revival struct {
 	At time.Time `json:"at"`
 }
 
+// KeptPromotions is how many promotions a State remembers.
+const KeptPromotions = 10
+
+// Promotion is a canary that became stable.
+type Promotion struct {
+	// Variant became stable in place of Before; Version and BeforeVersion are what the two declared, as far as they did.
+	Variant       string    `json:"variant"`
+	Version       string    `json:"version,omitempty"`
+	Before        string    `json:"before"`
+	BeforeVersion string    `json:"before_version,omitempty"`
+	At            time.Time `json:"at"` // by the store's clock
+}
+
+// Drill is a rehearsal of a failback: test users, and nobody else, are served by a variant.
+type Drill struct {
+	ID      string `json:"id"`
+	Variant string `json:"variant"`
+	// Users are keyed hashes of the test users' keys, sorted.
+	Users []string `json:"users"`
+	// Until is when the drill ends if nobody ends it, by the store's clock.
+	Until time.Time `json:"until"`
+}
+
 // Progress says where a trial is.
 type Progress struct {
 	Phase Phase     `json:"phase"`
 	Since time.Time `json:"since"`         // by the store's clock
 	Why   string    `json:"why,omitempty"` // one sentence for people
+	// Step is the step of the plan that the canary has reached, from 1; 0 if there is no plan. The last one, of 100 %, is the
+	// watch. Reached is when it was, by the store's clock.
+	Step    int       `json:"step,omitempty"`
+	Reached time.Time `json:"reached,omitzero"`
+	// Approved is the highest step that a person has opened the gate to.
+	Approved int `json:"approved,omitempty"`
+	// Paused says why the plan goes no further until somebody resumes it; nil while it goes on. The canary is judged all
+	// the same.
+	Paused *Pause `json:"paused,omitempty"`
+	// Ended says how the last trial by a plan ended, once it has; a failback is a phase.
+	Ended Ending `json:"ended,omitempty"`
 	// Suspected says, after a failback, why its cause is thought to be shared: stable was found to be no better. Nothing
 	// follows from it but that people are told.
 	Suspected string `json:"suspected,omitempty"`
@@ -145,6 +188,23 @@ type Progress struct {
 	// newerPhase is the phase's text if this release does not know it; Phase is then PhaseUnknown.
 	newerPhase string
 }
+
+// Pause is a stop in a plan.
+type Pause struct {
+	Actor  string    `json:"actor,omitempty"`
+	Reason string    `json:"reason,omitempty"`
+	At     time.Time `json:"at"` // by the store's clock
+}
+
+// Ending is how a trial by a plan ended. The zero value means that it has not.
+type Ending string
+
+// The endings.
+const (
+	EndPromoted   Ending = "promoted"
+	EndAborted    Ending = "aborted"     // by hand: the canary's share went back to stable
+	EndRolledBack Ending = "rolled_back" // after its promotion
+)
 
 // Phase is a trial's phase. The zero value is PhaseIdle.
 type Phase uint8
@@ -171,8 +231,7 @@ type Cooldown struct {
 
 // Change says who changed a State, when and why.
 type Change struct {
-	// Kind is the event's name: created, weights, kill, revive, failback, suspected, trickle, probe, probe_ended, renamed,
-	// adopted, policy, version, restored, reconciled, imported, forgotten.
+	// Kind is the event's name; package rollout lists them.
 	Kind string `json:"kind"`
 	// Actor is who says to have done it (a claim; "switchback" is the proxy itself).
 	Actor string `json:"actor,omitempty"`
@@ -197,6 +256,18 @@ func (s *State) Clone() *State {
 	}
 	c.Revived = slices.Clone(s.Revived)
 	c.Policy = slices.Clone(s.Policy)
+	c.Plan = slices.Clone(s.Plan)
+	c.Promotions = slices.Clone(s.Promotions)
+	c.Retired = slices.Clone(s.Retired)
+	if s.Drill != nil {
+		drill := *s.Drill
+		drill.Users = slices.Clone(drill.Users)
+		c.Drill = &drill
+	}
+	if s.Progress.Paused != nil {
+		paused := *s.Progress.Paused
+		c.Progress.Paused = &paused
+	}
 	c.Progress.unknown = s.Progress.unknown.clone()
 	c.Trickle = s.Trickle.clone()
 	c.Probe = s.Probe.clone()

@@ -52,10 +52,15 @@ func (s *State) UnmarshalJSON(data []byte) error {
 	}
 	*s = State(plain)
 	s.unknown = unknown
-	if len(s.Policy) == 0 {
-		return nil
+	for _, raw := range []*json.RawMessage{&s.Policy, &s.Plan} { // raw JSON in its one form, as unknown fields have it
+		if len(*raw) == 0 {
+			continue
+		}
+		if err := remarshal(*raw, raw); err != nil {
+			return err
+		}
 	}
-	return remarshal(s.Policy, &s.Policy) // raw JSON in its one form, as unknown fields have it
+	return nil
 }
 
 // killDocument is a Kill with its level as text, which hides the enumeration: a text from a newer release must not

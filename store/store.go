@@ -133,6 +133,8 @@ type Event struct {
 	// Order is what a person wrote into the break-glass inbox and the change carries out, to the letter; empty for every
 	// other change.
 	Order string `json:"order,omitempty"`
+	// Cursor is where the event is in its split's log, as EventsAfter and Events tell it; not stored.
+	Cursor string `json:"cursor,omitempty"`
 }
 
 // MemberID is one running proxy: its name and the random id of this run of it.
@@ -155,8 +157,18 @@ type Beat struct {
 	Applied map[string]splitter.Version `json:"applied"`
 	// Active is what the member does at the moment, per split; nil if it does not tell, as earlier releases do not.
 	Active map[string]Activity `json:"active,omitzero"`
+	// Files says what the member's configuration file has of each split.
+	Files map[string]File `json:"files,omitzero"`
 	// ListMembers asks for Pulse.Members: for people and confirmations, not for each second.
 	ListMembers bool `json:"-"`
+}
+
+// File is what a member's configuration has of a split.
+type File struct {
+	// Hash is of all that the fleet must agree on.
+	Hash string `json:"hash"`
+	// Variants are the names of those that it routes.
+	Variants []string `json:"variants"`
 }
 
 // Member is a Beat as others see it.
@@ -194,6 +206,8 @@ type Notice struct {
 	State *splitter.State `json:"state,omitempty"`
 	// Kill is a kill that could not be written yet and holds all the same.
 	Kill *splitter.Kill `json:"kill,omitempty"`
+	// Event says that an event was recorded that changes no State.
+	Event bool `json:"event,omitempty"`
 	// Resync means: announcements may have been missed, ask for everything.
 	Resync bool `json:"-"`
 }
