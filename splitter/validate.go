@@ -41,6 +41,7 @@ func (s *State) Validate() error {
 		s.validateKills(),
 		validateRanges(s.Ranges),
 		validateMoves(s.Moved),
+		s.validatePlan(),
 		s.Trickle.validate(),
 		s.Probe.validate(),
 	)
