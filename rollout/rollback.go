@@ -8,8 +8,8 @@ import (
 )
 
 // RollBack takes the latest promotion back: who was stable before it is stable again and gets everybody, in one change
-// and a new epoch. ErrRefused is returned while a trial runs, and if that variant is gone or killed, or declares another
-// version than it had: that one was never stable.
+// and a new epoch. ErrRefused is returned while a trial runs, and if that variant is gone or killed, has failed since, or
+// declares another version than it had: that one was never stable.
 func RollBack(prev *splitter.State, def Definition, by By, seed Seed) (Changed, error) {
 	return rollBack(prev, def, KindRolledBack, by, seed)
 }
@@ -47,6 +47,8 @@ func mayRollBack(s *splitter.State, def Definition) error {
 	switch {
 	case !def.has(p.Before):
 		return fmt.Errorf("%w: it was stable before %q", unknownVariant(def, s.Split, p.Before), p.Variant)
+	case p.Before == s.Canary && s.Progress.Phase == splitter.PhaseFailedBack:
+		return refuse("%q was failed back since: %s", p.Before, orNone(s.Progress.Why))
 	case slices.Contains(s.Retired, p.Before):
 		return retired(s, p.Before)
 	case s.KillOf(p.Before) != nil:
