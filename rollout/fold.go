@@ -10,7 +10,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/switchback-proxy/switchback/health"
-	"github.com/switchback-proxy/switchback/splitter"
 	"github.com/switchback-proxy/switchback/store"
 )
 
@@ -24,8 +23,6 @@ const (
 	maxSilence = 20
 	// maxAsk is how many seconds of a split are asked for at once, so that no round takes long.
 	maxAsk = 20
-	// takeUpTime is how long a round may take up judges' states; the next one goes on with the others.
-	takeUpTime = time.Second
 	// trialWrites is how often the judge's state is written at least in a trial, for the others to learn what it says.
 	trialWrites = 5 * time.Second
 )
@@ -48,23 +45,6 @@ func (c *Controller) foldHeld(ctx context.Context, cases []*hearing) {
 		return
 	}
 	c.foldAll(ctx, c.prepareAll(ctx, held))
-}
-
-// prepareAll prepares splits to be folded, and returns those that are. Of one that cannot be, this instance's judge alone
-// hears.
-func (c *Controller) prepareAll(ctx context.Context, held []*hearing) (ready []*hearing) {
-	limited, cancel := context.WithTimeout(ctx, takeUpTime)
-	defer cancel()
-	for _, h := range held {
-		err := c.prepare(limited, h)
-		switch {
-		case err == nil:
-			ready = append(ready, h)
-		case limited.Err() == nil:
-			c.unfolded(ctx, h, fmt.Errorf("the judge's state cannot be taken up: %w", err))
-		}
-	}
-	return ready
 }
 
 // unfolded goes on with this instance's own judge where the fleet's hears nothing.
@@ -102,59 +82,6 @@ func (c *Controller) expected(split string) []store.MemberID {
 		}
 	}
 	return list
-}
-
-// prepare sees to it that the fleet's judge is the one of the store, and that it judges what is on trial.
-func (c *Controller) prepare(ctx context.Context, h *hearing) error {
-	d := &h.split.docket
-	if d.fleet == nil || d.base.Version != h.seat.Version {
-		if err := c.takeUp(ctx, h); err != nil {
-			return err
-		}
-	}
-	if d.base.Epoch > h.trial.state.Epoch {
-		return fmt.Errorf("it is of epoch %d, and this instance still decides by epoch %d", d.base.Epoch, h.trial.state.Epoch)
-	}
-	if d.base.Epoch < h.trial.state.Epoch && isBehind(d.fleet, h.second) {
-		h.split.log.Warn("the judge begins anew, as the store's clock has gone back for long")
-		d.fleet = health.NewJudge()
-	}
-	h.trial.tell(d.fleet)
-	if d.next == 0 {
-		d.next = h.frames[0].Second
-		if d.base.Epoch == h.trial.state.Epoch {
-			d.next = d.fleet.Resume()
-		}
-	}
-	d.next = max(d.next, h.second-maxCatchUp)
-	return nil
-}
-
-// takeUp loads the fleet's judge as its last holder left it. One of another release is begun anew: its history is lost, and
-// what speaks against the canary.
-func (c *Controller) takeUp(ctx context.Context, h *hearing) error {
-	ctx, cancel := context.WithTimeout(ctx, evidenceTimeout)
-	defer cancel()
-	d := &h.split.docket
-	base, err := c.openStore().LoadJudge(ctx, h.split.name)
-	if err != nil && !errors.Is(err, store.ErrCorrupt) {
-		return err
-	}
-	if err == nil && base.Version == 0 && d.fleet != nil {
-		d.base = base // the store has lost what this instance still knows, and is given it again
-		d.changed = true
-		return nil
-	}
-	fleet := health.NewJudge()
-	if err == nil && base.Version > 0 {
-		err = fleet.UnmarshalBinary(base.Doc)
-	}
-	if err != nil {
-		h.split.log.Warn("the judge begins anew, without what was known of stable and of the trial", zap.Error(err))
-		fleet = health.NewJudge()
-	}
-	d.fleet, d.base, d.next = fleet, base, 0
-	return nil
 }
 
 // foldAll seals what is complete, folds it, writes what became of it, and acts. One split's trouble is not another's.
@@ -219,7 +146,7 @@ func (h *hearing) fold(sealed []store.Sealed) *summary {
 		if s.Second != d.next {
 			break
 		}
-		sum, heard := new(health.Second), 0
+		sum, requests := new(health.Second), map[store.MemberID]uint64{}
 		for from, data := range s.Frames {
 			var frame health.Second
 			if err := frame.UnmarshalBinary(data); err != nil {
@@ -227,16 +154,25 @@ func (h *hearing) fold(sealed []store.Sealed) *summary {
 				continue
 			}
 			sum.Add(&frame)
-			heard++
+			requests[from] = requestsOf(&frame, health.Canary) + requestsOf(&frame, health.Baseline)
 		}
 		d.fleet.Fold(s.Second, time.Second, sum)
 		d.next++
-		said.Instances, said.Missing = heard, namesOfIDs(s.Missing)
+		h.count(s.Second, sum, requests)
+		said.Instances, said.Missing = len(requests), namesOfIDs(s.Missing)
 	}
 	d.folding.note(h.split.log, "evidence is folded without an instance's", wrong)
 	h.judge = d.fleet
 	said.Second, said.Verdict = d.next-1, d.fleet.Verdict()
 	return said
+}
+
+// count counts a folded second for the plan that the trial goes by.
+func (h *hearing) count(second int64, sum *health.Second, requests map[store.MemberID]uint64) {
+	if h.trial.plan != nil {
+		h.split.docket.advance.tally.count(second, sum, len(requests))
+		h.split.docket.advance.present.note(requests)
+	}
 }
 
 func namesOfIDs(ids []store.MemberID) []string {
@@ -260,6 +196,9 @@ func (h *hearing) swap(said *summary) (store.JudgeSwap, bool) {
 	if err != nil {
 		h.split.log.Error("the judge's state cannot be encoded", zap.Error(err))
 		return store.JudgeSwap{}, false
+	}
+	if h.trial.plan != nil {
+		said.Plan = d.account()
 	}
 	next := store.JudgeState{Version: d.base.Version + 1, Epoch: h.trial.state.Epoch, Folded: d.fleet.Resume() - 1, Doc: doc,
 		Summary: said.encode(h.split.log)}
@@ -291,46 +230,5 @@ func (c *Controller) writeJudges(ctx context.Context, swaps []store.JudgeSwap, h
 		if ctx.Err() == nil {
 			d.writing.note(held[i].split.log, "the judge's state cannot be written", err)
 		}
-	}
-}
-
-// conclude publishes what the fleet's judge says and does what follows.
-func (c *Controller) conclude(ctx context.Context, h *hearing, said *summary) {
-	if !h.trial.onTrial {
-		c.suspect(ctx, h)
-		return
-	}
-	h.split.keep(said.judgement(), said.Epoch)
-	v := verdict{said.Verdict, said.Epoch}
-	if handled, err := c.probeFirst(ctx, h, v); handled || err != nil {
-		if ctx.Err() == nil {
-			h.split.docket.failing.note(h.split.log, "cannot compare the canary with stable for a while", err)
-		}
-		h.split.warnOf(v)
-		return
-	}
-	c.act(ctx, h.split, v)
-}
-
-// suspect marks a failback of which stable shows the cause now.
-func (c *Controller) suspect(ctx context.Context, h *hearing) {
-	if h.trial.state.Progress.Phase != splitter.PhaseFailedBack || h.trial.state.Progress.Suspected != "" {
-		return
-	}
-	why, ok := h.judge.Suspicion()
-	if !ok {
-		return
-	}
-	err := c.untilSwapped(ctx, h.split, func(prev *splitter.State) (Changed, bool, error) {
-		if prev.Epoch != h.trial.state.Epoch {
-			return Changed{}, false, nil
-		}
-		return Suspect(prev, why, By{Actor: selfActor, Via: "judge"}, c.seed())
-	})
-	switch {
-	case err == nil:
-		h.split.log.Error("the failback seems to have had a shared cause", zap.String("reason", why))
-	case ctx.Err() == nil:
-		h.split.docket.failing.note(h.split.log, "a suspicion cannot be written", err)
 	}
 }

@@ -41,7 +41,7 @@ func (c *Controller) status(s *Split, seen shown) Status {
 	defer s.mu.Unlock()
 	st.State, st.Local, st.Notes = s.effective, s.definition(), append(c.twinNotes(), s.notes()...)
 	st.Verdict, st.JudgedInstances, st.ShownInstances = s.judgement.Verdict, max(s.judgement.Instances, 1), seen.instances
-	st.Missing, st.Late = s.judgement.Missing, seen.late
+	st.Missing, st.Late, st.Plan = s.judgement.Missing, seen.late, s.planStatus(st.Now, st.StoreError)
 	inFlight, others := s.inFlight(), c.othersActive(s.name)
 	here := s.Conversations.Counts()
 	for _, name := range s.variants() {
