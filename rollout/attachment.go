@@ -18,6 +18,25 @@ type Attachment struct {
 	generation any
 	inForce    bool // its configuration has started; protected by split.mu
 	view       atomic.Pointer[View]
+	agents     Agents
+}
+
+// Ask lets it be asked.
+func (a *Attachment) SetAgents(agents Agents) {
+	a.split.mu.Lock()
+	defer a.split.mu.Unlock()
+	a.agents = agents
+}
+
+func (s *Split) Agents() Agents {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, a := range slices.Backward(s.attachments) {
+		if a.inForce {
+			return a.agents
+		}
+	}
+	return nil
 }
 
 // View returns what to decide by now. It takes no lock.

@@ -133,6 +133,8 @@ type Status struct {
 	// come too late to be judged since they started.
 	ShownInstances int
 	Late           uint64
+	// DrilledAt is when the last drill passed, by the store's clock; zero if none has.
+	DrilledAt time.Time
 }
 
 // VariantStatus is one variant as it stands.

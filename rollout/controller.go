@@ -58,6 +58,8 @@ type Options struct {
 	// OnEvent is told, in order and from one goroutine, of each State that this instance applies after its first. It may
 	// be slow, but must return: Close waits for it. May be nil.
 	OnEvent func(s *splitter.State)
+	// Scraped returns when this process' metrics were read last; zero if they never were. Nil: nobody knows.
+	Scraped func() time.Time
 	// Log gets what happens; nil: nobody.
 	Log *zap.Logger
 

@@ -45,6 +45,7 @@ func reconcile(lost lostState, theirs *splitter.State, by By, seed Seed) (Change
 	}
 	rebind(n, base)
 	mergeSuspicion(n, ours, theirs)
+	n.Drilled = laterDrilled(ours.Drilled, theirs.Drilled)
 	if why == cautious || why == stored {
 		n.Placed = splitter.Sorted(slices.Concat(ours.LastPlaced(), theirs.LastPlaced()))
 	}

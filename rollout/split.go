@@ -27,11 +27,13 @@ type Split struct {
 	wake      func()           // tells that cutDue is to be called
 	clock     func() time.Time // the store's clock as last heard
 	complaint complaint        // what was logged of what keeps failing; used by the pulse alone
-	docket    docket           // how far this instance is with the evidence; used by the judge alone
-	warned    warned           // what was logged of verdicts; used by the judge alone
-	failbacks atomic.Uint64    // failbacks that this instance saw since it started
-	refused   atomic.Uint64    // requests that a kill refused since it started
-	late      atomic.Uint64    // frames of this instance that came too late since it started
+	// drifted are the events that were recorded of members that decide by an older State; used by the pulse alone.
+	drifted   map[string]struct{}
+	docket    docket        // how far this instance is with the evidence; used by the judge alone
+	warned    warned        // what was logged of verdicts; used by the judge alone
+	failbacks atomic.Uint64 // failbacks that this instance saw since it started
+	refused   atomic.Uint64 // requests that a kill refused since it started
+	late      atomic.Uint64 // frames of this instance that came too late since it started
 
 	// The order of these locks is told at Controller.
 	asking sync.Mutex // held while the store is read or written and its answer applied, so that answers keep their order

@@ -43,6 +43,9 @@ func (c *Controller) status(s *Split, seen shown) Status {
 	st.State, st.Local, st.Notes = s.effective, s.definition(), append(c.twinNotes(), s.notes()...)
 	st.Verdict, st.JudgedInstances, st.ShownInstances = s.judgement.Verdict, max(s.judgement.Instances, 1), seen.instances
 	st.Missing, st.Late = s.judgement.Missing, seen.late
+	if s.effective != nil {
+		st.DrilledAt = s.effective.Drilled.At
+	}
 	inFlight, others := s.inFlight(), c.othersActive(s.name)
 	here := s.Conversations.Counts()
 	for _, name := range s.variants() {
