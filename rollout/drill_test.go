@@ -24,7 +24,7 @@ type agents struct {
 
 	mu     sync.Mutex // protects the following fields
 	broken map[string]error
-	asked  []string              // variants, in that order
+	asked  []string             // variants, in that order
 	onAsk  func(variant string) // called for each question
 	takes  time.Duration
 }

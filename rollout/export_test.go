@@ -11,3 +11,6 @@ func Hurried(o Options, n int) Options {
 	}
 	return o
 }
+
+// SampleRatio is the test of whether users are shared as they should be.
+var SampleRatio = sampleRatio
