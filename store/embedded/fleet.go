@@ -28,7 +28,8 @@ func (s *Store) Pulse(ctx context.Context, beat store.Beat) (store.Pulse, error)
 
 // note makes the beat the last of its member, and drops members unseen for long. Caller must hold s.mu.
 func (s *Store) note(beat store.Beat, now time.Time) {
-	beat.Applied, beat.Active, beat.ListMembers = maps.Clone(beat.Applied), maps.Clone(beat.Active), false
+	beat.Applied, beat.Active, beat.Files = maps.Clone(beat.Applied), maps.Clone(beat.Active), maps.Clone(beat.Files)
+	beat.ListMembers = false
 	s.members[beat.MemberID] = store.Member{Beat: beat, Seen: now}
 	maps.DeleteFunc(s.members, func(_ store.MemberID, m store.Member) bool {
 		return now.Sub(m.Seen) > store.MemberKept

@@ -23,12 +23,13 @@ type beatDoc struct {
 	Applied map[string]string `json:"applied,omitempty"`
 	// Active is absent in what earlier releases write.
 	Active map[string]store.Activity `json:"active,omitzero"`
+	Files  map[string]store.File     `json:"files,omitzero"`
 }
 
 // encodeBeat encodes a beat; the same beat always to the same text.
 func encodeBeat(beat store.Beat) ([]byte, error) {
 	doc := beatDoc{Name: beat.Name, Boot: beat.Boot, Release: beat.Release, Started: beat.Started,
-		Active: beat.Active, Applied: make(map[string]string, len(beat.Applied))}
+		Active: beat.Active, Files: beat.Files, Applied: make(map[string]string, len(beat.Applied))}
 	for split, v := range beat.Applied {
 		doc.Applied[split] = strconv.FormatUint(v.Revision, 10) + " " + v.ID
 	}
@@ -46,7 +47,7 @@ func decodeBeat(data string) (store.Beat, error) {
 		return store.Beat{}, err
 	}
 	beat := store.Beat{MemberID: store.MemberID{Name: doc.Name, Boot: doc.Boot}, Release: doc.Release,
-		Started: doc.Started, Active: doc.Active}
+		Started: doc.Started, Active: doc.Active, Files: doc.Files}
 	if len(doc.Applied) > 0 {
 		beat.Applied = make(map[string]splitter.Version, len(doc.Applied))
 	}
