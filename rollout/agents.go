@@ -59,6 +59,4 @@ func recorded(s *splitter.State, kind, detail, reason string, seed Seed) store.E
 		Change: splitter.Change{Kind: kind, Actor: selfActor, Via: "judge", At: seed.Now, Reason: reason}}
 }
 
-func (c *Controller) recordEvent(ctx context.Context, ev store.Event) error { return nil }
-
 func (c *Controller) alertTargets() []Target { return nil }

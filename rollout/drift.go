@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"go.uber.org/zap"
+
 	"github.com/switchback-proxy/switchback/splitter"
 	"github.com/switchback-proxy/switchback/store"
 )
@@ -77,7 +79,7 @@ func (c *Controller) settleDrift(ctx context.Context, s *Split) error {
 	for _, d := range c.drifts(s.name, state) {
 		ev := recorded(state, KindDrift, d.member.Boot+" "+state.ID, d.text(state, c.now()), c.seed())
 		if _, done := s.drifted[ev.ID]; !done {
-			if err := c.recordEvent(ctx, ev); err != nil {
+			if err := c.recordDrift(ctx, ev); err != nil {
 				return err
 			}
 		}
@@ -85,4 +87,18 @@ func (c *Controller) settleDrift(ctx context.Context, s *Split) error {
 	}
 	s.drifted = noted
 	return nil
+}
+
+func (c *Controller) recordDrift(ctx context.Context, ev store.Event) error {
+	st := c.openStore()
+	if st == nil {
+		return errAway
+	}
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	isFirst, err := st.Record(ctx, ev)
+	if isFirst {
+		c.log.Warn("a member decides by an old state", zap.String("split", ev.Split), zap.String("drift", ev.Reason))
+	}
+	return err
 }

@@ -1,6 +1,11 @@
 package rollout
 
-import "time"
+import (
+	"time"
+
+	"github.com/switchback-proxy/switchback/splitter"
+	"github.com/switchback-proxy/switchback/store"
+)
 
 // Hurried returns options of a Controller that does n times as often what it does by itself, for tests that cannot
 // have virtual time.
@@ -14,3 +19,11 @@ func Hurried(o Options, n int) Options {
 
 // SampleRatio is the test of whether users are shared as they should be.
 var SampleRatio = sampleRatio
+
+// DriftTexts says which of the listed members have drifted.
+func DriftTexts(p store.Pulse, split string, state *splitter.State) (texts []string) {
+	for _, d := range driftsIn(p, split, state) {
+		texts = append(texts, d.text(state, p.Now))
+	}
+	return texts
+}
