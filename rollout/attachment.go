@@ -15,31 +15,15 @@ import (
 
 // Attachment is one user of a split: one handler of one generation of the configuration.
 type Attachment struct {
+	// Agents asks the variants as this configuration routes them; nil if nobody can. Set it before the configuration starts.
+	Agents Agents
+
 	split      *Split
 	def        Definition
 	file       store.File // what others are told of def
 	generation any
 	inForce    bool // its configuration has started; protected by split.mu
 	view       atomic.Pointer[View]
-	agents     Agents
-}
-
-// Ask lets it be asked.
-func (a *Attachment) SetAgents(agents Agents) {
-	a.split.mu.Lock()
-	defer a.split.mu.Unlock()
-	a.agents = agents
-}
-
-func (s *Split) Agents() Agents {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, a := range slices.Backward(s.attachments) {
-		if a.inForce {
-			return a.agents
-		}
-	}
-	return nil
 }
 
 // View returns what to decide by now. It takes no lock.

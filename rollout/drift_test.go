@@ -90,7 +90,7 @@ func TestDriftIsRecordedLater(t *testing.T) {
 		p := start(t, s, "proxy-1", assistant(100, 0))
 		old, late := stored(t, s).Version, store.MemberID{Name: "proxy-3", Boot: "b3"}
 		p.set(t, 5)
-		p.link.set(locked)
+		p.link.set(full)
 		beats(t, s, late, old, 40*time.Second)
 		wantDrifts(t, s, 0)
 		p.link.set(none)

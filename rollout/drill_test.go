@@ -33,7 +33,7 @@ type agents struct {
 func served(t testing.TB, p *proxy) *agents {
 	t.Helper()
 	a := &agents{p: p, broken: map[string]error{}}
-	p.at.SetAgents(a)
+	p.at.Agents = a
 	return a
 }
 

@@ -33,7 +33,7 @@ func (c *Controller) Drill(ctx context.Context, split string, r DrillRequest, by
 	if err != nil {
 		return DrillReport{}, err
 	}
-	d := rehearsal{c: c, split: s, agents: s.Agents(), users: r.Users, by: by, began: time.Now()}
+	d := rehearsal{c: c, split: s, agents: s.agents(), users: r.Users, by: by, began: time.Now()}
 	hashes, err := d.hashes()
 	if err != nil {
 		return DrillReport{}, err

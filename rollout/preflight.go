@@ -56,7 +56,7 @@ func (c *Controller) Preflight(ctx context.Context, split string) (PreflightRepo
 	ctx, cancel := context.WithTimeout(ctx, preflightFor)
 	defer cancel()
 	roll, err := c.roll(ctx)
-	p := preflight{c: c, split: s, state: s.State(), def: s.Definition(), now: c.now(), roll: roll, rollErr: err, agents: s.Agents()}
+	p := preflight{c: c, split: s, state: s.State(), def: s.Definition(), now: c.now(), roll: roll, rollErr: err, agents: s.agents()}
 	return PreflightReport{Items: p.look(ctx)}, nil
 }
 

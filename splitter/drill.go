@@ -1,7 +1,6 @@
 package splitter
 
 import (
-	"fmt"
 	"slices"
 	"time"
 )
@@ -36,9 +35,13 @@ func (t *Table) compileDrill(s *State, known []string) *drill {
 // Drilling reports whether some users are placed by a drill, so that [Request].User is looked at.
 func (t *Table) Drilling() bool { return t.drill != nil }
 
-// inDrill reports whether a drill places the request. Its users are few enough to be looked through.
+// inDrill reports whether a drill places the request.
 func (t *Table) inDrill(r Request) bool {
-	return t.drill != nil && r.User != "" && slices.Contains(t.drill.users, r.User)
+	if t.drill == nil || r.User == "" {
+		return false
+	}
+	_, found := slices.BinarySearch(t.drill.users, r.User)
+	return found
 }
 
 // clone returns a deep copy; nil of nil.
@@ -49,18 +52,4 @@ func (d *Drill) clone() *Drill {
 	c := *d
 	c.Users = slices.Clone(d.Users)
 	return &c
-}
-
-func (d *Drill) validate() error {
-	switch {
-	case d == nil:
-		return nil
-	case d.ID == "":
-		return fmt.Errorf("drill of %q has no id", d.Variant)
-	case !ValidName(d.Variant):
-		return fmt.Errorf("drill of %q: %s", d.Variant, nameRule)
-	case len(d.Users) == 0 || slices.Contains(d.Users, ""):
-		return fmt.Errorf("drill %q of %d users: it has one at least, each with a hash", d.ID, len(d.Users))
-	}
-	return nil
 }
