@@ -159,6 +159,8 @@ type Status struct {
 	StoreError string
 	// Verdict is the latest verdict on the canary; nil if nothing is judged.
 	Verdict *health.Verdict
+	// Plan says how far the rollout is; nil if none goes by a plan.
+	Plan *PlanStatus
 	// Variants holds the fleet's evidence by variant: configured ones first, as configured, then others of the State.
 	Variants []VariantStatus
 	// JudgedInstances is how many instances' evidence the verdict's last second rests on, Missing names those of which it

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -60,10 +61,13 @@ type Options struct {
 	OnEvent func(s *splitter.State)
 	// Scraped returns when this process' metrics were read last; zero if they never were. Nil: nobody knows.
 	Scraped func() time.Time
+	// Expand fills in the placeholders of a webhook's URL, such as {env.GATE_URL}; nil: it is used as it is.
+	Expand func(string) string
 	// Log gets what happens; nil: nobody.
 	Log *zap.Logger
 
-	pace pace // zero: defaultPace
+	pace pace              // zero: defaultPace
+	asks http.RoundTripper // asks webhooks; nil: HTTP
 }
 
 // Controller keeps one proxy in step with its fleet: it applies what the store says, writes what people and verdicts

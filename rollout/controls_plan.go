@@ -48,8 +48,9 @@ func (c *Controller) PromoteNow(ctx context.Context, split string, r PromoteRequ
 	if err != nil {
 		return Result{}, err
 	}
+	closed := c.closedTo(ctx, s, r)
 	return c.give(ctx, split, by, func(prev *splitter.State, def Definition, seed Seed) (Changed, error) {
-		return PromoteNow(prev, def, r, c.findings(s), by, seed)
+		return PromoteNow(prev, def, r, s.findingsWith(closed), by, seed)
 	})
 }
 

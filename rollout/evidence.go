@@ -38,8 +38,12 @@ type docket struct {
 	heard     int64  // the newest second that another instance is known to have folded of the epoch
 	acquitted string // the change that ended the last probe which this instance's own judge knows of
 
+	advance  advancing           // what is known of the plan, while this instance folds
+	held     heldFailback        // a failback that is held
+	recorded map[string]struct{} // the events that this instance has recorded of the epoch
+
 	// What was logged of what keeps failing.
-	failing, folding, writing, learning complaint
+	failing, folding, writing, learning, stepping, recording complaint
 }
 
 // hearing is one split in one round of the judge.
@@ -66,7 +70,7 @@ func (c *Controller) hear(s *Split, now time.Time) *hearing {
 		d.own = health.NewJudge()
 	}
 	if d.epoch != t.state.Epoch {
-		d.epoch, d.next, d.kept, d.heard = t.state.Epoch, 0, nil, 0
+		d.epoch, d.next, d.kept, d.heard, d.recorded = t.state.Epoch, 0, nil, 0, map[string]struct{}{}
 	}
 	t.tell(d.own)
 	if last := t.state; last.Changed.Kind == KindProbeEnded && d.acquitted != last.ID {

@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"net/http"
 	"time"
 
 	"github.com/switchback-proxy/switchback/splitter"
@@ -14,6 +15,12 @@ func Hurried(o Options, n int) Options {
 	for _, every := range []*time.Duration{&o.pace.pulse, &o.pace.roll, &o.pace.refill, &o.pace.refillFromDisk} {
 		*every /= time.Duration(n)
 	}
+	return o
+}
+
+// Asking returns options whose webhooks are asked by r.
+func Asking(o Options, r http.RoundTripper) Options {
+	o.asks = r
 	return o
 }
 

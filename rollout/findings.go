@@ -1,11 +1,51 @@
 package rollout
 
-// findings returns what is known here of what a plan moves on. A verdict on this instance's own requests alone is none of
-// the fleet's, so nothing is promoted by it.
-func (c *Controller) findings(s *Split) Findings {
-	var f Findings
-	if j := s.judgementNow(); j.Verdict != nil && !j.alone {
+import (
+	"context"
+	"fmt"
+
+	"github.com/switchback-proxy/switchback/health"
+)
+
+// findings are what is known here of what a plan moves on. A verdict on this instance's own requests alone is none of the
+// fleet's, so nothing is promoted by it. Caller must hold s.mu.
+func (s *Split) findings() Findings {
+	f := Findings{Verdict: health.Verdict{Reason: "nothing was judged yet"}}
+	if j := s.judgement; j.alone {
+		f.Verdict.Reason = "the fleet's requests cannot be judged together for now"
+	} else if j.Verdict != nil {
 		f.Verdict = *j.Verdict
 	}
+	if s.effective != nil && s.known.epoch == s.effective.Epoch {
+		f.Tally, f.Members, f.Closed = s.known.Tally, s.known.Members, s.known.Closed
+	}
 	return f
+}
+
+// findingsWith are findings with what was found of webhooks now.
+func (s *Split) findingsWith(closed []string) Findings {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f := s.findings()
+	f.Closed = closed
+	return f
+}
+
+// closedTo asks the webhooks that stand before the step of 100 %, for somebody who asks for that now, and says which do not
+// open. None stands before the end of the watch, nor before a full promotion.
+func (c *Controller) closedTo(ctx context.Context, s *Split, r PromoteRequest) (list []string) {
+	s.mu.Lock()
+	v, plan, state := s.findings().Verdict, s.plan, s.effective
+	s.mu.Unlock()
+	if r.Full || plan == nil || state.Progress.Step == plan.Last() {
+		return nil
+	}
+	q := questionOf(*plan, state, plan.Last(), v)
+	for _, g := range plan.webhooksBefore(plan.Last()) {
+		address := c.expand(g.Webhook)
+		if err := s.webhooks.ask(ctx, g, address, q); err != nil {
+			list = append(list, fmt.Sprintf("the webhook at %s %v", hostOf(address), err))
+		}
+	}
+	return list
 }

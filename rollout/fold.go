@@ -10,7 +10,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/switchback-proxy/switchback/health"
-	"github.com/switchback-proxy/switchback/splitter"
 	"github.com/switchback-proxy/switchback/store"
 )
 
@@ -131,6 +130,9 @@ func (c *Controller) prepare(ctx context.Context, h *hearing) error {
 		d.fleet = health.NewJudge()
 	}
 	h.trial.tell(d.fleet)
+	if p := h.trial.state.Progress; h.trial.plan != nil {
+		d.advance.tally.begin(h.trial.state.Epoch, p.Step, p.Reached)
+	}
 	if d.next == 0 {
 		d.next = h.frames[0].Second
 		if d.base.Epoch == h.trial.state.Epoch {
@@ -156,15 +158,17 @@ func (c *Controller) takeUp(ctx context.Context, h *hearing) error {
 		d.changed = true
 		return nil
 	}
-	fleet := health.NewJudge()
+	fleet, plan := health.NewJudge(), storedPlan(base.Summary)
 	if err == nil && base.Version > 0 {
 		err = fleet.UnmarshalBinary(base.Doc)
 	}
 	if err != nil {
+		plan = nil // what it had counted begins anew as well
 		h.split.log.Warn("the judge begins anew, without what was known of stable and of the trial", zap.Error(err))
 		fleet = health.NewJudge()
 	}
 	d.fleet, d.base, d.next = fleet, base, 0
+	d.advance.takeUp(plan)
 	return nil
 }
 
@@ -222,7 +226,7 @@ func (h *hearing) fold(sealed []store.Sealed) *summary {
 		if s.Second != d.next {
 			break
 		}
-		sum, heard := new(health.Second), 0
+		sum, requests := new(health.Second), map[store.MemberID]uint64{}
 		for from, data := range s.Frames {
 			var frame health.Second
 			if err := frame.UnmarshalBinary(data); err != nil {
@@ -230,16 +234,25 @@ func (h *hearing) fold(sealed []store.Sealed) *summary {
 				continue
 			}
 			sum.Add(&frame)
-			heard++
+			requests[from] = requestsOf(&frame, health.Canary) + requestsOf(&frame, health.Baseline)
 		}
 		d.fleet.Fold(s.Second, time.Second, sum)
 		d.next++
-		said.Instances, said.Missing = heard, namesOfIDs(s.Missing)
+		h.count(s.Second, sum, requests)
+		said.Instances, said.Missing = len(requests), namesOfIDs(s.Missing)
 	}
 	d.folding.note(h.split.log, "evidence is folded without an instance's", wrong)
 	h.judge = d.fleet
 	said.Second, said.Verdict = d.next-1, d.fleet.Verdict()
 	return said
+}
+
+// count counts a folded second for the plan that the trial goes by.
+func (h *hearing) count(second int64, sum *health.Second, requests map[store.MemberID]uint64) {
+	if h.trial.plan != nil {
+		h.split.docket.advance.tally.count(second, sum, len(requests))
+		h.split.docket.advance.present.note(requests)
+	}
 }
 
 func namesOfIDs(ids []store.MemberID) []string {
@@ -263,6 +276,9 @@ func (h *hearing) swap(said *summary) (store.JudgeSwap, bool) {
 	if err != nil {
 		h.split.log.Error("the judge's state cannot be encoded", zap.Error(err))
 		return store.JudgeSwap{}, false
+	}
+	if h.trial.plan != nil {
+		said.Plan = d.account()
 	}
 	next := store.JudgeState{Version: d.base.Version + 1, Epoch: h.trial.state.Epoch, Folded: d.fleet.Resume() - 1, Doc: doc,
 		Summary: said.encode(h.split.log)}
@@ -301,46 +317,5 @@ func (c *Controller) writeJudges(ctx context.Context, swaps []store.JudgeSwap, h
 		if ctx.Err() == nil {
 			d.writing.note(held[i].split.log, "the judge's state cannot be written", err)
 		}
-	}
-}
-
-// conclude publishes what the fleet's judge says and does what follows.
-func (c *Controller) conclude(ctx context.Context, h *hearing, said *summary) {
-	if !h.trial.onTrial {
-		c.suspect(ctx, h)
-		return
-	}
-	h.split.keep(said.judgement(), said.Epoch)
-	v := verdict{said.Verdict, said.Epoch}
-	if handled, err := c.probeFirst(ctx, h, v); handled || err != nil {
-		if ctx.Err() == nil {
-			h.split.docket.failing.note(h.split.log, "cannot compare the canary with stable for a while", err)
-		}
-		h.split.warnOf(v)
-		return
-	}
-	c.act(ctx, h.split, v)
-}
-
-// suspect marks a failback of which stable shows the cause now.
-func (c *Controller) suspect(ctx context.Context, h *hearing) {
-	if h.trial.state.Progress.Phase != splitter.PhaseFailedBack || h.trial.state.Progress.Suspected != "" {
-		return
-	}
-	why, ok := h.judge.Suspicion()
-	if !ok {
-		return
-	}
-	err := c.untilSwapped(ctx, h.split, func(prev *splitter.State) (Changed, bool, error) {
-		if prev.Epoch != h.trial.state.Epoch {
-			return Changed{}, false, nil
-		}
-		return Suspect(prev, why, By{Actor: selfActor, Via: "judge"}, c.seed())
-	})
-	switch {
-	case err == nil:
-		h.split.log.Error("the failback seems to have had a shared cause", zap.String("reason", why))
-	case ctx.Err() == nil:
-		h.split.docket.failing.note(h.split.log, "a suspicion cannot be written", err)
 	}
 }

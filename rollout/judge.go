@@ -22,8 +22,8 @@ const (
 	sealLag = 250 * time.Millisecond
 	// evidenceTimeout bounds each call to the store for evidence: a round of three calls is over before the lease ends.
 	evidenceTimeout = 500 * time.Millisecond
-	// plannedRaises is how many times a canary's share is expected to be raised after the start: from 1 % to 5, 10, 25, 50
-	// and 100 %.
+	// plannedRaises is how many times a canary's share is expected to be raised after the start, where no plan says: from
+	// 1 % to 5, 10, 25, 50 and 100 %.
 	plannedRaises = 5
 )
 
@@ -81,6 +81,7 @@ func (c *Controller) judgeAll(ctx context.Context) {
 // trial is what is judged now.
 type trial struct {
 	state   *splitter.State
+	plan    *Plan // nil if the trial goes by none
 	terms   health.Trial
 	windows map[string]*health.Window
 	onTrial bool
@@ -95,12 +96,15 @@ func (s *Split) trial() (trial, bool) {
 		s.judgement = judgement{}
 		return trial{}, false
 	}
-	t := trial{state: s.effective, windows: maps.Clone(s.windows), onTrial: s.effective.Progress.Phase == splitter.PhaseTrial}
+	t := trial{state: s.effective, plan: s.plan, windows: maps.Clone(s.windows), onTrial: s.effective.Progress.Phase == splitter.PhaseTrial}
 	if !t.onTrial {
 		s.judgement = judgement{}
 	}
 	stable := t.state.Stable + " " + t.state.Declared[t.state.Stable]
 	t.terms = health.Trial{Epoch: t.state.Epoch, Stable: stable, Settings: s.policy.Judge, Limits: s.policy.Failback, Raises: plannedRaises}
+	if t.plan != nil {
+		t.terms.Raises = t.plan.Last() - 1
+	}
 	return t, true
 }
 
@@ -174,6 +178,15 @@ func (c *Controller) judgeAlone(ctx context.Context, cases []*hearing, why error
 func (c *Controller) act(ctx context.Context, s *Split, v verdict) {
 	s.warnOf(v)
 	if v.Result != health.Fail {
+		return
+	}
+	if s.pausesOnFail() {
+		if err := c.pausePlan(ctx, s, v); ctx.Err() == nil {
+			s.docket.failing.note(s.log, "cannot pause the rollout of a canary that fails", err)
+		}
+		return
+	}
+	if c.holdsFailback(ctx, s, v) {
 		return
 	}
 	if err := c.failBack(ctx, s, v); ctx.Err() == nil {

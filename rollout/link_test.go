@@ -27,6 +27,7 @@ const (
 	locked         // changes are refused, all else works
 	readable       // changes and beats are refused, and it says so
 	unjudged       // evidence is refused, all else works
+	unread         // States can neither be read nor heard of, all else works
 )
 
 var errFault = errors.New("a fault of the test")
@@ -161,6 +162,9 @@ func (l *link) Load(ctx context.Context, split string) (*splitter.State, error) 
 	if err != nil {
 		return nil, err
 	}
+	if _, f := l.now(); f == unread {
+		return nil, store.Unavailable(errFault)
+	}
 	return s.Load(ctx, split)
 }
 
@@ -267,7 +271,7 @@ func (l *link) Leave(ctx context.Context, id store.MemberID) error {
 func (l *link) Watch(ctx context.Context, notify func(store.Notice)) error {
 	s, _ := l.now()
 	return s.Watch(ctx, func(n store.Notice) {
-		if _, f := l.now(); f != muted && f != away && f != hung {
+		if _, f := l.now(); f != muted && f != away && f != hung && f != unread {
 			notify(n)
 		}
 	})

@@ -45,6 +45,14 @@ func shareStatus(s *splitter.State, tally Tally, evidence map[string]health.Evid
 	return list, warning
 }
 
+// tally returns what the present step of the plan has seen, if there is one.
+func (s *Status) tally() Tally {
+	if s.Plan == nil {
+		return Tally{}
+	}
+	return s.Plan.Tally
+}
+
 // requestsSince returns the requests of both arms that were all placed by the present weights; zeros if nobody knows them.
 func requestsSince(s *splitter.State, tally Tally, evidence map[string]health.Evidence, now time.Time) (stable, canary uint64) {
 	moved, p := lastMoved(s), s.Progress

@@ -24,16 +24,16 @@ type Split struct {
 
 	name      string
 	log       *zap.Logger
-	wake      func()           // tells that cutDue is to be called
-	clock     func() time.Time // the store's clock as last heard
-	complaint complaint        // what was logged of what keeps failing; used by the pulse alone
-	// drifted are the events that were recorded of members that decide by an older State; used by the pulse alone.
-	drifted   map[string]struct{}
-	docket    docket        // how far this instance is with the evidence; used by the judge alone
-	warned    warned        // what was logged of verdicts; used by the judge alone
-	failbacks atomic.Uint64 // failbacks that this instance saw since it started
-	refused   atomic.Uint64 // requests that a kill refused since it started
-	late      atomic.Uint64 // frames of this instance that came too late since it started
+	wake      func()              // tells that cutDue is to be called
+	clock     func() time.Time    // the store's clock as last heard
+	complaint complaint           // what was logged of what keeps failing; used by the pulse alone
+	docket    docket              // how far this instance is with the evidence; used by the judge alone
+	warned    warned              // what was logged of verdicts; used by the judge alone
+	drifted   map[string]struct{} // events recorded of members that decide by an old State; used by the pulse alone
+	webhooks  *webhooks           // what the webhooks before the next step say
+	failbacks atomic.Uint64       // failbacks that this instance saw since it started
+	refused   atomic.Uint64       // requests that a kill refused since it started
+	late      atomic.Uint64       // frames of this instance that came too late since it started
 
 	// The order of these locks is told at Controller.
 	asking sync.Mutex // held while the store is read or written and its answer applied, so that answers keep their order
@@ -53,6 +53,8 @@ type Split struct {
 	redeclare   bool                       // a file came into force since its declared versions were last compared with the State's
 	effective   *splitter.State            // stored with all of the above: what is decided by; nil while blind
 	policy      Policy                     // the one frozen in effective
+	plan        *Plan                      // the one frozen in effective; nil if the trial goes by none that can be read
+	known       known                      // what the plan moves on, as far as it is known here
 	windows     map[string]*health.Window
 	origin      time.Time // when a second of the store's clock began: the windows' seconds begin with it
 	totals      map[string]*health.Totals
@@ -153,9 +155,9 @@ func (s *Split) Totals(f func(variant string, t *health.Totals)) {
 // cannot be read of a State must not keep its kills from being applied. Caller must hold s.mu.
 func (s *Split) refresh() {
 	before, judged := s.effective, s.policy
-	s.effective = s.compose()
+	s.effective, s.plan = s.compose(), nil
 	if after := s.effective; after != nil {
-		s.policy = s.readPolicy(after)
+		s.policy, s.plan = s.readPolicy(after), s.readPlan(after)
 		if before == nil || before.Epoch != after.Epoch || before.Salt != after.Salt || !reflect.DeepEqual(judged, s.policy) {
 			s.dropWindows()
 			s.judgement = judgement{}
@@ -182,4 +184,20 @@ func (s *Split) readPolicy(state *splitter.State) Policy {
 		return Policy{}
 	}
 	return policy
+}
+
+// readPlan returns the plan that a State's trial goes by. By one that cannot be read nobody goes here.
+func (s *Split) readPlan(state *splitter.State) *Plan {
+	plan, err := runningPlan(state)
+	if err != nil {
+		s.log.Error("the plan cannot be read; no step is taken by this instance", zap.Error(err))
+	}
+	return plan
+}
+
+// pausesOnFail reports whether the trial goes by a plan that is paused, and not failed back, when the canary fails.
+func (s *Split) pausesOnFail() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.plan != nil && s.plan.OnFail == OnFailPause
 }

@@ -41,8 +41,8 @@ func (c *Controller) status(s *Split, seen shown) Status {
 	defer s.mu.Unlock()
 	st.State, st.Local, st.Notes = s.effective, s.definition(), append(c.twinNotes(), s.notes()...)
 	st.Verdict, st.JudgedInstances, st.ShownInstances = s.judgement.Verdict, max(s.judgement.Instances, 1), seen.instances
-	st.Missing, st.Late = s.judgement.Missing, seen.late
-	st.Shares, st.ShareWarning = shareStatus(s.effective, Tally{}, seen.evidence, st.Now)
+	st.Missing, st.Late, st.Plan = s.judgement.Missing, seen.late, s.planStatus(st.Now, st.StoreError)
+	st.Shares, st.ShareWarning = shareStatus(s.effective, st.tally(), seen.evidence, st.Now)
 	st.Drift = c.driftTexts(s.name, s.stored)
 	if s.effective != nil {
 		st.DrilledAt = s.effective.Drilled.At

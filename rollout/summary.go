@@ -20,6 +20,16 @@ type summary struct {
 	Instances int            `json:"instances"`
 	Missing   []string       `json:"missing,omitempty"`
 	Verdict   health.Verdict `json:"verdict"`
+	Plan      *account       `json:"plan,omitempty"`
+}
+
+// storedPlan reads what a summary says of a plan; nil if nothing, or nothing that can be read.
+func storedPlan(doc []byte) *account {
+	var s summary
+	if len(doc) == 0 || json.Unmarshal(doc, &s) != nil {
+		return nil
+	}
+	return s.Plan
 }
 
 // learn takes over what the holder says.
@@ -36,6 +46,7 @@ func (c *Controller) learn(h *hearing) {
 	if s.OnTrial && h.trial.onTrial && s.Epoch == h.trial.state.Epoch {
 		h.split.docket.heard = max(h.split.docket.heard, s.Second)
 		h.split.keep(s.judgement(), s.Epoch)
+		h.split.know(s.Epoch, s.Plan)
 		h.split.warnOf(verdict{s.Verdict, s.Epoch})
 	}
 }
@@ -66,6 +77,10 @@ func (s *summary) judgement() judgement {
 // encode writes a summary within what a store takes, with fewer numbers if it must.
 func (s *summary) encode(log *zap.Logger) []byte {
 	short := *s
+	if s.Plan != nil {
+		plan := *s.Plan
+		short.Plan = &plan
+	}
 	for {
 		doc, err := json.Marshal(short)
 		if err != nil {
@@ -75,14 +90,28 @@ func (s *summary) encode(log *zap.Logger) []byte {
 		if len(doc) <= store.MaxSummary {
 			return doc
 		}
-		switch n := len(short.Verdict.Streams); {
-		case n > 0:
-			short.Verdict.Streams = short.Verdict.Streams[:n-1]
-		case len(short.Missing) > 0:
-			short.Missing = short.Missing[:len(short.Missing)/2]
-		default:
+		if !short.shorten() {
 			log.Error("the judge's summary is too long", zap.Int("bytes", len(doc)))
 			return nil
 		}
 	}
+}
+
+// shorten leaves something out, the least important first; false if there is nothing that could be.
+func (s *summary) shorten() bool {
+	switch n := len(s.Verdict.Streams); {
+	case n > 0:
+		s.Verdict.Streams = s.Verdict.Streams[:n-1]
+	case len(s.Missing) > 0:
+		s.Missing = s.Missing[:len(s.Missing)/2]
+	case s.Plan == nil:
+		return false
+	case len(s.Plan.Members) > 1:
+		s.Plan.Members = s.Plan.Members[:len(s.Plan.Members)/2]
+	case len(s.Plan.Shares) > 0:
+		s.Plan.Shares = nil
+	default:
+		return false
+	}
+	return true
 }

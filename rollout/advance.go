@@ -1,0 +1,198 @@
+package rollout
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/switchback-proxy/switchback/health"
+	"github.com/switchback-proxy/switchback/splitter"
+	"github.com/switchback-proxy/switchback/store"
+)
+
+// usersEvery is how often it is asked how many users the canary had, while a plan waits for more.
+const usersEvery = 5 * time.Second
+
+// advancing is what whoever folds a split's evidence knows of its plan.
+type advancing struct {
+	tally   tallying
+	present attendance
+	// members and shut are what was last found of members and webhooks: see Findings.
+	members []string
+	shut    []string
+	usersAt time.Time // when users were last asked for
+}
+
+// account is what whoever folds a plan's evidence tells the others of it, with the judge's state.
+type account struct {
+	Tally Tally `json:"tally"`
+	// UpTo is the newest second that is in the tally.
+	UpTo int64 `json:"up_to"`
+	// Members and Closed are as in Findings, Held says why a failback is held.
+	Members []string `json:"members,omitempty"`
+	Closed  []string `json:"closed,omitempty"`
+	Held    string   `json:"held,omitempty"`
+	// Shares are the members' shares of the requests when they were last heard, by boot; of those that are missing it is
+	// too small to matter.
+	Shares map[string]float64 `json:"shares,omitempty"`
+}
+
+// takeUp goes on from what the one who folded before has stored.
+func (a *advancing) takeUp(was *account) {
+	*a = advancing{}
+	if was != nil {
+		a.tally = tallying{was.Tally, was.UpTo}
+		a.present = attendance{stored: was.Shares}
+		a.members, a.shut = was.Members, was.Closed
+	}
+}
+
+// account returns what the others are to know.
+func (d *docket) account() *account {
+	a := &d.advance
+	return &account{Tally: a.tally.Tally, UpTo: a.tally.upTo, Members: a.members, Closed: a.shut, Held: d.held.why,
+		Shares: a.present.shares()}
+}
+
+// advance moves a plan on, as far as everything that it asks for is so by what was folded. What costs a round trip is asked
+// for last: as long as anything else is waited for, there is none.
+func (c *Controller) advance(ctx context.Context, h *hearing, v health.Verdict) {
+	state, a := h.trial.state, &h.split.docket.advance
+	if h.trial.plan == nil {
+		return
+	}
+	c.countUsers(ctx, h)
+	a.shut = nil
+	a.members = c.lags(h, rollOf(c.called.Load()), nil)
+	m := c.next(h, v)
+	if waitsOnlyFor(m, WaitApproval) {
+		shut := c.askWebhooks(ctx, h, v)
+		for _, s := range shut {
+			a.shut = append(a.shut, s.text)
+		}
+		m = c.next(h, v)
+		c.tellOfGates(ctx, h, m, shut)
+	}
+	if m.To > 0 && state.RunningProbe() == nil {
+		c.takeStep(ctx, h, v, m.To)
+	}
+	c.tellOfSilence(ctx, h)
+	h.split.know(state.Epoch, h.split.docket.account())
+}
+
+// findings are what the plan moves on by now.
+func (c *Controller) next(h *hearing, v health.Verdict) Move {
+	return Next(*h.trial.plan, h.trial.state, h.split.docket.findings(v), c.now())
+}
+
+func (d *docket) findings(v health.Verdict) Findings {
+	a := &d.advance
+	return Findings{Tally: a.tally.Tally, Verdict: v, Members: a.members, Closed: a.shut}
+}
+
+// waitsOnlyFor reports whether nothing is waited for but this, if anything is.
+func waitsOnlyFor(m Move, what WaitFor) bool {
+	return !slices.ContainsFunc(m.Waits, func(w Wait) bool { return w.For != what })
+}
+
+// countUsers asks now and then how many users the canary had in the fleet, as long as the plan waits for more.
+func (c *Controller) countUsers(ctx context.Context, h *hearing) {
+	a := &h.split.docket.advance
+	t := a.tally
+	if t.Users >= uint64(h.trial.plan.MinUsers) || t.Requests == 0 || time.Since(a.usersAt) < usersEvery {
+		return
+	}
+	a.usersAt = time.Now()
+	seen := c.gather(ctx, h.split, time.Now())
+	a.tally.see(seen.evidence[h.trial.state.Canary].Users.TrialSeen.Count())
+}
+
+// rollOf returns the fleet as it was last listed, as the store lists it.
+func rollOf(call *rollCall) store.Pulse {
+	if call == nil {
+		return store.Pulse{}
+	}
+	return store.Pulse{Members: call.members, Now: call.now}
+}
+
+// lags says of the members in a roll call why no step can be taken; with a version, also who decides by another.
+func (c *Controller) lags(h *hearing, roll store.Pulse, version *splitter.Version) []string {
+	if len(roll.Members) == 0 {
+		return []string{"the fleet's members are not known yet"}
+	}
+	a := &h.split.docket.advance
+	a.present.keep(roll.Members)
+	return a.present.lags(roll, h.split.name, version)
+}
+
+// takeStep takes a step if every member has the State that it is made from, and nobody changes that meanwhile.
+func (c *Controller) takeStep(ctx context.Context, h *hearing, v health.Verdict, to int) {
+	d := &h.split.docket
+	from := h.split.storedState()
+	limited, cancel := context.WithTimeout(ctx, evidenceTimeout)
+	roll, err := c.roll(limited)
+	cancel()
+	if err == nil {
+		d.advance.members = c.lags(h, roll, &from.Version)
+		if len(d.advance.members) > 0 {
+			return
+		}
+		by := By{Actor: selfActor, Via: "judge", Reason: h.stepText(to, v)}
+		err = c.untilSwapped(ctx, h.split, func(prev *splitter.State) (Changed, bool, error) {
+			if prev.Version != from.Version || prev.Epoch != h.trial.state.Epoch {
+				return Changed{}, false, nil
+			}
+			return TakeStep(prev, h.split.Definition(), to, d.findings(v), by, c.seed())
+		})
+	}
+	if ctx.Err() == nil {
+		d.stepping.note(h.split.log, "the next step cannot be taken", err)
+	}
+}
+
+// stepText says what a step rests on.
+func (h *hearing) stepText(to int, v health.Verdict) string {
+	t, plan := h.split.docket.advance.tally, h.trial.plan
+	return fmt.Sprintf("step %d (%s) was judged for %s by %d requests of %s and passes: %s", to-1, plan.weightText(to-1),
+		seconds(t.Baked), t.Requests, h.trial.state.Canary, v.Reason)
+}
+
+// tellOfGates records which gates are all that a step waits for, each once.
+func (c *Controller) tellOfGates(ctx context.Context, h *hearing, m Move, shut []closed) {
+	state := h.trial.state
+	for _, w := range m.Waits {
+		if w.For == WaitApproval {
+			c.record(ctx, h.split, recorded(state, KindWaiting, "approval", w.Text, c.seed()))
+		}
+	}
+	for _, s := range shut {
+		if s.isAnswered {
+			c.record(ctx, h.split, recorded(state, KindWaiting, "webhook "+s.name, s.text, c.seed()))
+		}
+	}
+}
+
+// tellOfSilence records that the canary of a plan has had no request for so long, once in a step.
+func (c *Controller) tellOfSilence(ctx context.Context, h *hearing) {
+	state, t := h.trial.state, h.split.docket.advance.tally
+	last := state.Progress.Reached
+	if t.RequestAt > last.Unix() {
+		last = time.Unix(t.RequestAt, 0)
+	}
+	if c.now().Sub(last) < time.Duration(h.trial.plan.NoTraffic) || state.KillOf(state.Canary) != nil {
+		return
+	}
+	c.record(ctx, h.split, recorded(state, KindNoTraffic, "", fmt.Sprintf("no request of %s since %s: the rollout holds at %s",
+		state.Canary, clockTime(last), h.trial.plan.weightText(state.Progress.Step)), c.seed()))
+}
+
+// pausePlan pauses a plan whose canary fails and is not to be failed back.
+func (c *Controller) pausePlan(ctx context.Context, s *Split, v verdict) error {
+	return c.untilSwapped(ctx, s, func(prev *splitter.State) (Changed, bool, error) {
+		if prev.Epoch != v.epoch || prev.Progress.Paused != nil {
+			return Changed{}, false, nil
+		}
+		return PausePlan(prev, v.Verdict, By{Actor: selfActor, Via: "judge"}, c.seed())
+	})
+}

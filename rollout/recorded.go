@@ -1,0 +1,49 @@
+package rollout
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strconv"
+
+	"github.com/switchback-proxy/switchback/splitter"
+	"github.com/switchback-proxy/switchback/store"
+)
+
+// recordedID returns the id of an event that changes no State. Whoever finds the same cause gives it the same one, so that
+// it is told of once, however many find it.
+func recordedID(s *splitter.State, kind, detail string) string {
+	text := strconv.Quote(s.Split) + strconv.Quote(kind) + strconv.Quote(detail) + fmt.Sprint(s.Epoch, s.Progress.Step)
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:8])
+}
+
+// recorded says that something is so which changes no State. detail tells it from others of its kind in this step.
+func recorded(s *splitter.State, kind, detail, reason string, seed Seed) store.Event {
+	w := s.Weights()
+	return store.Event{ID: recordedID(s, kind, detail), Split: s.Split, Revision: s.Revision, Epoch: s.Epoch, From: w, To: w,
+		Change: splitter.Change{Kind: kind, Actor: selfActor, Via: "judge", At: seed.Now, Reason: reason}}
+}
+
+// record writes an event that changes no State, unless this instance has done so. What cannot be written is tried again with
+// the next round.
+func (c *Controller) record(ctx context.Context, s *Split, ev store.Event) {
+	d := &s.docket
+	if _, done := d.recorded[ev.ID]; done || c.storeError() != "" {
+		return
+	}
+	st := c.openStore()
+	if st == nil {
+		return
+	}
+	limited, cancel := context.WithTimeout(ctx, evidenceTimeout)
+	defer cancel()
+	_, err := st.Record(limited, ev)
+	if ctx.Err() == nil {
+		d.recording.note(s.log, "an event cannot be recorded", err)
+	}
+	if err == nil {
+		d.recorded[ev.ID] = struct{}{}
+	}
+}
