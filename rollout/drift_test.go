@@ -2,6 +2,7 @@ package rollout_test
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -50,11 +51,10 @@ func TestDrift(t *testing.T) {
 		if got := fleet[0].drift(t); len(got) > 0 {
 			t.Errorf("10 s after a change: got %q, want nobody", got)
 		}
-		beats(t, s, late, old, 20*time.Second)
+		beats(t, s, late, old, 30*time.Second)
 		for _, p := range fleet {
-			want := []string{"proxy-3 decides by revision 1, the state is at 2 since 30s"}
-			if diff := cmp.Diff(want, p.drift(t)); diff != "" {
-				t.Errorf("%s (-want +got):\n%s", p.opts.Instance, diff)
+			if got := p.drift(t); len(got) != 1 || !strings.HasPrefix(got[0], "proxy-3 decides by revision 1, the state is at 2, for over ") {
+				t.Errorf("%s: got %q, want proxy-3", p.opts.Instance, got)
 			}
 		}
 		beats(t, s, late, old, time.Minute)
@@ -94,38 +94,50 @@ func TestDriftIsRecordedLater(t *testing.T) {
 		beats(t, s, late, old, 40*time.Second)
 		wantDrifts(t, s, 0)
 		p.link.set(none)
-		beats(t, s, late, old, 5*time.Second)
+		beats(t, s, late, old, 30*time.Second)
 		wantDrifts(t, s, 1)
 	})
 }
 
-func TestDriftsIn(t *testing.T) {
+func TestLaggards(t *testing.T) {
 	state := &splitter.State{Version: splitter.Version{Revision: 7, ID: "c7"}, Changed: splitter.Change{At: noon}}
-	now := noon.Add(time.Minute)
-	member := func(name string, revision uint64, id string, seen time.Time) store.Member {
-		return store.Member{Seen: seen, Beat: store.Beat{MemberID: store.MemberID{Name: name, Boot: "b"},
-			Applied: map[string]splitter.Version{"assistant": {Revision: revision, ID: id}}}}
+	// listed says at which revision members were heard, so long after noon.
+	listed := func(after time.Duration, at map[string]splitter.Version, silent ...string) store.Pulse {
+		p := store.Pulse{Now: noon.Add(after)}
+		for _, name := range slices.Sorted(maps.Keys(at)) {
+			seen := p.Now
+			if slices.Contains(silent, name) {
+				seen = seen.Add(-store.SilentAfter)
+			}
+			p.Members = append(p.Members, store.Member{Seen: seen, Beat: store.Beat{MemberID: store.MemberID{Name: name, Boot: "b"},
+				Applied: map[string]splitter.Version{"assistant": at[name]}}})
+		}
+		return p
 	}
-	other := member("other", 1, "c1", now)
-	other.Applied = map[string]splitter.Version{"another": {}}
-	p := store.Pulse{Now: now, Members: []store.Member{
-		member("present", 7, "c7", now), member("ahead", 8, "c8", now), member("older", 6, "c6", now),
-		member("forked", 7, "d7", now), member("silent", 6, "c6", now.Add(-store.SilentAfter)), member("none", 0, "", now), other,
-	}}
+	v := func(revision uint64, id string) splitter.Version { return splitter.Version{Revision: revision, ID: id} }
+	all := map[string]splitter.Version{"ahead": v(8, "c8"), "forked": v(7, "d7"), "none": {}, "older": v(6, "c6"), "present": v(7, "c7")}
+	older, newer := map[string]splitter.Version{"older": v(5, "c5")}, map[string]splitter.Version{"older": v(6, "c6")}
 	for _, tt := range []struct {
-		changed time.Time
-		want    []string
+		name   string
+		listed []store.Pulse
+		want   []string
 	}{
-		{noon, []string{
-			"older decides by revision 6, the state is at 7 since 1m0s",
-			"forked decides by another revision 7 (d7) than the store has (c7) since 1m0s",
-			"none decides without the state, which is at revision 7 since 1m0s",
+		{"for 12 s", []store.Pulse{listed(time.Second, all), listed(13*time.Second, all)}, []string{
+			"forked decides by another revision 7 (d7) than the store has (c7), for over 12s",
+			"none decides without the state, which is at revision 7, for over 12s",
+			"older decides by revision 6, the state is at 7, for over 12s",
 		}},
-		{now.Add(-10 * time.Second), nil},
+		{"seen once", []store.Pulse{listed(time.Hour, all)}, nil},
+		{"for 9 s", []store.Pulse{listed(time.Second, newer), listed(10*time.Second, newer)}, nil},
+		{"first seen before the state was written", []store.Pulse{listed(-time.Second, newer), listed(9*time.Second, newer)}, nil},
+		{"moves on", []store.Pulse{listed(time.Second, older), listed(time.Minute, newer)}, nil},
+		{"was silent", []store.Pulse{listed(time.Second, newer), listed(time.Minute, newer, "older"), listed(65*time.Second, newer)}, nil},
+		{"is silent", []store.Pulse{listed(time.Second, newer), listed(time.Minute, newer, "older")}, nil},
+		{"runs another split", []store.Pulse{{Now: noon.Add(time.Second), Members: []store.Member{{Seen: noon.Add(time.Second)}}},
+			{Now: noon.Add(time.Minute), Members: []store.Member{{Seen: noon.Add(time.Minute)}}}}, nil},
 	} {
-		state.Changed.At = tt.changed
-		if diff := cmp.Diff(tt.want, rollout.DriftTexts(p, "assistant", state)); diff != "" {
-			t.Errorf("changed at %s (-want +got):\n%s", tt.changed, diff)
+		if diff := cmp.Diff(tt.want, rollout.DriftTexts("assistant", state, tt.listed...)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
 		}
 	}
 }

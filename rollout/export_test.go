@@ -27,10 +27,14 @@ func Asking(o Options, r http.RoundTripper) Options {
 // SampleRatio is the test of whether users are shared as they should be.
 var SampleRatio = sampleRatio
 
-// DriftTexts says which of the listed members have drifted.
-func DriftTexts(p store.Pulse, split string, state *splitter.State) (texts []string) {
-	for _, d := range driftsIn(p, split, state) {
-		texts = append(texts, d.text(state, p.Now))
+// SharesOf says what stable and canary have got.
+var SharesOf = shareStatus
+
+// DriftTexts says which members have drifted by what was listed, the last listing last.
+func DriftTexts(split string, state *splitter.State, listed ...store.Pulse) []string {
+	s := Split{stored: state}
+	for _, p := range listed {
+		s.lagging = laggards(s.lagging, p, split, state)
 	}
-	return texts
+	return s.driftTexts()
 }

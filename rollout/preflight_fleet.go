@@ -25,7 +25,7 @@ func (p *preflight) alerts(ctx context.Context) finding {
 	if len(wrong) > 0 {
 		return misses("a test message did not arrive: %s", strings.Join(wrong, "; "))
 	}
-	return isOK("a test message went to %d of %d targets", len(targets), len(targets))
+	return isOK("a test message went to all %d targets", len(targets))
 }
 
 // store: whether it answers, and takes what is written.

@@ -67,7 +67,7 @@ func TestPreflight(t *testing.T) {
 		began := time.Now()
 		got, ok := p.preflights(t)
 		want := map[string]string{
-			"policy":      "ok: the canary is failed back by comparison with blue",
+			"policy":      "ok: the canary is failed back by limits, and by comparison with blue",
 			"gates":       "ok: steps are taken on the verdict, and a canary that fails is failed back",
 			"plan":        "ok: 1% 5% 10% 25% 50% 100% in 168h",
 			"alerts":      "ok: a test message went to all 2 targets",
@@ -112,10 +112,11 @@ func TestPreflightFindsWhatIsMissing(t *testing.T) {
 	}{
 		{"no failback", func(d *rollout.Definition) { d.Policy.Failback, d.Policy.Judge = nil, nil }, nil, "policy",
 			"miss: nothing fails a bad canary back: failback is off"},
-		{"neither limits nor judge", func(d *rollout.Definition) { d.Policy.Judge = nil }, nil, "policy",
+		{"neither limits nor judge", func(d *rollout.Definition) { d.Policy.Failback, d.Policy.Judge = new(health.Limits), nil }, nil, "policy",
 			"miss: nothing fails a bad canary back: neither limits nor a judge are configured"},
 		{"a plan that never passes", func(d *rollout.Definition) { d.Policy.Judge = nil }, nil, "gates",
-			"miss: a rollout here could never end well, or never fail: the judge is off and no limit is set, so that nothing is judged"},
+			"miss: a rollout here could never end well, or never fail: the judge is off, so that no traffic stays on " +
+				`"blue" at 100%, and without it no canary passes`},
 		{"a plan that is none", func(d *rollout.Definition) { d.Plan.Steps = nil }, nil, "gates",
 			"miss: the plan is not valid: steps : the last must be 100%"},
 		{"no plan", func(d *rollout.Definition) { d.Plan = nil }, nil, "plan",
@@ -171,7 +172,7 @@ func TestPreflightFindsWhatIsMissing(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, s *embedded.Store) {
-				def := withoutJudging(complete(), tt.def)
+				def := changed(complete(), tt.def)
 				began := time.Now()
 				p := start(t, s, "proxy-1", def, func(o *rollout.Options) { o.Scraped = func() time.Time { return began } })
 				a := served(t, p)
@@ -191,8 +192,8 @@ func TestPreflightFindsWhatIsMissing(t *testing.T) {
 	}
 }
 
-// withoutJudging changes a definition, if anything is to be changed.
-func withoutJudging(def rollout.Definition, change func(*rollout.Definition)) rollout.Definition {
+// changed changes a definition, if anything is to be changed.
+func changed(def rollout.Definition, change func(*rollout.Definition)) rollout.Definition {
 	if change != nil {
 		change(&def)
 	}

@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"context"
 	"time"
 
 	"github.com/switchback-proxy/switchback/health"
@@ -93,4 +94,22 @@ func isUndisturbed(s *splitter.State) bool {
 		}
 	}
 	return true
+}
+
+// sharesEvery is how often whoever folds looks at how users are shared, as long as that can be told.
+const sharesEvery = 5 * time.Minute
+
+// checkShares records that users are not shared as the weights say, once in a trial. It asks the store for what instances
+// show, now and then, and not once weights have changed in the trial.
+func (c *Controller) checkShares(ctx context.Context, h *hearing) {
+	state, d := h.trial.state, &h.split.docket
+	_, isKnown := d.recorded[recordedID(state, KindShare, "")]
+	if isKnown || !isUndisturbed(state) || time.Since(d.sharesAt) < sharesEvery {
+		return
+	}
+	d.sharesAt = time.Now()
+	_, warning := shareStatus(state, Tally{}, c.gather(ctx, h.split, d.sharesAt).evidence, c.now())
+	if warning != "" {
+		c.record(ctx, h.split, recorded(state, KindShare, "", warning, c.seed()))
+	}
 }

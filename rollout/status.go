@@ -43,7 +43,7 @@ func (c *Controller) status(s *Split, seen shown) Status {
 	st.Verdict, st.JudgedInstances, st.ShownInstances = s.judgement.Verdict, max(s.judgement.Instances, 1), seen.instances
 	st.Missing, st.Late, st.Plan = s.judgement.Missing, seen.late, s.planStatus(st.Now, st.StoreError)
 	st.Shares, st.ShareWarning = shareStatus(s.effective, st.tally(), seen.evidence, st.Now)
-	st.Drift = c.driftTexts(s.name, s.stored)
+	st.Drift = s.driftTexts()
 	if s.effective != nil {
 		st.DrilledAt = s.effective.Drilled.At
 	}
