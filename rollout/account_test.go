@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/switchback-proxy/switchback/health"
+	"github.com/switchback-proxy/switchback/splitter"
 	"github.com/switchback-proxy/switchback/store"
 )
 
@@ -49,8 +50,8 @@ func TestRecordedID(t *testing.T) {
 		for _, epoch := range []uint64{1, 11} {
 			for _, step := range []int{1, 11} {
 				for _, detail := range []string{"", "approval", "webhook"} {
-					s := created(t, split)
-					s.Epoch, s.Progress.Step = epoch, step
+					s := &splitter.State{Split: split, Epoch: epoch, Progress: splitter.Progress{Step: step},
+						Ranges: []splitter.Range{{To: uint32(splitter.Full), Variant: "blue"}}}
 					id := recorded(s, KindWaiting, detail, "because", Seed{}).ID
 					what := fmt.Sprint(split, epoch, step, detail)
 					if was, ok := seen[id]; ok {
