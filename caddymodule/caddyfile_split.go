@@ -54,6 +54,24 @@ import (
 //	        duration       <duration>
 //	        trickle        off | <percent> <duration> <percent>
 //	    }
+//	    rollout {
+//	        steps        <percent>[:<duration>]...
+//	        bake         [<duration>] [<percent>:<duration>...]
+//	        min_requests <number>
+//	        min_users    <number>
+//	        gate verdict
+//	        gate webhook <url> [before <percent>...] {
+//	            timeout <duration>
+//	        }
+//	        gate approval [before <percent>...]
+//	        window       [<days>] <from>-<to> [<zone>]
+//	        no_traffic   hold <duration>
+//	        watch        <duration>
+//	        on_fail      failback|pause
+//	    }
+//	    contact <text>
+//	    drill_every <duration>
+//
 //	    classify [auto|off|<format>] {
 //	        keep_encoding
 //	    }
@@ -140,6 +158,9 @@ func (p *splitParser) subDirectives() map[string]subDirective {
 		"override":              repeated(p.parseOverride),
 		"failback":              p.at.marked("failback", once(p.parseFailback)),
 		"judge":                 p.at.marked("judge", once(p.parseJudge)),
+		"rollout":               p.at.marked("rollout", once(p.parseRollout)),
+		"contact":               p.at.marked("contact", text(&s.Contact, "a text, such as \"on-call: +49 30 1234\"")),
+		"drill_every":           p.at.marked("drill_every", duration(&s.DrillEvery)),
 		"kill_response":         p.at.marked("kill_response", once(p.parseKillResponse)),
 		"classify":              p.at.marked("classify", once(p.parseClassify)),
 		"failing_statuses":      p.at.marked("failing_statuses", once(p.parseFailingStatuses)),

@@ -62,6 +62,17 @@ type Handler struct {
 	// Judge says how the canary is compared with the baseline. Default: all of its defaults; none if failback is off.
 	Judge *Judge `json:"judge,omitempty"`
 
+	// Rollout says how the canary gets to everybody by itself, once a rollout is started. Default: all of its defaults.
+	Rollout *Rollout `json:"rollout,omitempty"`
+
+	// Contact says who is called when a rollout needs a person, for status and alerts: a text of at most 256 bytes.
+	// Placeholders such as {env.ON_CALL} are replaced at load. Default: nobody.
+	Contact string `json:"contact,omitempty"`
+
+	// DrillEvery is how often a failback is to be rehearsed (`split drill`), 1h to 8760h: status and preflight remind of one
+	// that is due. Default: nobody is reminded.
+	DrillEvery health.Duration `json:"drill_every,omitempty"`
+
 	// Classify says how answers are read for what became of them: agents report most failures inside a 200. Default:
 	// the format is found by itself.
 	Classify *Classify `json:"classify,omitempty"`

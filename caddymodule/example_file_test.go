@@ -52,13 +52,15 @@ func TestExampleIsComplete(t *testing.T) {
 	example := readExample(t)
 	at := positions{}
 	p := &splitParser{split: new(Handler), at: at}
-	directives := []string{globalOption, splitDirective, "version", "handle", "users", "match", "body", "retry_after"}
+	directives := []string{globalOption, splitDirective, "version", "handle", "users", "match", "body", "retry_after",
+		"webhook", "approval"}
 	for _, known := range []map[string]subDirective{
 		new(App).subDirectives(at),
 		new(RedisConfig).subDirectives(at),
 		p.subDirectives(),
 		new(Failback).subDirectives(),
 		new(Judge).subDirectives(),
+		new(rolloutParser).subDirectives(),
 		new(Classify).subDirectives(at),
 		new(Rescue).subDirectives(at),
 		new(Conversation).subDirectives(at),

@@ -25,7 +25,10 @@ func (h *Handler) definition() rollout.Definition {
 		Canary:   h.Canary,
 		Variants: variants,
 		Policy:   rollout.Policy{Failback: h.Failback.limits(), Judge: h.judgeSettings(), Cooldown: h.Failback.cooldown()},
+		Plan:     h.Rollout.plan(),
 
+		Contact:       h.Contact,
+		DrillEvery:    h.DrillEvery,
 		Conversations: h.Conversation.policy(),
 		Overrides:     h.overridden(),
 	}

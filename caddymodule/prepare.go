@@ -47,9 +47,9 @@ func (h *Handler) load(ctx caddy.Context) error {
 	return h.loadExcluded(ctx)
 }
 
-// expand replaces the placeholders of versions and users.
+// expand replaces the placeholders of versions, users and the contact.
 func (h *Handler) expand(e expander) error {
-	fields := map[string]*string{}
+	fields := map[string]*string{"contact": &h.Contact}
 	for i, v := range h.Variants {
 		fields[item("variants", i)+".version"] = &v.Version
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/switchback-proxy/switchback/health"
 	"github.com/switchback-proxy/switchback/splitter"
 )
 
@@ -12,6 +13,10 @@ const (
 	nameRule = "must be lower-case letters, digits, hyphens and underscores, begin with a letter or digit, and have " +
 		"at most 63 characters"
 	maxVersion = 256 // bytes
+	maxContact = 256 // bytes
+	// minDrillEvery and maxDrillEvery bound how often a failback is rehearsed.
+	minDrillEvery = health.Duration(time.Hour)
+	maxDrillEvery = health.Duration(365 * 24 * time.Hour)
 )
 
 // stage says whether placeholders have been replaced yet.
@@ -37,6 +42,9 @@ func (h *Handler) validate(g stage) error {
 		func() error { return h.validateOverrides(g) },
 		func() error { return within("failback", h.Failback.validate()) },
 		h.validateJudge,
+		func() error { return h.validateRollout(g) },
+		func() error { return h.validateContact(g) },
+		h.validateDrillEvery,
 		func() error { return within("classify", h.Classify.validate()) },
 		h.validateFailingStatuses,
 		h.validateAgentOutcome,
@@ -110,6 +118,20 @@ func (h *Handler) validateRoles() error {
 func (h *Handler) validateResponseHeader() error {
 	if h.ResponseHeader != "" && !isToken(h.ResponseHeader) {
 		return wrong("response_header", "response_header %q is not the name of a header", h.ResponseHeader)
+	}
+	return nil
+}
+
+func (h *Handler) validateContact(g stage) error {
+	if !g.unknown(h.Contact) && (len(h.Contact) > maxContact || strings.ContainsFunc(h.Contact, isControl)) {
+		return wrong("contact", "contact %.80q must be at most %d bytes on one line", h.Contact, maxContact)
+	}
+	return nil
+}
+
+func (h *Handler) validateDrillEvery() error {
+	if d := h.DrillEvery; d != 0 && (d < minDrillEvery || d > maxDrillEvery) {
+		return wrong("drill_every", "drill_every %s: it must be from %s to %s", d, minDrillEvery, maxDrillEvery)
 	}
 	return nil
 }

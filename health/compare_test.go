@@ -408,3 +408,22 @@ func TestAnotherStableIsMetAnew(t *testing.T) {
 		t.Errorf("of another stable %+v is known, want nothing", got)
 	}
 }
+
+// TestNothingPassesWithoutBaseline has a canary that does well and has everything: by limits alone it does not pass either,
+// so that a plan that leaves stable nothing would never end.
+func TestNothingPassesWithoutBaseline(t *testing.T) {
+	for name, terms := range map[string]Trial{"compared": trial(1), "by limits alone": {Epoch: 1, Limits: trial(1).Limits}} {
+		t.Run(name, func(t *testing.T) {
+			p := warmed(1, terms, 10*time.Minute, healthy(20))
+			p.judge.Begin(terms)
+			p.run(10*time.Minute, healthy(10), healthy(10))
+			if v := p.judge.Verdict(); v.Result != Pass {
+				t.Fatalf("beside stable: %s (%s), want pass", v.Result, v.Reason)
+			}
+			p.run(20*time.Minute, doing{}, healthy(20))
+			if v := p.judge.Verdict(); v.Result != Inconclusive || !v.NoBaseline {
+				t.Errorf("without stable: %s (%s), want inconclusive without a baseline", v.Result, v.Reason)
+			}
+		})
+	}
+}

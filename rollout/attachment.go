@@ -9,6 +9,8 @@ import (
 	"weak"
 
 	"go.uber.org/zap"
+
+	"github.com/switchback-proxy/switchback/store"
 )
 
 // Attachment is one user of a split: one handler of one generation of the configuration.
@@ -18,6 +20,7 @@ type Attachment struct {
 
 	split      *Split
 	def        Definition
+	file       store.File // what others are told of def
 	generation any
 	inForce    bool // its configuration has started; protected by split.mu
 	view       atomic.Pointer[View]
@@ -102,7 +105,11 @@ func (s *Split) attach(def Definition, generation any) (*Attachment, error) {
 	if err := s.mayAttach(def, generation); err != nil {
 		return nil, err
 	}
-	a := &Attachment{split: s, def: def, generation: generation}
+	file, err := fileOf(def)
+	if err != nil {
+		return nil, err
+	}
+	a := &Attachment{split: s, def: def, file: file, generation: generation}
 	s.attachments = append(s.attachments, a)
 	a.view.Store(s.viewFor(a))
 	return a, nil
@@ -158,6 +165,16 @@ func (s *Split) detach(a *Attachment) bool {
 	return len(s.attachments) == 0
 }
 
+// newestInForce returns the newest attachment whose configuration has started; nil if none has. Caller must hold s.mu.
+func (s *Split) newestInForce() *Attachment {
+	for _, a := range slices.Backward(s.attachments) {
+		if a.inForce {
+			return a
+		}
+	}
+	return nil
+}
+
 // definition returns what the newest file in force says, or before there is one, the newest. Caller must hold s.mu.
 func (s *Split) definition() Definition {
 	if def, ok := s.inForce(); ok || len(s.attachments) == 0 {
@@ -168,10 +185,8 @@ func (s *Split) definition() Definition {
 
 // inForce returns what the newest file says that has started; false if none has. Caller must hold s.mu.
 func (s *Split) inForce() (Definition, bool) {
-	for _, a := range slices.Backward(s.attachments) {
-		if a.inForce {
-			return a.def, true
-		}
+	if a := s.newestInForce(); a != nil {
+		return a.def, true
 	}
 	return Definition{Name: s.name}, false
 }

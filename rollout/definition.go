@@ -19,6 +19,10 @@ type Definition struct {
 	Policy   Policy    `json:"policy"`
 	// Plan is what a rollout goes by that is started without a plan of its own; nil: [DefaultPlan].
 	Plan *Plan `json:"plan,omitempty"`
+	// Contact is who is called when a rollout needs a person; empty: nobody is named.
+	Contact string `json:"contact,omitempty"`
+	// DrillEvery is how often a failback is to be rehearsed; 0: nobody is reminded of it.
+	DrillEvery health.Duration `json:"drill_every,omitempty"`
 	// Conversations says how conversations stay where they began; nil if none is told from others.
 	Conversations *ConversationPolicy `json:"conversations,omitempty"`
 	// Overrides names the variants that some requests are sent to whatever the weights, each once, sorted.

@@ -98,7 +98,7 @@ func (w *Window) validate() error {
 	if w.From < 0 || w.From >= minutesADay || w.To < 0 || w.To > minutesADay || w.From == w.To {
 		return fmt.Errorf("window %s: must begin and end at two different times from 00:00 to 24:00", w)
 	}
-	if _, err := time.LoadLocation(w.Zone); err != nil {
+	if _, err := time.LoadLocation(w.Zone); err != nil || w.Zone == "Local" {
 		return fmt.Errorf("window time zone %q: must be one of the IANA database, such as Europe/Berlin", w.Zone)
 	}
 	return nil

@@ -48,6 +48,18 @@ var fleetTests = map[string]func(*testing.T, store.Store){
 			equal(t, "told", pulse(t, s, beat).Members[0].Active != nil, active != nil)
 		}
 	},
+	"what a member's file has": func(t *testing.T, s store.Store) {
+		beat := beatOf("a", "1", nil)
+		for _, files := range []map[string]store.File{
+			nil, // as an earlier release beats
+			{},
+			{"assistant": {Hash: "0123456789abcdef", Variants: []string{"blue", "green"}}, "other": {Hash: "fedcba9876543210"}},
+		} {
+			beat.Files = files
+			equal(t, "files", pulse(t, s, beat).Members[0].Files, files)
+			equal(t, "told", pulse(t, s, beat).Members[0].Files != nil, files != nil)
+		}
+	},
 	"nothing is refused and nothing ordered": func(t *testing.T, s store.Store) {
 		begin(t, s, "assistant")
 		p := pulse(t, s, beatOf("a", "1", map[string]splitter.Version{"assistant": {}}))
