@@ -50,8 +50,8 @@ func TestRecordedID(t *testing.T) {
 		for _, epoch := range []uint64{1, 11} {
 			for _, step := range []int{1, 11} {
 				for _, detail := range []string{"", "approval", "webhook"} {
-					s := &splitter.State{Split: split, Epoch: epoch, Progress: splitter.Progress{Step: step},
-						Ranges: []splitter.Range{{To: uint32(splitter.Full), Variant: "blue"}}}
+					s := &splitter.State{Split: split}
+					s.Epoch, s.Progress.Step = epoch, step
 					id := recorded(s, KindWaiting, detail, "because", Seed{}).ID
 					what := fmt.Sprint(split, epoch, step, detail)
 					if was, ok := seen[id]; ok {
