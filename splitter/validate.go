@@ -43,6 +43,7 @@ func (s *State) Validate() error {
 		validateMoves(s.Moved),
 		s.Trickle.validate(),
 		s.Probe.validate(),
+		s.Drill.validate(),
 	)
 	if err != nil {
 		return fmt.Errorf("state of split %q is invalid: %w", s.Split, err)
