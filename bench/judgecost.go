@@ -98,7 +98,7 @@ func busySeconds(n int) []*health.Second {
 		sum := new(health.Second)
 		for arm, w := range windows {
 			matured, _ := w.Mature(now.Add(time.Second))
-			sum.Arms[arm] = matured[0].Ages
+			sum.Arms[arm] = *matured[0].Ages
 		}
 		if at >= warmUp {
 			seconds = append(seconds, sum)

@@ -149,6 +149,22 @@ func (l *ledger) skip(present int64) (lost int) {
 	return lost
 }
 
+// hasTables reports whether there are requests that reach an age within a second, or a table to be dropped then. Caller must
+// hold l.mu.
+func (l *ledger) hasTables(second int64) bool {
+	for age := AgeFast; age < AgeMinute; age++ {
+		if l.find(second-int64(age.Span()/time.Second)) != nil {
+			return true
+		}
+	}
+	for old := int64(firstMinute); old <= lastSeconds; old += minuteSeconds {
+		if l.find(second-old) != nil {
+			return true
+		}
+	}
+	return len(l.old[max(second, 0)%minuteSeconds]) > 0
+}
+
 // mature adds what matures within a second: of each age the requests that reached it in that second. What they say of
 // themselves is written by now, if the caller has waited for a moment. Caller must hold l.mu.
 func (l *ledger) mature(second int64, ages *[NumAges]Cohort) {

@@ -6,8 +6,15 @@ import "time"
 type Matured struct {
 	// Start is when that second began, by the clock of the now that Mature was called with.
 	Start time.Time
-	Ages  [NumAges]Cohort
+	// Ages must not be written to.
+	Ages *[NumAges]Cohort
 }
+
+// noCohorts is what matures in most seconds of a window that few use: all of those share it.
+var noCohorts [NumAges]Cohort
+
+// IsNothing reports whether no request was there to mature. That some were does not mean that they are counted.
+func (m *Matured) IsNothing() bool { return m.Ages == &noCohorts }
 
 // Mature returns what matured in each second that has ended since the last call, oldest first; of a window that nothing
 // has touched before, nothing. No second is returned twice. A caller that is late gets the last 30 seconds, and how many
@@ -23,8 +30,11 @@ func (w *Window) Mature(now time.Time) (seconds []Matured, lost int) {
 	defer l.mu.Unlock()
 	lost = l.skip(present)
 	for ; l.next < present; l.next++ {
-		m := Matured{Start: now.Add(time.Duration(l.next)*time.Second - at)}
-		l.mature(l.next, &m.Ages)
+		m := Matured{now.Add(time.Duration(l.next)*time.Second - at), &noCohorts}
+		if l.hasTables(l.next) {
+			m.Ages = new([NumAges]Cohort)
+			l.mature(l.next, m.Ages)
+		}
 		seconds = append(seconds, m)
 	}
 	return seconds, lost

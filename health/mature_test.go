@@ -259,8 +259,8 @@ func TestCohortsAreCounts(t *testing.T) {
 					if want := epoch.Add(time.Duration(second) * time.Second); !got.Start.Equal(want) {
 						t.Fatalf("a second begins at %s, want %s", got.Start, want)
 					}
-					if want := want(lives, second); !reflect.DeepEqual(got.Ages, want) {
-						t.Fatalf("second %d: (-want +got)\n%s", second, gocmp.Diff(want, got.Ages))
+					if want := want(lives, second); !reflect.DeepEqual(*got.Ages, want) {
+						t.Fatalf("second %d: (-want +got)\n%s", second, gocmp.Diff(want, *got.Ages))
 					}
 					second++
 				}

@@ -19,6 +19,20 @@ func (s *Second) Add(other *Second) {
 	}
 }
 
+// IsZero reports whether nothing matured.
+func (s *Second) IsZero() bool {
+	for arm := range s.Arms {
+		for age := range s.Arms[arm] {
+			for group := range s.Arms[arm][age] {
+				if !s.Arms[arm][age][group].isZero() {
+					return false
+				}
+			}
+		}
+	}
+	return true
+}
+
 func (c *Cell) add(other *Cell) {
 	to, from := c.counts(), other.counts()
 	for i := range to {

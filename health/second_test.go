@@ -233,7 +233,7 @@ func TestSecondsAreSmall(t *testing.T) {
 				var frame health.Second
 				for arm, w := range arms {
 					matured, _ := w.Mature(epoch.Add(time.Duration(second+1) * time.Second))
-					frame.Arms[arm] = matured[0].Ages
+					frame.Arms[arm] = *matured[0].Ages
 				}
 				packed, err := frame.MarshalBinary()
 				if err != nil {

@@ -91,7 +91,9 @@ func next(prev *splitter.State, kind string, by By, seed Seed) *splitter.State {
 	return n
 }
 
-// keepsPlaces reports whether a kind of change leaves everything as it is but kills and what is only said.
+// keepsPlaces reports whether a kind of change leaves everything as it is but kills and what is only said. To pause,
+// resume or approve a plan moves nobody and yet is no such change: where two histories meet, the State that was made in
+// knowledge of it must hold.
 func keepsPlaces(kind string) bool {
 	return kind == KindKill || kind == KindRevive || kind == KindRestored || kind == KindSuspected
 }
@@ -171,18 +173,16 @@ func progressOf(s *splitter.State, now time.Time) splitter.Progress {
 }
 
 // newEpoch begins a trial in n, whose ranges and trickle are set: evidence starts afresh and the file's policy and
-// versions are frozen.
+// versions are frozen. It goes by no plan, unless one is frozen after this, and ends a drill.
 func newEpoch(n *splitter.State, def Definition, now time.Time) error {
-	policy, err := encodePolicy(def.Policy)
-	if err != nil {
+	if err := freezePolicy(n, def.Policy, nil); err != nil {
 		return err
 	}
 	n.Epoch++
 	if n.Trickle != nil {
 		n.Trickle.Epoch = n.Epoch
 	}
-	n.Probe = nil
-	n.Policy = policy
+	n.Probe, n.Plan, n.Drill = nil, nil, nil
 	n.Declared = def.declared()
 	n.Progress = progressOf(n, now)
 	return nil

@@ -23,6 +23,8 @@ var (
 	ErrUnconfirmed = errors.New("the change was sent and not confirmed")
 	// ErrUnknownInstance means that the fleet has no member of that name.
 	ErrUnknownInstance = errors.New("no such instance")
+	// ErrStep means that the rollout is at another step than the caller saw.
+	ErrStep = errors.New("another step")
 )
 
 // By says who asks, why, and what they saw when they decided to.
@@ -76,6 +78,40 @@ type ImportRequest struct {
 	State *splitter.State
 	// Force imports a State whose stable variant this instance's file lacks.
 	Force bool
+}
+
+// StartRequest asks that a rollout begin.
+type StartRequest struct {
+	Plan  *Plan // nil: the file's, or [DefaultPlan] if that has none
+	Force bool  // in spite of a cooldown
+}
+
+// StepRequest asks that the gate before a step be opened.
+type StepRequest struct {
+	Step int // the next one, as the person saw it
+}
+
+// PromoteRequest asks that the canary get everything now, or at 100 % become stable.
+type PromoteRequest struct {
+	Full bool // become stable at once, whatever is not known
+	Step int  // the present one, as the person saw it; 0: not said
+}
+
+// RetryRequest asks that a rollout begin again after a failback or an abort.
+type RetryRequest struct {
+	Force bool // in spite of a cooldown
+}
+
+// SwitchRequest asks that a variant get everybody at once.
+type SwitchRequest struct {
+	To         string
+	SkipChecks bool // do not ask the variant first whether it works
+}
+
+// RetireRequest says that a variant is gone, or back.
+type RetireRequest struct {
+	Variant string
+	Undo    bool
 }
 
 // Result is what a control call did.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/switchback-proxy/switchback/health"
 	"github.com/switchback-proxy/switchback/splitter"
@@ -81,7 +82,31 @@ func (d Definition) declared() map[string]string {
 	return m
 }
 
-// encodePolicy freezes a policy for a State.
+// lasting returns the policy for a trial that is planned to take so long, as far as a judge can plan with that.
+func (p Policy) lasting(d time.Duration) Policy {
+	if p.Judge == nil {
+		return p
+	}
+	judge := *p.Judge
+	judge.Duration = health.Duration(min(max(d, time.Hour), 90*24*time.Hour))
+	p.Judge = &judge
+	return p
+}
+
+// freezePolicy freezes a policy in n, whose trial goes by a plan, or by none.
+func freezePolicy(n *splitter.State, p Policy, plan *Plan) error {
+	if plan != nil {
+		p = p.lasting(plan.Duration())
+	}
+	doc, err := encodePolicy(p)
+	if err != nil {
+		return err
+	}
+	n.Policy = doc
+	return nil
+}
+
+// encodePolicy encodes a policy for a State.
 func encodePolicy(p Policy) (json.RawMessage, error) {
 	doc, err := json.Marshal(p)
 	if err != nil {

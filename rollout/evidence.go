@@ -14,19 +14,25 @@ import (
 	"github.com/switchback-proxy/switchback/store"
 )
 
-// How often an instance shows the others what people look at: while a canary is on trial, and else.
 const (
-	showOften  = 2 * time.Second
-	showSeldom = 5 * time.Second
+	// showOften is how often an instance shows the others what people look at, while a split is watched.
+	showOften = 2 * time.Second
+	// restEvery is how many seconds of a split at rest are looked at together, by all instances at the same time of the
+	// store's clock: splits at rest cost next to nothing.
+	restEvery = 10
+	// watchedFor is how long a split is watched after a failback, for the cause to show on stable too.
+	watchedFor = 10 * time.Minute
 )
 
 // docket is how far this instance is with a split's evidence. Only the judge's loop may touch it.
 type docket struct {
-	epoch uint64
-	last  int64          // the newest second that has matured here, by the store's clock
-	kept  *health.Second // what waits for the next number; nil if nothing does
-	own   *health.Judge  // judges by this instance's evidence alone
-	shown time.Time      // when the others were last shown what people look at
+	epoch    uint64
+	last     int64          // the newest second that has matured here, by the store's clock
+	kept     *health.Second // what waits for the next number; nil if nothing does
+	own      *health.Judge  // judges by this instance's evidence alone
+	heardOwn int64          // the newest second that it has heard
+	shown    time.Time      // when the others were last shown what people look at
+	round    int64          // of restEvery seconds, the one in which the split at rest was last looked at
 
 	fleet *health.Judge    // judges by the fleet's, while this instance folds; nil: to be loaded
 	base  store.JudgeState // what it was loaded from, or last written
@@ -54,6 +60,17 @@ type hearing struct {
 	judge   *health.Judge // the fleet's, as it is after this round, whether or not that can be written; set by fold
 }
 
+// rests reports whether a split is not looked at in this second, as nothing hangs on it.
+func (s *Split) rests(now time.Time) bool {
+	if state := s.State(); state != nil && isWatched(state, now) {
+		return false
+	}
+	round := now.Unix() / restEvery
+	same := s.docket.round == round
+	s.docket.round = round
+	return same
+}
+
 // hear takes what has matured of a split since the last round, lets this instance's own judge hear it, and packs it for the
 // others; nil if nothing of it is judged.
 func (c *Controller) hear(s *Split, now time.Time) *hearing {
@@ -75,11 +92,13 @@ func (c *Controller) hear(s *Split, now time.Time) *hearing {
 	}
 	h := &hearing{split: s, trial: t}
 	seconds := s.matured(t, now)
-	if !t.hasArm() { // whoever sees nothing says so, or the others wait for it
+	if !t.hasArm() && t.watched { // whoever sees nothing says so, or the others wait for it
 		seconds = []maturedSecond{{start: c.now().Truncate(time.Second).Add(-time.Second - time.Duration(c.skew.Load()))}}
 	}
 	for i := range seconds {
-		h.number(&seconds[i].sum, seconds[i].start.Add(time.Duration(c.skew.Load())))
+		if t.watched || !seconds[i].sum.IsZero() { // at rest nobody waits for what is nothing
+			h.number(&seconds[i].sum, seconds[i].start.Add(time.Duration(c.skew.Load())))
+		}
 	}
 	h.second = d.last
 	h.show(now)
@@ -102,7 +121,12 @@ func (h *hearing) number(sum *health.Second, start time.Time) {
 		d.own = health.NewJudge()
 		h.trial.tell(d.own)
 	}
-	d.own.Fold(second, time.Second, sum)
+	length := time.Second
+	if !h.trial.watched && d.heardOwn > 0 { // with the seconds of nothing before it
+		length *= time.Duration(min(max(second-d.heardOwn, 1), restEvery))
+	}
+	d.own.Fold(second, length, sum)
+	d.heardOwn = second
 	h.add(second, sum)
 }
 
@@ -138,23 +162,34 @@ func (h *hearing) add(second int64, sum *health.Second) {
 	h.frames = append(h.frames, store.Frame{Split: h.split.name, Epoch: h.trial.state.Epoch, Second: second, Data: data})
 }
 
-// show adds what people look at to the newest frame, now and then.
+// show adds what people look at to the newest frame, now and then: at rest, each time that there is something.
 func (h *hearing) show(now time.Time) {
-	often := showSeldom
-	if h.trial.onTrial {
-		often = showOften
-	}
 	d := &h.split.docket
-	if len(h.frames) == 0 || now.Sub(d.shown) < often {
+	if h.trial.watched && (len(h.frames) == 0 || now.Sub(d.shown) < showOften) {
 		return
 	}
-	doc, err := json.Marshal(window{frameSchema, *h.trial.terms.Limits, h.split.LateFrames(), h.split.evidenceOf(h.trial.windows, now)})
+	evidence := h.split.evidenceOf(h.trial.windows, now)
+	if !h.trial.watched && len(h.frames) == 0 {
+		if !hasRequests(evidence) {
+			return
+		}
+		h.frames = append(h.frames, store.Frame{Split: h.split.name, Epoch: h.trial.state.Epoch, Second: h.split.clock().Unix()})
+	}
+	doc, err := json.Marshal(window{frameSchema, *h.trial.terms.Limits, h.split.LateFrames(), evidence})
 	if err != nil {
 		h.split.log.Error("what people look at cannot be encoded", zap.Error(err))
 		return
 	}
 	h.frames[len(h.frames)-1].Window = doc
 	d.shown = now
+}
+
+// hasRequests reports whether anything was counted in evidence.
+func hasRequests(evidence map[string]health.Evidence) (found bool) {
+	for _, e := range evidence {
+		e.Counts.Each(func(_ health.Class, _ health.Cause, n uint64) { found = found || n > 0 })
+	}
+	return found
 }
 
 // maturedSecond is what matured of both arms in a second of this instance's clock.
@@ -176,11 +211,14 @@ func (s *Split) matured(t trial, now time.Time) (seconds []maturedSecond) {
 			s.log.Warn("evidence was lost, as this instance was busy for so long", zap.String("variant", name), zap.Int("seconds", lost))
 		}
 		for _, m := range list {
+			if m.IsNothing() && !t.watched {
+				continue
+			}
 			i, found := slices.BinarySearchFunc(seconds, m.Start, func(x maturedSecond, at time.Time) int { return x.start.Compare(at) })
 			if !found {
 				seconds = slices.Insert(seconds, i, maturedSecond{start: m.Start})
 			}
-			seconds[i].sum.Arms[arm] = m.Ages
+			seconds[i].sum.Arms[arm] = *m.Ages
 		}
 	}
 	return seconds

@@ -32,7 +32,8 @@ func Failback(prev *splitter.State, v health.Verdict, by By, seed Seed) (Changed
 		return Changed{}, false, err
 	}
 	n.Trickle, n.Probe = nil, nil
-	n.Progress = splitter.Progress{Phase: splitter.PhaseFailedBack, Since: seed.Now, Why: v.Reason}
+	n.Progress = splitter.Progress{Phase: splitter.PhaseFailedBack, Since: seed.Now, Why: v.Reason,
+		Step: prev.Progress.Step, Reached: prev.Progress.Reached} // the plan stays too, to tell at which step it ended
 	n.Cooldown = splitter.Cooldown{
 		Until:     seed.Now.Add(cooldown(time.Duration(p.Cooldown), prev.Cooldown.Failbacks)),
 		Failbacks: prev.Cooldown.Failbacks + 1,

@@ -28,10 +28,6 @@ const (
 	takeUpTime = time.Second
 	// trialWrites is how often the judge's state is written at least in a trial, for the others to learn what it says.
 	trialWrites = 5 * time.Second
-	// restFolds is how many seconds are folded at once between trials, so that splits at rest cost a fleet little.
-	restFolds = 5
-	// restWrites is how often it is written at most between trials, when nothing hangs on it.
-	restWrites = 10 * time.Second
 )
 
 // foldHeld folds the splits whose evidence this instance holds, and learns from the others' holders what those say.
@@ -40,9 +36,8 @@ func (c *Controller) foldHeld(ctx context.Context, cases []*hearing) {
 	for _, h := range cases {
 		switch {
 		case len(h.frames) == 0:
-		case h.seat.Holder && h.isDue():
-			held = append(held, h)
 		case h.seat.Holder:
+			held = append(held, h)
 		default:
 			h.split.docket.fleet = nil
 			c.learn(h)
@@ -53,12 +48,6 @@ func (c *Controller) foldHeld(ctx context.Context, cases []*hearing) {
 		return
 	}
 	c.foldAll(ctx, c.prepareAll(ctx, held))
-}
-
-// isDue reports whether there is something to fold: between trials, some seconds at once.
-func (h *hearing) isDue() bool {
-	d := &h.split.docket
-	return h.trial.onTrial || d.next == 0 || h.second-d.next+1 >= restFolds
 }
 
 // prepareAll prepares splits to be folded, and returns those that are. Of one that cannot be, this instance's judge alone
@@ -175,9 +164,8 @@ func (c *Controller) foldAll(ctx context.Context, held []*hearing) {
 	}
 	asks := make([]store.SealAsk, len(held))
 	for i, h := range held {
-		next := h.split.docket.next
 		asks[i] = store.SealAsk{Split: h.split.name, Epoch: h.trial.state.Epoch, Patience: sealPatience,
-			Seconds: secondsBetween(next, min(h.second, next+maxAsk-1)), Expected: c.expected(h.split.name)}
+			Seconds: h.toSeal(), Expected: c.expected(h.split.name)}
 	}
 	limited, cancel := context.WithTimeout(ctx, evidenceTimeout)
 	sealed, err := c.openStore().Seal(limited, asks)
@@ -201,6 +189,15 @@ func (c *Controller) foldAll(ctx context.Context, held []*hearing) {
 			c.conclude(ctx, h, said[i])
 		}
 	}
+}
+
+// toSeal lists the seconds to be folded next. At rest those of the round before, which all instances have put by now.
+func (h *hearing) toSeal() []int64 {
+	next, last := h.split.docket.next, h.second
+	if !h.trial.watched {
+		last -= restEvery
+	}
+	return secondsBetween(next, min(last, next+maxAsk-1))
 }
 
 func secondsBetween(first, last int64) (list []int64) {
@@ -271,14 +268,7 @@ func (h *hearing) swap(said *summary) (store.JudgeSwap, bool) {
 
 // isDue reports whether the judge's state is to be written now.
 func (d *docket) isDue(said *summary) bool {
-	switch age := time.Since(d.wrote); {
-	case d.base.Epoch != said.Epoch:
-		return d.changed
-	case said.OnTrial:
-		return d.changed || age >= trialWrites
-	default:
-		return d.changed && age >= restWrites
-	}
+	return d.changed || said.OnTrial && d.base.Epoch == said.Epoch && time.Since(d.wrote) >= trialWrites
 }
 
 // writeJudges swaps the judges' states. Where another instance was faster, its state is taken up in the next round; what

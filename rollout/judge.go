@@ -66,6 +66,9 @@ func (c *Controller) judgeAll(ctx context.Context) {
 	now := time.Now()
 	var cases []*hearing
 	for _, s := range c.all() {
+		if s.rests(c.now()) {
+			continue
+		}
 		if h := c.hear(s, now); h != nil {
 			cases = append(cases, h)
 		}
@@ -84,6 +87,7 @@ type trial struct {
 	terms   health.Trial
 	windows map[string]*health.Window
 	onTrial bool
+	watched bool // every second counts
 }
 
 // trial returns what is judged now; false, and no judgement any more, if nothing ever is. Between trials the judge goes on
@@ -95,13 +99,25 @@ func (s *Split) trial() (trial, bool) {
 		s.judgement = judgement{}
 		return trial{}, false
 	}
-	t := trial{state: s.effective, windows: maps.Clone(s.windows), onTrial: s.effective.Progress.Phase == splitter.PhaseTrial}
+	t := trial{state: s.effective, windows: maps.Clone(s.windows), onTrial: s.effective.Progress.Phase == splitter.PhaseTrial,
+		watched: isWatched(s.effective, s.clock())}
 	if !t.onTrial {
 		s.judgement = judgement{}
 	}
 	stable := t.state.Stable + " " + t.state.Declared[t.state.Stable]
 	t.terms = health.Trial{Epoch: t.state.Epoch, Stable: stable, Settings: s.policy.Judge, Limits: s.policy.Failback, Raises: plannedRaises}
 	return t, true
+}
+
+// isWatched reports whether every second of a split is looked at: in a trial, and for a while after a failback.
+func isWatched(s *splitter.State, now time.Time) bool {
+	switch s.Progress.Phase {
+	case splitter.PhaseTrial:
+		return true
+	case splitter.PhaseFailedBack:
+		return now.Sub(s.Progress.Since) < watchedFor
+	}
+	return false
 }
 
 // tell makes a judge judge the trial that is on, or rest.

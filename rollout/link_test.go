@@ -198,6 +198,38 @@ func (l *link) Events(ctx context.Context, split string, limit int) ([]store.Eve
 	return s.Events(ctx, split, limit)
 }
 
+func (l *link) EventsAfter(ctx context.Context, split, cursor string, limit int) ([]store.Event, error) {
+	s, err := l.gate(ctx, false)
+	if err != nil {
+		return nil, err
+	}
+	return s.EventsAfter(ctx, split, cursor, limit)
+}
+
+func (l *link) Record(ctx context.Context, ev store.Event) (bool, error) {
+	s, err := l.gate(ctx, true)
+	if err != nil {
+		return false, err
+	}
+	return s.Record(ctx, ev)
+}
+
+func (l *link) Claim(ctx context.Context, ask store.ClaimAsk) ([]store.Delivery, error) {
+	s, err := l.gate(ctx, true)
+	if err != nil {
+		return nil, err
+	}
+	return s.Claim(ctx, ask)
+}
+
+func (l *link) Acknowledge(ctx context.Context, group string, receipts []string) error {
+	s, err := l.gate(ctx, true)
+	if err != nil {
+		return err
+	}
+	return s.Acknowledge(ctx, group, receipts)
+}
+
 func (l *link) Pulse(ctx context.Context, beat store.Beat) (store.Pulse, error) {
 	s, err := l.gate(ctx, true)
 	if err != nil {

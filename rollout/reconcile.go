@@ -15,7 +15,8 @@ import (
 //
 // Kills of both hold, but for those that either lists as lifted. Everything else is taken whole from one of the two: from
 // the one that was made in knowledge of what the other says, if there is one; from the one that somebody decided on, if
-// the other is a file's first weights; otherwise from the one that gives its canary the lower share.
+// the other is a file's first weights; otherwise from the one that gives its canary the lower share. In that last case a
+// plan that runs is paused: what the other decided, a pause perhaps, is lost.
 func Reconcile(ours, theirs *splitter.State, by By, seed Seed) (Changed, bool, error) {
 	return reconcile(lostState{state: ours}, theirs, by, seed)
 }
@@ -44,6 +45,9 @@ func reconcile(lost lostState, theirs *splitter.State, by By, seed Seed) (Change
 		n.Cooldown = laterCooldown(ours.Cooldown, theirs.Cooldown)
 	}
 	rebind(n, base)
+	if why == cautious || why == stored {
+		hold(n, By{Actor: by.Actor, Reason: "two histories of the split were brought together"}, seed)
+	}
 	mergeSuspicion(n, ours, theirs)
 	if why == cautious || why == stored {
 		n.Placed = splitter.Sorted(slices.Concat(ours.LastPlaced(), theirs.LastPlaced()))

@@ -24,7 +24,7 @@ import (
 )
 
 // patience is how long a test waits for something that comes within seconds.
-const patience = 20 * time.Second
+const patience = 40 * time.Second
 
 // eventually waits until a condition holds.
 func eventually(t testing.TB, what string, holds func() bool) {
@@ -230,16 +230,14 @@ func TestRedisFailbackByMergedEvidence(t *testing.T) {
 	fleet := []*proxy{join(t, server, "proxy-1"), join(t, server, "proxy-2")}
 	pace := time.NewTicker(time.Second) // as no second alone fails a canary
 	defer pace.Stop()
-	for range 4 {
+	eventually(t, "failed back", func() bool {
 		for _, p := range fleet {
 			p.record(0, 3, health.Success)
 			p.record(1, 3, health.Failure)
 		}
 		<-pace.C
-	}
-	for _, p := range fleet {
-		eventually(t, "failed back", func() bool { return p.green() == 0 })
-	}
+		return fleet[0].green() == 0 && fleet[1].green() == 0
+	})
 	if got, want := kinds(t, look(t, server)), []string{"created", "failback"}; !cmp.Equal(got, want) {
 		t.Errorf("events: got %v, want %v", got, want)
 	}

@@ -41,7 +41,7 @@ func (c *Controller) fillStore(ctx context.Context, s *Split, p store.Pulse) err
 	case known == nil:
 		return c.create(ctx, s, def)
 	default:
-		return c.refill(ctx, s, known)
+		return c.refill(ctx, s, known, !confirmed)
 	}
 }
 
@@ -85,12 +85,18 @@ func (c *Controller) reopen(ctx context.Context, s *Split, tombstone *splitter.S
 	return err
 }
 
-// refill writes a known State back into a store that lost it, as the next revision.
-func (c *Controller) refill(ctx context.Context, s *Split, known *splitter.State) error {
+// refill writes a known State back into a store that lost it, as the next revision. One that this process has only found
+// on its disk may have been outdated: a plan in it is paused, as perhaps it was.
+func (c *Controller) refill(ctx context.Context, s *Split, known *splitter.State, fromDisk bool) error {
 	c.log.Warn("the store has lost the state; writing back the last one known",
 		zap.String("split", s.name), zap.Uint64("revision", known.Revision))
 	by := By{Actor: selfActor, Via: "config", Reason: "the store was empty"}
-	ch, err := tell(known, next(known, KindRestored, by, c.seed()))
+	seed := c.seed()
+	n := next(known, KindRestored, by, seed)
+	if fromDisk {
+		hold(n, By{Actor: by.Actor, Reason: "the store was empty, and the state was found on a disk only"}, seed)
+	}
+	ch, err := tell(known, n)
 	if err != nil {
 		return err
 	}

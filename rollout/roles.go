@@ -4,22 +4,16 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"slices"
+	"time"
 
 	"github.com/switchback-proxy/switchback/splitter"
 )
 
 // Rename gives a variant of the State another name; its users and its role stay.
 func Rename(prev *splitter.State, from, to string, by By, seed Seed) (Changed, error) {
-	w := prev.Weights()
-	_, used := w[from]
-	if !used && from != prev.Stable && from != prev.Canary {
-		return Changed{}, fmt.Errorf("%w: %q is not a variant in the state of %q", ErrUnknownVariant, from, prev.Split)
-	}
-	if !splitter.ValidName(to) {
-		return Changed{}, fmt.Errorf("%w: %q is not a name: lower-case letters, digits, - and _, at most 63", ErrInvalid, to)
-	}
-	if _, taken := w[to]; taken || to == prev.Stable || to == prev.Canary {
-		return Changed{}, fmt.Errorf("%w: %q is a variant of %q already", ErrRefused, to, prev.Split)
+	if err := mayRename(prev, from, to); err != nil {
+		return Changed{}, err
 	}
 	n := next(prev, KindRename, by, seed)
 	n.Ranges = splitter.RenameVariant(n.Ranges, from, to)
@@ -37,13 +31,50 @@ func Rename(prev *splitter.State, from, to string, by By, seed Seed) (Changed, e
 	for i := range n.Kills {
 		n.Kills[i].Variant = renamed(n.Kills[i].Variant)
 	}
+	if n.Drill != nil {
+		n.Drill.Variant = renamed(n.Drill.Variant)
+	}
+	renamePast(n, to, renamed)
 	n.Moved = splitter.RenameMoves(n.Moved, from, to)
 	return tellOnly(prev, n)
 }
 
+// mayRename says why a variant cannot have another name.
+func mayRename(prev *splitter.State, from, to string) error {
+	w := prev.Weights()
+	_, used := w[from]
+	if !used && from != prev.Stable && from != prev.Canary {
+		return fmt.Errorf("%w: %q is not a variant in the state of %q", ErrUnknownVariant, from, prev.Split)
+	}
+	if !splitter.ValidName(to) {
+		return fmt.Errorf("%w: %q is not a name: lower-case letters, digits, - and _, at most 63", ErrInvalid, to)
+	}
+	if _, taken := w[to]; taken || to == prev.Stable || to == prev.Canary {
+		return fmt.Errorf("%w: %q is a variant of %q already", ErrRefused, to, prev.Split)
+	}
+	if slices.Contains(prev.Retired, to) {
+		return retired(prev, to)
+	}
+	return nil
+}
+
+// renamePast renames a variant in what n remembers of promotions and of retired variants. Promotions of an earlier variant
+// of the new name are forgotten: they cannot be taken back.
+func renamePast(n *splitter.State, to string, renamed func(string) string) {
+	n.Promotions = slices.DeleteFunc(n.Promotions, func(p splitter.Promotion) bool { return p.Variant == to || p.Before == to })
+	for i := range n.Promotions {
+		n.Promotions[i].Variant, n.Promotions[i].Before = renamed(n.Promotions[i].Variant), renamed(n.Promotions[i].Before)
+	}
+	for i := range n.Retired {
+		n.Retired[i] = renamed(n.Retired[i])
+	}
+	slices.Sort(n.Retired)
+}
+
 // Adopt lets the State take over the roles, variants and weights of a file: a change of roles, so a new epoch. The
-// zero request means def, this instance's own file. A canary that is compared with stable leaves it a trickle. Kills stay, and so does a running cooldown, unless a canary on
-// trial becomes stable: a promotion forgets the failbacks before it.
+// zero request means def, this instance's own file. A canary that is compared with stable leaves it a trickle. Kills stay,
+// and so does a running cooldown, unless a canary on trial becomes stable: that is a promotion, which forgets the failbacks
+// before it. A plan that runs ends.
 func Adopt(prev *splitter.State, def Definition, r AdoptRequest, by By, seed Seed) (Changed, error) {
 	if r.Stable == "" && (r.Canary != "" || len(r.Weights) > 0) {
 		return Changed{}, fmt.Errorf("%w: roles to adopt name no stable variant", ErrInvalid)
@@ -65,8 +96,10 @@ func Adopt(prev *splitter.State, def Definition, r AdoptRequest, by By, seed See
 	if err := mayAdopt(prev, n, seed); err != nil {
 		return Changed{}, err
 	}
+	ended := splitter.EndAborted
 	if prev.Canary == n.Stable && prev.Progress.Phase == splitter.PhaseTrial {
-		n.Cooldown = splitter.Cooldown{}
+		ended = splitter.EndPromoted
+		notePromotion(n, prev, seed.Now)
 	}
 	if begins(prev, n.Canary, want) {
 		freshen(n, prev, seed)
@@ -74,25 +107,36 @@ func Adopt(prev *splitter.State, def Definition, r AdoptRequest, by By, seed See
 	if err := newEpoch(n, def, seed.Now); err != nil {
 		return Changed{}, err
 	}
+	if planRuns(prev) {
+		n.Progress.Ended = ended
+	}
 	return tell(prev, n)
 }
 
-// mayAdopt keeps adopt from being the way around a cooldown.
+// mayAdopt keeps adopt from being the way around a cooldown, or to a variant that is gone.
 func mayAdopt(prev, n *splitter.State, seed Seed) error {
+	if slices.Contains(prev.Retired, n.Stable) {
+		return retired(prev, n.Stable)
+	}
+	if err := mayGive(prev, prev.Weights(), n.Weights()); err != nil {
+		return err
+	}
 	if prev.Canary == "" || prev.Canary == n.Stable {
 		return nil
 	}
 	return mayIncrease(prev, prev.Weights(), n.Weights(), false, seed)
 }
 
-// ApplyPolicy replaces the policy frozen in this epoch by the file's.
+// ApplyPolicy replaces the policy frozen in this epoch by the file's. A plan that runs stays as it was frozen.
 func ApplyPolicy(prev *splitter.State, def Definition, by By, seed Seed) (Changed, error) {
-	policy, err := encodePolicy(def.Policy)
+	p, err := runningPlan(prev)
 	if err != nil {
 		return Changed{}, err
 	}
 	n := next(prev, KindPolicy, by, seed)
-	n.Policy = policy
+	if err := freezePolicy(n, def.Policy, p); err != nil {
+		return Changed{}, err
+	}
 	if !def.Policy.trickles() {
 		n.Trickle = nil // what stable has it keeps, until somebody asks for other weights
 	}
@@ -101,24 +145,40 @@ func ApplyPolicy(prev *splitter.State, def Definition, by By, seed Seed) (Change
 
 // Redeclare begins a new epoch when the file declares another version of the canary: a failback of the old version is
 // no verdict on the new one, and evidence of the old one is none on the new one. Stable gets back what it keeps while a
-// new version is watched. It returns false, and no change, if the version is the same or not declared.
+// new version is watched. A rollout begins again with the file's plan, and stays paused if it was; a retired canary is
+// back. It returns false, and no change, if the version is the same or not declared.
 func Redeclare(prev *splitter.State, def Definition, by By, seed Seed) (Changed, bool, error) {
-	declared := def.declared()[prev.Canary]
-	if prev.Canary == "" || declared == "" || declared == prev.Declared[prev.Canary] {
+	if prev.Canary == "" || !isRedeclared(prev, def) {
 		return Changed{}, false, nil
 	}
 	before := cmp.Or(prev.Declared[prev.Canary], "none")
-	by.Reason = fmt.Sprintf("%s declares version %q, before %q", prev.Canary, declared, before)
+	by.Reason = fmt.Sprintf("%s declares version %q, before %q", prev.Canary, def.declared()[prev.Canary], before)
 	n, ranges := next(prev, KindVersion, by, seed), repaid(prev)
+	n.Retired = without(n.Retired, n.Canary)
 	want := splitter.WeightsOf(ranges)
-	keepTrickle(n, nil, def.Policy, want, seed.Now)
-	var err error
-	if n.Ranges, err = splitter.Reassign(ranges, prev.Canary, shares(want, nil)); err != nil {
-		return Changed{}, false, fmt.Errorf("watch version %q of %q: %w", declared, prev.Split, err)
+	if planRuns(prev) {
+		first := min(def.plan().Step(1).Weight, want[n.Canary])
+		want[n.Stable] += want[n.Canary] - first
+		want[n.Canary] = first
+	}
+	if err := place(n, ranges, nil, def.Policy, want, seed.Now); err != nil {
+		return Changed{}, false, err
 	}
 	if err := newEpoch(n, def, seed.Now); err != nil {
 		return Changed{}, false, err
 	}
+	if err := planAgain(n, prev, def, seed.Now); err != nil {
+		return Changed{}, false, err
+	}
 	c, err := tell(prev, n)
-	return c, true, err
+	return c, err == nil, err
+}
+
+// planAgain lets a new version's trial in n go by the file's plan if the one before it went by one.
+func planAgain(n, prev *splitter.State, def Definition, now time.Time) error {
+	if !planRuns(prev) {
+		return nil
+	}
+	n.Progress.Paused = prev.Progress.Paused
+	return def.plan().freeze(n, def.Policy, now)
 }

@@ -27,7 +27,7 @@ func Forget(prev *splitter.State, by By, seed Seed) (Changed, error) {
 }
 
 // Import writes an exported State over the present one, or where there is none (prev is nil). It begins a new epoch at
-// the greater revision + 1. Kills of both hold, but for those that either lists as lifted.
+// the greater revision + 1. Kills of both hold, but for those that either lists as lifted. A plan that runs is paused.
 func Import(prev *splitter.State, r ImportRequest, by By, seed Seed) (Changed, error) {
 	if r.State == nil {
 		return Changed{}, fmt.Errorf("%w: there is no state to import", ErrInvalid)
@@ -38,6 +38,9 @@ func Import(prev *splitter.State, r ImportRequest, by By, seed Seed) (Changed, e
 	if share := r.State.Weights()[r.State.Canary]; r.State.Progress.Phase == splitter.PhaseFailedBack && share > 0 {
 		return Changed{}, fmt.Errorf("%w: %q is failed back in the state of %q and has %s: a canary that failed has nothing",
 			ErrInvalid, r.State.Canary, r.State.Split, share)
+	}
+	if _, err := runningPlan(r.State); err != nil {
+		return Changed{}, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
 	n := r.State.Clone()
 	n.Parent, n.Lineage, n.Began, n.Moved = "", nil, seed.Now, nil
@@ -51,8 +54,9 @@ func Import(prev *splitter.State, r ImportRequest, by By, seed Seed) (Changed, e
 	n.Revision++
 	n.Epoch++
 	n.ID = seed.ID
-	n.Ranges, n.Probe = repaid(r.State), nil
+	n.Ranges, n.Probe, n.Drill = repaid(r.State), nil, nil
 	watchAgain(n, r.State, seed.Now)
+	hold(n, By{Actor: by.Actor, Reason: "the split was imported"}, seed)
 	n.Placed = []splitter.Version{n.Version}
 	n.Changed = splitter.Change{Kind: KindImport, Actor: by.Actor, Via: by.Via, At: seed.Now, Reason: by.Reason}
 	if prev != nil {

@@ -12,12 +12,12 @@ import (
 )
 
 // keepTrickle takes from the canary what stable is to keep of the weights wanted in n, and notes in n for how long. Stable
-// keeps nothing if it was given as much, or if nobody may be served by it; and never more than half of what the two have.
+// keeps nothing if it was given as much, or if nobody may be served by it, or it is retired; and never more than half of what the two have.
 // running is the trickle of n's trial, nil if that begins or had none yet: the watch of a trial goes on, and is not begun
 // again, until stable is given as much as it keeps during a watch.
 func keepTrickle(n *splitter.State, running *splitter.Trickle, p Policy, want map[string]splitter.Weight, now time.Time) {
 	n.Trickle = nil
-	if !p.trickles() || n.Canary == "" || isKilledAlone(n, n.Stable) {
+	if !p.trickles() || n.Canary == "" || isKilledAlone(n, n.Stable) || slices.Contains(n.Retired, n.Stable) {
 		return
 	}
 	asked, half := want[n.Stable], (want[n.Stable]+want[n.Canary])/2

@@ -11,7 +11,8 @@ import (
 // SetWeights moves shares. Raising the canary from nothing begins a new epoch, with a fresh salt if stable had
 // everyone, so that the same people are not always the first to try. A canary that is compared with stable leaves it a
 // trickle. A probe ends: weights that are not named are those from before it. ErrCooldown is returned for an increase of
-// the canary while a failback's cooldown lasts, unless forced.
+// the canary while a failback's cooldown lasts, unless forced. While a plan runs that is not paused, the canary's share is
+// the plan's: all that can be done to it is to take it all, which aborts the rollout.
 func SetWeights(prev *splitter.State, def Definition, c WeightChange, by By, seed Seed) (Changed, error) {
 	ranges := repaid(prev)
 	before := splitter.WeightsOf(ranges)
@@ -19,6 +20,7 @@ func SetWeights(prev *splitter.State, def Definition, c WeightChange, by By, see
 	if err != nil {
 		return Changed{}, err
 	}
+	asked := want[prev.Canary]
 	n := next(prev, KindWeights, by, seed)
 	n.Probe = nil
 	starts := begins(prev, prev.Canary, want)
@@ -28,21 +30,78 @@ func SetWeights(prev *splitter.State, def Definition, c WeightChange, by By, see
 	} else {
 		keepTrickle(n, prev.RunningTrickle(), frozenPolicy(prev), want, seed.Now)
 	}
-	if err := mayIncrease(prev, before, want, c.Force, seed); err != nil {
-		return Changed{}, fmt.Errorf("%w; use force to do it all the same", err)
+	if err := mayPlace(prev, before, want, asked, c.Force, seed); err != nil {
+		return Changed{}, err
 	}
 	if n.Ranges, err = splitter.Reassign(ranges, prev.Canary, shares(want, def.names())); err != nil {
 		return Changed{}, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
 	if starts {
 		err = newEpoch(n, def, seed.Now)
-	} else if prev.Progress.Phase == splitter.PhaseTrial && want[prev.Canary] == 0 {
-		n.Progress = splitter.Progress{Phase: splitter.PhaseIdle, Since: seed.Now, Why: "aborted by hand"}
+	} else {
+		err = notePlan(n, prev, asked)
 	}
 	if err != nil {
 		return Changed{}, err
 	}
 	return tell(prev, n)
+}
+
+// mayPlace says why weights that were worked out cannot be set; asked is what was asked for the canary, of which stable may
+// keep some.
+func mayPlace(prev *splitter.State, before, want map[string]splitter.Weight, asked splitter.Weight, force bool, seed Seed) error {
+	if err := planAllows(prev, before, want, asked); err != nil {
+		return err
+	}
+	if err := mayGive(prev, before, want); err != nil {
+		return err
+	}
+	if err := mayIncrease(prev, before, want, force, seed); err != nil {
+		return fmt.Errorf("%w; use force to do it all the same", err)
+	}
+	return nil
+}
+
+// planAllows refuses to move what a running plan moves. While it is paused, people may.
+func planAllows(prev *splitter.State, before, want map[string]splitter.Weight, asked splitter.Weight) error {
+	if !planRuns(prev) || asked == 0 {
+		return nil
+	}
+	has := before[prev.Canary]
+	if isMoved := asked != has || want[prev.Canary] != has; isMoved && prev.Progress.Paused == nil {
+		return fmt.Errorf("%w: a rollout moves the share of %q (step %d, %s); `pause` it to set the weights by hand, or `abort` it",
+			ErrRefused, prev.Canary, prev.Progress.Step, has)
+	}
+	for v, w := range want {
+		if v != prev.Stable && v != prev.Canary && w > before[v] {
+			return fmt.Errorf("%w: a rollout is under way, which ends with all on %q, so %q cannot be given any; `abort` it first",
+				ErrRefused, prev.Canary, v)
+		}
+	}
+	return nil
+}
+
+// notePlan notes in n what new weights mean to the trial that goes on in it: its end if the canary has nothing any more,
+// otherwise which step of its plan it has reached.
+func notePlan(n, prev *splitter.State, asked splitter.Weight) error {
+	if prev.Progress.Phase != splitter.PhaseTrial {
+		return nil
+	}
+	if asked == 0 {
+		n.Progress = aborted(prev, n.Changed.At)
+		if planRuns(prev) {
+			n.Changed.Kind = KindAborted
+		}
+		return nil
+	}
+	p, err := runningPlan(prev)
+	if err != nil || p == nil || asked == splitter.WeightsOf(repaid(prev))[prev.Canary] {
+		return err
+	}
+	if step := p.reached(asked); step != prev.Progress.Step {
+		n.Progress.Step, n.Progress.Reached = step, n.Changed.At
+	}
+	return nil
 }
 
 // begins reports whether new weights begin a trial of the canary, which had nothing.

@@ -2,6 +2,7 @@ package splitter_test
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 
 	"pgregory.net/rapid"
@@ -55,7 +56,7 @@ func drawState(t *rapid.T) *splitter.State {
 	s.Moved = rapid.SliceOfN(rapid.Custom(drawMove), 0, 3).Draw(t, "moved")
 	s.Began, s.Forgotten = drawTime(t), drawTime(t)
 	s.Progress.Suspected = drawText(t)
-	drawDrill(t, s)
+	s.Drilled = splitter.Drilled{At: drawTime(t), By: drawText(t)}
 	if rapid.Bool().Draw(t, "keeps a trickle") {
 		keeps := rapid.Uint32Range(1, splitter.Buckets/2).Draw(t, "keeps")
 		s.Trickle = &splitter.Trickle{Epoch: s.Epoch, Keeps: splitter.Weight(keeps), Until: drawTime(t),
@@ -69,7 +70,31 @@ func drawState(t *rapid.T) *splitter.State {
 	for i := range s.Kills {
 		drawGentle(t, &s.Kills[i])
 	}
+	drawRollout(t, s)
 	return s
+}
+
+// drawRollout draws what a rollout by a plan leaves in a State.
+func drawRollout(t *rapid.T, s *splitter.State) {
+	if rapid.Bool().Draw(t, "has a plan") {
+		s.Plan = drawJSON(t)
+	}
+	s.Progress.Step, s.Progress.Approved = rapid.IntMin(0).Draw(t, "step"), rapid.IntMin(0).Draw(t, "approved")
+	s.Progress.Reached = drawTime(t)
+	s.Progress.Ended = rapid.SampledFrom([]splitter.Ending{"", splitter.EndPromoted, splitter.EndAborted, splitter.EndRolledBack,
+		"of a newer release"}).Draw(t, "ended")
+	if rapid.Bool().Draw(t, "is paused") {
+		s.Progress.Paused = &splitter.Pause{Actor: drawText(t), Reason: drawText(t), At: drawTime(t)}
+	}
+	for range rapid.IntRange(0, splitter.KeptPromotions).Draw(t, "promotions") {
+		s.Promotions = append(s.Promotions, splitter.Promotion{Variant: "blue", Version: drawText(t), Before: "green",
+			BeforeVersion: drawText(t), At: drawTime(t)})
+	}
+	s.Retired = rapid.SampledFrom([][]string{nil, {"gone"}, {"gone", "grey"}}).Draw(t, "retired")
+	if rapid.Bool().Draw(t, "drills") {
+		users := rapid.SliceOfNDistinct(rapid.StringN(1, 9, -1), 1, 3, rapid.ID).Draw(t, "users")
+		s.Drill = &splitter.Drill{ID: "d", Variant: "green", Users: slices.Sorted(slices.Values(users)), Until: drawTime(t)}
+	}
 }
 
 // drawGentle gives a kill what the first release did not know, or not.

@@ -1,7 +1,6 @@
 package splitter
 
 import (
-	"fmt"
 	"slices"
 	"time"
 )
@@ -49,18 +48,4 @@ func (d *Drill) clone() *Drill {
 	c := *d
 	c.Users = slices.Clone(d.Users)
 	return &c
-}
-
-func (d *Drill) validate() error {
-	switch {
-	case d == nil:
-		return nil
-	case d.ID == "":
-		return fmt.Errorf("drill of %q has no id", d.Variant)
-	case !ValidName(d.Variant):
-		return fmt.Errorf("drill of %q: %s", d.Variant, nameRule)
-	case len(d.Users) == 0 || slices.Contains(d.Users, ""):
-		return fmt.Errorf("drill %q of %d users: it has one at least, each with a hash", d.ID, len(d.Users))
-	}
-	return nil
 }

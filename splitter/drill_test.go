@@ -114,37 +114,6 @@ func TestADrillDoesNotAllocate(t *testing.T) {
 	}
 }
 
-func TestValidateDrill(t *testing.T) {
-	for _, tt := range []struct {
-		name  string
-		spoil func(*splitter.Drill)
-		want  string
-	}{
-		{"no id", func(d *splitter.Drill) { d.ID = "" }, `drill of "green" has no id`},
-		{"bad variant", func(d *splitter.Drill) { d.Variant = "Green" }, `drill of "Green": names are`},
-		{"nobody", func(d *splitter.Drill) { d.Users = nil }, `drill "d1" of 0 users: it has one at least`},
-		{"a user without a hash", func(d *splitter.Drill) { d.Users[0] = "" }, `drill "d1" of 2 users`},
-	} {
-		s := drilling("green")
-		if err := s.Validate(); err != nil {
-			t.Fatal(err)
-		}
-		tt.spoil(s.Drill)
-		if err := s.Validate(); err == nil || !strings.Contains(err.Error(), tt.want) {
-			t.Errorf("%s: got error %v, want one with %q", tt.name, err, tt.want)
-		}
-	}
-}
-
-// drawDrill gives a State a drill, or one that passed, or both, or neither.
-func drawDrill(t *rapid.T, s *splitter.State) {
-	if rapid.Bool().Draw(t, "drills") {
-		s.Drill = &splitter.Drill{ID: rapid.StringN(1, 9, -1).Draw(t, "drill"), Variant: "green", Until: drawTime(t),
-			Users: rapid.SliceOfN(rapid.StringN(1, 9, -1), 1, 3).Draw(t, "users")}
-	}
-	s.Drilled = splitter.Drilled{At: drawTime(t), By: drawText(t)}
-}
-
 func BenchmarkDecideInADrill(b *testing.B) {
 	s := drilling("green")
 	for i := range 20 {

@@ -21,7 +21,8 @@ type Move struct {
 	At time.Time `json:"at"`
 	// Salt is what keys were mixed into these buckets with; empty if that is the State's own.
 	Salt string `json:"salt,omitempty"`
-	// Failed says that the variant was failed back then or later, by a verdict or by hand, and had no range again since.
+	// Failed says that the variant was failed back or rolled back then or later, by a verdict or by hand, and had no range
+	// again since.
 	Failed bool `json:"failed,omitempty"`
 }
 
@@ -45,7 +46,8 @@ func (s *State) Remember(parents ...*State) {
 		all = append(all, movesUnder(p, s.Salt)...)
 	}
 	s.Moved = foldMoves(append(all, fresh...), s.Changed.At)
-	if s.Progress.Phase == PhaseFailedBack || slices.ContainsFunc(parents, s.isAbortOf) {
+	isGivenUp := s.Progress.Phase == PhaseFailedBack || s.Progress.Ended == EndRolledBack
+	if isGivenUp || slices.ContainsFunc(parents, s.isAbortOf) {
 		for i := range s.Moved {
 			s.Moved[i].Failed = s.Moved[i].Failed || s.Moved[i].Variant == s.Canary
 		}

@@ -80,6 +80,23 @@ func TestFailedMoves(t *testing.T) {
 	}
 }
 
+// A promotion that is taken back lets go of all as well: the variant that was rolled back is the canary by then.
+func TestRolledBackMoves(t *testing.T) {
+	promoted := trial()
+	promoted.Stable, promoted.Canary = "green", "blue"
+	promoted.Ranges = []splitter.Range{{From: 0, To: splitter.Buckets, Variant: "green"}}
+	n := promoted.Clone()
+	n.Stable, n.Canary = "blue", "green"
+	n.Ranges = []splitter.Range{{From: 0, To: splitter.Buckets, Variant: "blue"}}
+	n.Progress.Ended, n.Changed.At = splitter.EndRolledBack, noon
+	n.Remember(promoted)
+	want := move(0, splitter.Buckets, "green", 0)
+	want.Failed = true
+	if diff := cmp.Diff([]splitter.Move{want}, n.Moved); diff != "" {
+		t.Errorf("moves (-want +got):\n%s", diff)
+	}
+}
+
 func TestMovesUnderAnotherSalt(t *testing.T) {
 	all := trial()
 	all.Ranges = []splitter.Range{{From: 0, To: splitter.Buckets, Variant: "blue"}}

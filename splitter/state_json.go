@@ -6,7 +6,9 @@ import (
 )
 
 // The plain types have the fields of the documents and none of their methods, so that encoding/json handles them by
-// their tags.
+// their tags. They are of what is modified in place, and so keeps what a newer release wrote there. A pause, a drill, a
+// promotion, a range are written once as a whole: what a newer release has to add to them and wants kept, it puts beside
+// them into the State or the progress.
 type (
 	plainState    State
 	plainKill     Kill

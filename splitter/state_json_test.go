@@ -56,6 +56,14 @@ func merged() *splitter.State {
 	s.Probe = &splitter.Probe{Epoch: 3, Since: s.Began, Until: s.Changed.At, Why: "30 of 40 failed", Holds: 11_000,
 		Lent: []splitter.Span{{From: 0, To: 1_000}, {From: 80_000, To: 90_000}}}
 	s.Progress.Suspected = "blue fails as often: 48% of 300"
+	s.Plan = json.RawMessage(`{"steps":[{"weight":"1%","bake":"1h"},{"weight":"100%"}]}`)
+	s.Progress.Step, s.Progress.Approved, s.Progress.Reached = 2, 3, s.Changed.At
+	s.Progress.Paused = &splitter.Pause{Actor: "bob", Reason: "lunch", At: s.Changed.At}
+	s.Progress.Ended = splitter.EndAborted
+	s.Promotions = []splitter.Promotion{{Variant: "blue", Version: "sha256:1", Before: "grey", BeforeVersion: "sha256:0", At: s.Began}}
+	s.Retired = []string{"grey", "red"}
+	s.Drill = &splitter.Drill{ID: "d1", Variant: "green", Users: []string{"1f", "2e"}, Until: s.Changed.At}
+	s.Drilled = splitter.Drilled{At: s.Began, By: "alice"}
 	s.Forgotten = time.Date(2026, 5, 2, 12, 0, 0, 0, time.UTC)
 	return s
 }
@@ -67,10 +75,12 @@ func drained(id, variant string, at time.Time) splitter.Kill {
 
 // A field that is forgotten here is a field that no test sees written.
 func TestMergedHasEveryField(t *testing.T) {
-	state := reflect.ValueOf(*merged())
-	for _, f := range reflect.VisibleFields(state.Type()) {
-		if f.IsExported() && state.FieldByIndex(f.Index).IsZero() {
-			t.Errorf("field %s is not set", f.Name)
+	for _, document := range []any{*merged(), merged().Progress} {
+		v := reflect.ValueOf(document)
+		for _, f := range reflect.VisibleFields(v.Type()) {
+			if f.IsExported() && v.FieldByIndex(f.Index).IsZero() {
+				t.Errorf("field %s of %s is not set", f.Name, v.Type())
+			}
 		}
 	}
 }
@@ -159,6 +169,8 @@ func TestCloneIsDeep(t *testing.T) {
 		clone.Policy[0] = '['
 		if clone.Trickle != nil {
 			clone.Trickle.Keeps, clone.Probe.Lent[0].From = 7, 7
+			clone.Plan[0], clone.Promotions[0].Before, clone.Retired[0] = '[', "spoiled", "spoiled"
+			clone.Progress.Paused.Actor, clone.Drill.Users[0], clone.Drill.ID = "spoiled", "spoiled", "spoiled"
 		}
 		if got := marshal(t, original); !bytes.Equal(got, want) {
 			t.Errorf("%s: spoiling the clone changed the original:\ngot  %s\nwant %s", file, got, want)

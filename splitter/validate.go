@@ -41,9 +41,9 @@ func (s *State) Validate() error {
 		s.validateKills(),
 		validateRanges(s.Ranges),
 		validateMoves(s.Moved),
+		s.validatePlan(),
 		s.Trickle.validate(),
 		s.Probe.validate(),
-		s.Drill.validate(),
 	)
 	if err != nil {
 		return fmt.Errorf("state of split %q is invalid: %w", s.Split, err)

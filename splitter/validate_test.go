@@ -2,6 +2,7 @@ package splitter_test
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -37,6 +38,11 @@ func ninth() *splitter.State {
 	return s
 }
 
+// drill returns what lets a State have a drill of some users.
+func drill(users ...string) func(*splitter.State) {
+	return func(s *splitter.State) { s.Drill = &splitter.Drill{ID: "d", Variant: "green", Users: users} }
+}
+
 func TestValidateAccepts(t *testing.T) {
 	tests := []struct {
 		name string
@@ -47,6 +53,12 @@ func TestValidateAccepts(t *testing.T) {
 		{"written by a release without lineages", func(s *splitter.State) { s.Lineage, s.Placed = nil, nil }},
 		{"placed by itself", func(s *splitter.State) { s.Placed = []splitter.Version{s.Version} }},
 		{"two histories", func(s *splitter.State) { s.Lineage[1].Revision = s.Lineage[0].Revision }},
+		{"a plan that an older release carried along", func(s *splitter.State) { s.Plan = []byte(`{}`) }},
+		{"an ending of a newer release", func(s *splitter.State) { s.Progress.Ended = "rested" }},
+		{"more promotions than this release keeps", func(s *splitter.State) {
+			s.Promotions = slices.Repeat([]splitter.Promotion{{Variant: "blue", Before: "grey"}}, 11)
+		}},
+		{"a drill", drill("1", "2")},
 		{"longer than this release writes", func(s *splitter.State) {
 			for range 100 {
 				s.Lineage = append(s.Lineage, splitter.Version{Revision: 5, ID: strconv.Itoa(len(s.Lineage))})
@@ -110,6 +122,20 @@ func TestValidate(t *testing.T) {
 		{"trickle dries up", func(s *splitter.State) { s.Trickle = &splitter.Trickle{Keeps: 1} }, "trickle of 0.001%, then 0%: both"},
 		{"trickle rises", func(s *splitter.State) { s.Trickle = &splitter.Trickle{Keeps: 1, Then: 2} },
 			"trickle of 0.001%, then 0.002%: the second must not be greater than the first"},
+		{"step before the first", func(s *splitter.State) { s.Progress.Step = -1 }, "step -1, approved 0: steps count from 1"},
+		{"approval of none", func(s *splitter.State) { s.Progress.Approved = -2 }, "step 0, approved -2: steps count from 1"},
+		{"promotion of nobody", func(s *splitter.State) { s.Promotions = []splitter.Promotion{{Before: "blue"}} },
+			`promotion 0 of "" in place of "blue": names are`},
+		{"promotion in place of nobody", func(s *splitter.State) { s.Promotions = []splitter.Promotion{{Variant: "blue"}} },
+			`promotion 0 of "blue" in place of "": names are`},
+		{"retired without a name", func(s *splitter.State) { s.Retired = []string{"B"} }, `retired variant "B": names are`},
+		{"retired in disorder", func(s *splitter.State) { s.Retired = []string{"red", "grey"} }, `retired variant "grey" after "red": they`},
+		{"retired twice", func(s *splitter.State) { s.Retired = []string{"red", "red"} }, `retired variant "red" after "red": they`},
+		{"drill without id", func(s *splitter.State) { s.Drill = &splitter.Drill{Variant: "green"} }, "drill has no id"},
+		{"drill on nobody", func(s *splitter.State) { s.Drill = &splitter.Drill{ID: "d"} }, `drill on "": names are`},
+		{"drill of nobody", drill(""), "user 0 of the drill: they are sorted"},
+		{"drill in disorder", drill("2", "1"), "user 1 of the drill: they are sorted"},
+		{"drill of one twice", drill("2", "2"), "user 1 of the drill: they are sorted"},
 		{"nothing lent", func(s *splitter.State) { s.Probe = &splitter.Probe{Holds: 5} }, "probe of [], stable holds 0.005%: it lends a bucket"},
 		{"nothing held", func(s *splitter.State) { s.Probe = &splitter.Probe{Lent: spans(0, 5)} }, "probe of [{0 5}], stable holds 0%"},
 		{"empty span", func(s *splitter.State) { s.Probe = &splitter.Probe{Lent: spans(3, 3), Holds: 5} }, "span 0 [3, 3) of the probe"},

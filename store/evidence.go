@@ -12,8 +12,8 @@ const (
 	// than that, either way, is late.
 	EvidenceKept = 3 * time.Minute
 	// WindowKept is how old a window may be that Windows still returns: three times as old as one of an instance that
-	// puts one each second.
-	WindowKept = 15 * time.Second
+	// puts one every ten seconds, as instances do between trials.
+	WindowKept = 30 * time.Second
 	// LeaseFor is how long a member holds a split's evidence after it has last put a frame.
 	LeaseFor = 3 * time.Second
 	// JudgeKept is how long the judge's state of a split is kept that nobody puts frames of.

@@ -35,7 +35,8 @@ func Conflict(split string, want, have splitter.Version) error {
 }
 
 // CheckSwap refuses what no store may write, before it is asked: a State that could not be read back, one that does
-// not come after prev, one with a revision or epoch above 2^53, and one of a newer schema. Every Store calls it first.
+// not come after prev, one with a revision or epoch above 2^53, one of a newer schema, and one whose event is too long.
+// Every Store calls it first.
 func CheckSwap(prev splitter.Version, next *splitter.State, ev Event) error {
 	if err := checkName(next.Split); err != nil {
 		return err
@@ -49,6 +50,9 @@ func CheckSwap(prev splitter.Version, next *splitter.State, ev Event) error {
 	}
 	if err := errors.Join(checkNumber("revision", next.Revision), checkNumber("epoch", next.Epoch)); err != nil {
 		return fmt.Errorf("state of %q must not be written: %w", next.Split, err)
+	}
+	if err := checkLength(ev); err != nil {
+		return err
 	}
 	return CheckSchema(next.Split, next.Schema, ev)
 }

@@ -35,6 +35,8 @@ var (
 // Store keeps the States of one fleet. All methods may be called concurrently, return within the context's deadline
 // (and, with none, within about two seconds when the store is unavailable), and wrap the sentinel errors above.
 type Store interface {
+	Outbox
+
 	// Load returns a split's State, or ErrNotFound.
 	Load(ctx context.Context, split string) (*splitter.State, error)
 
@@ -46,7 +48,7 @@ type Store interface {
 	// ErrOrderGone and writes nothing.
 	Swap(ctx context.Context, prev splitter.Version, next *splitter.State, ev Event) error
 
-	// Events returns a split's newest events, newest first, at most limit.
+	// Events returns a split's newest events, newest first, at most limit and MaxEvents. Each has its Cursor set.
 	Events(ctx context.Context, split string, limit int) ([]Event, error)
 
 	// List returns the names of all splits that have a State, tombstones included, sorted.
@@ -133,7 +135,8 @@ type Event struct {
 	// Order is what a person wrote into the break-glass inbox and the change carries out, to the letter; empty for every
 	// other change.
 	Order string `json:"order,omitempty"`
-	// Cursor is where the event is in its split's log, as EventsAfter and Events tell it; not stored.
+	// Cursor is where the event is in its split's log, as EventsAfter and Events tell it. The store gives it; what a caller
+	// writes there counts for nothing.
 	Cursor string `json:"cursor,omitempty"`
 }
 

@@ -1,6 +1,7 @@
 package embedded_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -8,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -143,22 +145,58 @@ func TestBrokenLog(t *testing.T) {
 	}
 }
 
+// A log keeps so many events, and none for longer than so long; events of an earlier form, without cursors, count as of
+// when they say they were.
 func TestLogIsTrimmed(t *testing.T) {
-	folder := t.TempDir()
-	state := written(t, folder, 1)
-	line := read(t, logFile(folder))
-	var long strings.Builder
-	for i := range 1500 {
-		long.WriteString(strings.ReplaceAll(line, state.ID, fmt.Sprint("old-", i)))
-	}
-	put(t, logFile(folder), long.String()+line)
-	s := open(t, folder)
-	events, err := s.Events(t.Context(), split, 5000)
-	if err != nil || len(events) != 1000 || events[0].ID != "change-1" || events[999].ID != "old-501" {
-		t.Errorf("got %d events, %v, want the newest 1000", len(events), err)
-	}
-	if got := strings.Count(read(t, logFile(folder)), "\n"); got != 1000 {
-		t.Errorf("the file has %d lines, want 1000", got)
+	now := time.Now()
+	const many = store.EventsKept + 500
+	for name, tt := range map[string]struct {
+		age          func(i int) time.Duration // of line i
+		cursor       bool
+		kept         int
+		first, limit string
+	}{
+		"by number":                  {func(int) time.Duration { return time.Hour }, true, store.EventsKept, "old-501", "old-1500"},
+		"by number, without cursors": {func(int) time.Duration { return time.Hour }, false, store.EventsKept, "old-501", "old-1500"},
+		"by age": {func(i int) time.Duration {
+			return store.EventsKeptFor + time.Duration(many-30-i)*time.Hour - 30*time.Minute
+		}, true, 31, "old-10470", "change-1"},
+		"by age, without cursors": {func(i int) time.Duration {
+			return store.EventsKeptFor + time.Duration(many-30-i)*time.Hour - 30*time.Minute
+		}, false, 31, "old-10470", "change-1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			folder := t.TempDir()
+			written(t, folder, 1)
+			line := read(t, logFile(folder))
+			var long strings.Builder
+			for i := range many {
+				ev := store.Event{ID: fmt.Sprint("old-", i), Split: split}
+				ev.At = now.Add(-tt.age(i))
+				if tt.cursor {
+					ev.Cursor = store.Cursor{Millis: uint64(ev.At.UnixMilli()), Seq: uint64(i)}.String()
+				}
+				text, err := json.Marshal(ev)
+				if err != nil {
+					t.Fatal(err)
+				}
+				long.Write(append(text, '\n'))
+			}
+			put(t, logFile(folder), long.String()+line)
+			s := open(t, folder)
+			if got := strings.Count(read(t, logFile(folder)), "\n"); got != tt.kept {
+				t.Errorf("the file has %d lines, want %d", got, tt.kept)
+			}
+			oldest, err := s.EventsAfter(t.Context(), split, "", 2*store.EventsKept)
+			if err != nil || len(oldest) != min(tt.kept, store.MaxEvents) || oldest[0].ID != tt.first ||
+				oldest[len(oldest)-1].ID != tt.limit {
+				t.Errorf("EventsAfter: got %d events, %v, want those from %s to %s", len(oldest), err, tt.first, tt.limit)
+			}
+			newest, err := s.Events(t.Context(), split, 2*store.EventsKept)
+			if err != nil || len(newest) != min(tt.kept, store.MaxEvents) || newest[0].ID != "change-1" {
+				t.Errorf("Events: got %d events, %v, want the newest first", len(newest), err)
+			}
+		})
 	}
 }
 

@@ -4,10 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/switchback-proxy/switchback/splitter"
 	"github.com/switchback-proxy/switchback/store"
@@ -21,15 +24,18 @@ type disk struct {
 	folder string
 	states *store.Dir
 	judges *store.Dir
+	groups *store.Dir
 	lock   *os.File
 }
 
 // loaded is what was found in a folder.
 type loaded struct {
-	splits  map[string]*split
-	secret  string
-	judges  judges
-	warning string
+	splits map[string]*split
+	secret string
+	judges judges
+	groups map[string]*group
+	last   store.Cursor // of all events
+	lost   []string     // what could not be read, in sentences
 }
 
 // openDisk locks a folder, repairs what a crash left there and reads it.
@@ -77,6 +83,9 @@ func (d *disk) load() (loaded, error) {
 	if d.judges, err = store.OpenDir(judgesIn(d.folder)); err != nil {
 		return loaded{}, err
 	}
+	if d.groups, err = store.OpenDir(groupsIn(d.folder)); err != nil {
+		return loaded{}, err
+	}
 	if err := errors.Join(store.RemoveTemps(d.folder), store.RemoveTemps(d.events())); err != nil {
 		return loaded{}, err
 	}
@@ -85,12 +94,12 @@ func (d *disk) load() (loaded, error) {
 		return loaded{}, err
 	}
 	for name, sp := range found.splits {
-		if err := sp.log.repair(sp.event); err != nil {
+		if err := sp.log.repair(); err != nil {
 			return loaded{}, err
 		}
 		if sp.log.broken > 0 {
-			found.warning = fmt.Sprintf("the event log of %q had %d unreadable lines; it was put aside as %s", name,
-				sp.log.broken, sp.log.aside())
+			found.lost = append(found.lost, fmt.Sprintf("the event log of %q had %d unreadable lines; it was put aside as %s",
+				name, sp.log.broken, sp.log.aside()))
 		}
 	}
 	return found, nil
@@ -115,9 +124,39 @@ func (d *disk) read() (loaded, error) {
 		if err != nil {
 			return loaded{}, err
 		}
+		l.complete(rec.event)
 		found.splits[name] = &split{record: rec, log: l}
 	}
+	if found.groups, found.lost, err = readGroups(d.groups); err != nil {
+		return loaded{}, err
+	}
+	found.number(time.Now())
 	return found, nil
+}
+
+// number gives all events cursors that have none, and drops those that logs do not keep.
+func (found *loaded) number(now time.Time) {
+	for _, sp := range found.splits {
+		for _, e := range sp.log.entries {
+			found.last = laterOf(found.last, e.at)
+		}
+	}
+	for _, g := range found.groups {
+		found.last = laterOf(found.last, g.after)
+	}
+	for _, name := range slices.Sorted(maps.Keys(found.splits)) {
+		l := found.splits[name].log
+		found.last = l.number(found.last)
+		l.trim(now)
+	}
+}
+
+// laterOf returns the cursor that comes later.
+func laterOf(a, b store.Cursor) store.Cursor {
+	if a.Compare(b) < 0 {
+		return b
+	}
+	return a
 }
 
 // newLog returns the log of a split that has none in memory.

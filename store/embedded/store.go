@@ -27,6 +27,11 @@ type Store struct {
 
 	watchers watchers
 
+	// Of the following fields none is touched but while writing is held.
+	outbox []entry // of all splits, in the order of their cursors; at most store.OutboxKept
+	last   store.Cursor
+	groups map[string]*group
+
 	mu      sync.Mutex // protects following fields; never held while the disk is written to
 	splits  map[string]*split
 	members map[store.MemberID]store.Member
@@ -59,6 +64,7 @@ func Open(folder string) (*Store, error) {
 		pins:     map[string]map[string]pinned{},
 		evidence: map[string]*evidence{},
 		unsaved:  map[string]string{},
+		groups:   map[string]*group{},
 	}
 	d, found, err := openDisk(folder)
 	if refusesWrites(err) {
@@ -76,8 +82,9 @@ func Open(folder string) (*Store, error) {
 // start takes what was found in the folder.
 func (s *Store) start(found loaded) {
 	s.splits, s.secret = found.splits, found.secret
+	s.groups, s.last, s.outbox = found.groups, found.last, found.outbox()
 	if s.warning == "" {
-		s.warning = found.warning
+		s.warning = strings.Join(found.lost, "; ")
 	}
 	for split, why := range found.judges.lost {
 		s.unsaved[split] = why
@@ -90,7 +97,8 @@ func (s *Store) start(found loaded) {
 // openInMemory takes what can be read on a disk that cannot be written to, and says so.
 func (s *Store) openInMemory(cause error) error {
 	s.warning = "changes are kept in memory only and are lost at a restart, kills included: " + cause.Error()
-	d := &disk{folder: s.folder, states: store.DirAt(statesIn(s.folder)), judges: store.DirAt(judgesIn(s.folder))}
+	d := &disk{folder: s.folder, states: store.DirAt(statesIn(s.folder)), judges: store.DirAt(judgesIn(s.folder)),
+		groups: store.DirAt(groupsIn(s.folder))}
 	found, err := d.read()
 	if errors.Is(err, fs.ErrPermission) {
 		return nil

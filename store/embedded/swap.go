@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/switchback-proxy/switchback/splitter"
 	"github.com/switchback-proxy/switchback/store"
@@ -77,14 +78,18 @@ func compare(sp *split, prev splitter.Version, next *splitter.State, ev store.Ev
 
 // write makes next the State, first on disk. Caller must hold s.writing.
 func (s *Store) write(sp *split, next *splitter.State, ev store.Event) error {
-	if err := s.disk.write(next, ev); err != nil {
+	now := time.Now()
+	e := entryAt(s.last.Next(now), ev)
+	if err := s.disk.write(next, e.event); err != nil {
 		return store.Unavailable(err)
 	}
 	s.mu.Lock()
-	sp.record = record{state: next, event: ev}
-	sp.log.add(ev)
+	sp.record = record{state: next, event: e.event}
+	sp.log.add(e, now)
+	sp.log.unwritten = &e.event
 	s.splits[next.Split] = sp
 	s.mu.Unlock()
+	s.queue(e)
 	s.watchers.tell(store.Notice{Split: next.Split, State: next})
 	if !next.Forgotten.IsZero() {
 		s.forget(next.Split)
@@ -103,6 +108,27 @@ func (s *Store) List(ctx context.Context) ([]string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Sorted(maps.Keys(s.splits)), nil
+}
+
+// EventsAfter returns the events that follow one.
+func (s *Store) EventsAfter(ctx context.Context, name, cursor string, limit int) ([]store.Event, error) {
+	var at store.Cursor
+	var err error
+	if cursor != "" {
+		if at, err = store.ParseCursor(cursor); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.guard(ctx); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sp, ok := s.splits[name]
+	if !ok {
+		return nil, nil
+	}
+	return sp.log.after(at, limit), nil
 }
 
 // Events returns the newest events.

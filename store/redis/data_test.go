@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -33,6 +34,7 @@ func TestKeys(t *testing.T) {
 	for key, want := range map[string]string{
 		"switchback:{production}:state:assistant":     "hash",
 		"switchback:{production}:events:assistant":    "stream",
+		"switchback:{production}:outbox":              "stream",
 		"switchback:{production}:splits":              "set",
 		"switchback:{production}:members":             "hash",
 		"switchback:{production}:seen":                "hash",
@@ -45,28 +47,29 @@ func TestKeys(t *testing.T) {
 			t.Errorf("%s: got %v, want %v", key, got, want)
 		}
 	}
-	if keys := server.Do("DBSIZE"); keys != int64(10) { // and the evidence of one second
-		t.Errorf("got %v keys, want 10: %v", keys, server.Do("KEYS", "*"))
+	if keys := server.Do("DBSIZE"); keys != int64(12) { // and the evidence of one second
+		t.Errorf("got %v keys, want 12: %v", keys, server.Do("KEYS", "*"))
 	}
 	got := server.Do("HMGET", "switchback:{production}:state:assistant", "revision", "id", "schema")
 	if diff := cmp.Diff([]any{"1", state.ID, fmt.Sprint(splitter.Schema)}, got); diff != "" {
 		t.Errorf("state: got %v (-want +got):\n%s", got, diff)
 	}
-	wantExpiring(t, server, "switchback:{production/assistant}:evidence:1:*", store.EvidenceKept+time.Second)
-	wantExpiring(t, server, "switchback:{production/assistant}:windows:1", time.Minute)
-	wantExpiring(t, server, "switchback:{production/assistant}:judge", store.JudgeKept)
+	wantExpiring(t, server, "switchback:{production}:noted:assistant:recorded", "string", store.NotedFor)
+	wantExpiring(t, server, "switchback:{production/assistant}:evidence:1:*", "hash", store.EvidenceKept+time.Second)
+	wantExpiring(t, server, "switchback:{production/assistant}:windows:1", "hash", time.Minute)
+	wantExpiring(t, server, "switchback:{production/assistant}:judge", "hash", store.JudgeKept)
 }
 
-// wantExpiring wants the one key of a pattern to be a hash that expires within that time.
-func wantExpiring(t *testing.T, server *storetest.Redis, pattern string, within time.Duration) {
+// wantExpiring wants the one key of a pattern to be of that type and to expire within that time.
+func wantExpiring(t *testing.T, server *storetest.Redis, pattern, want string, within time.Duration) {
 	t.Helper()
 	keys := server.Do("KEYS", pattern).([]any)
 	if len(keys) != 1 {
 		t.Fatalf("%s: got %v, want one key", pattern, keys)
 	}
 	ttl := server.Do("TTL", keys[0]).(int64)
-	if kind := server.Do("TYPE", keys[0]); kind != "hash" || ttl <= 0 || ttl > int64(within/time.Second) {
-		t.Errorf("%v is a %v that lives for %d s, want a hash and %v at most", keys[0], kind, ttl, within)
+	if kind := server.Do("TYPE", keys[0]); kind != want || ttl <= 0 || ttl > int64(within/time.Second) {
+		t.Errorf("%v is a %v that lives for %d s, want a %s and %v at most", keys[0], kind, ttl, want, within)
 	}
 }
 
@@ -203,21 +206,35 @@ func TestSwapWithoutPublish(t *testing.T) {
 	}
 }
 
+// Logs and the outbox keep so many events, roughly, and logs none for longer than so long.
 func TestLogIsTrimmed(t *testing.T) {
 	t.Parallel()
 	server := storetest.StartRedis(t)
 	s := open(t, at(server))
 	state := begin(t, s, "assistant")
-	for i := range 1300 {
-		next, ev := storetest.Next(state, fmt.Sprint("change-", i))
-		if err := s.Swap(t.Context(), state.Version, next, ev); err != nil {
-			t.Fatal(err)
-		}
-		state = next
+	const log, outbox = "switchback:{default}:events:assistant", "switchback:{default}:outbox"
+	age := time.Now().Add(-store.EventsKeptFor).UnixMilli()
+	server.Do("DEL", log)
+	for i := range 200 { // of which the first half is too old
+		server.Do("XADD", log, strconv.FormatInt(age+int64(i-100)*time.Minute.Milliseconds(), 10), "event", "{}")
 	}
-	kept := server.Do("XLEN", "switchback:{default}:events:assistant").(int64)
-	if kept < 1000 || kept > 1200 {
-		t.Errorf("%d events are kept, want about 1000", kept)
+	next, ev := storetest.Next(state, "change")
+	if err := s.Swap(t.Context(), state.Version, next, ev); err != nil {
+		t.Fatal(err)
+	}
+	if kept := server.Do("XLEN", log).(int64); kept < 95 || kept > 101 {
+		t.Errorf("%d events are kept, want about 100", kept)
+	}
+	for key, most := range map[string]int64{log: store.EventsKept, outbox: store.OutboxKept} {
+		server.Do("EVAL", "for i = 1, ARGV[1] do redis.call('XADD', KEYS[1], '*', 'event', '{}') end", 1, key, most+500)
+	}
+	if _, err := s.Record(t.Context(), store.Event{ID: "n", Split: "assistant"}); err != nil {
+		t.Fatal(err)
+	}
+	for key, most := range map[string]int64{log: store.EventsKept, outbox: store.OutboxKept} {
+		if kept := server.Do("XLEN", key).(int64); kept < most || kept > most+200 {
+			t.Errorf("%s: %d events are kept, want about %d", key, kept, most)
+		}
 	}
 }
 

@@ -15,6 +15,12 @@ func (k keys) control(rest string) string { return "switchback:{" + k.fleet + "}
 func (k keys) state(split string) string  { return k.control("state:" + split) }
 func (k keys) events(split string) string { return k.control("events:" + split) }
 
+// outbox is the stream of all splits' events for those who are told of them: a group of it for each target.
+func (k keys) outbox() string { return k.control("outbox") }
+
+// noted is a string that expires: an event of that id was recorded.
+func (k keys) noted(split, id string) string { return k.control("noted:" + split + ":" + id) }
+
 // inbox is where a person with only redis-cli leaves an order to kill or revive a split.
 func (k keys) inbox(split string) string { return k.control("kill:" + split) }
 

@@ -23,7 +23,8 @@ type beatDoc struct {
 	Applied map[string]string `json:"applied,omitempty"`
 	// Active is absent in what earlier releases write.
 	Active map[string]store.Activity `json:"active,omitzero"`
-	Files  map[string]store.File     `json:"files,omitzero"`
+	// Files is absent in what earlier releases write.
+	Files map[string]store.File `json:"files,omitzero"`
 }
 
 // encodeBeat encodes a beat; the same beat always to the same text.

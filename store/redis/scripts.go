@@ -9,8 +9,14 @@ import (
 )
 
 var (
+	//go:embed scripts/append.lua
+	appendSource string
 	//go:embed scripts/swap.lua
 	swapSource string
+	//go:embed scripts/record.lua
+	recordSource string
+	//go:embed scripts/claim.lua
+	claimSource string
 	//go:embed scripts/pulse.lua
 	pulseSource string
 	//go:embed scripts/leave.lua
@@ -26,7 +32,9 @@ var (
 	//go:embed scripts/secret.lua
 	secretSource string
 
-	swapScript    = goredis.NewScript(swapSource)
+	swapScript    = goredis.NewScript(appendSource + swapSource)
+	recordScript  = goredis.NewScript(appendSource + recordSource)
+	claimScript   = goredis.NewScript(claimSource)
 	pulseScript   = goredis.NewScript(pulseSource)
 	leaveScript   = goredis.NewScript(leaveSource)
 	putScript     = goredis.NewScript(putSource)

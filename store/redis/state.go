@@ -2,20 +2,14 @@ package redis
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 
-	goredis "github.com/redis/go-redis/v9"
-
 	"github.com/switchback-proxy/switchback/splitter"
 	"github.com/switchback-proxy/switchback/store"
 )
-
-// keptEvents is how many events a split's log keeps, roughly: Redis trims whole blocks.
-const keptEvents = 1000
 
 // Load reads the State's hash. One whose document cannot be read, or does not agree with its revision and id, is
 // ErrCorrupt.
@@ -63,36 +57,4 @@ func (s *Store) List(ctx context.Context) ([]string, error) {
 	}
 	slices.Sort(names)
 	return names, nil
-}
-
-// Events reads the newest entries of the stream.
-func (s *Store) Events(ctx context.Context, split string, limit int) ([]store.Event, error) {
-	if limit <= 0 {
-		return nil, nil
-	}
-	key := s.keys.events(split)
-	entries, err := ask(ctx, s, func(ctx context.Context) ([]goredis.XMessage, error) {
-		return s.client.XRevRangeN(ctx, key, "+", "-", int64(limit)).Result()
-	})
-	if err != nil {
-		return nil, err
-	}
-	events := make([]store.Event, len(entries))
-	for i, entry := range entries {
-		if events[i], err = decodeEvent(entry); err != nil {
-			return nil, corrupt(key, fmt.Errorf("entry %s: %w", entry.ID, err))
-		}
-	}
-	return events, nil
-}
-
-// decodeEvent reads one entry of the stream.
-func decodeEvent(entry goredis.XMessage) (store.Event, error) {
-	var ev store.Event
-	text, ok := entry.Values["event"].(string)
-	if !ok {
-		return ev, errors.New("field event is missing")
-	}
-	err := json.Unmarshal([]byte(text), &ev)
-	return ev, err
 }

@@ -33,6 +33,8 @@ type Store struct {
 	end     context.CancelFunc
 	quiet   time.Duration // how long a subscription may be silent before it is asked whether it lives
 
+	claimed claimTimes
+
 	inspector  inspector
 	oddInboxes oddities
 	oddStates  oddities

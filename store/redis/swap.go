@@ -73,20 +73,22 @@ func answered(err error) error {
 	return fmt.Errorf("%w: %w", err, store.ErrNotWritten)
 }
 
-// trySwap runs the script once and returns its verdict: a name, the stored revision, id and schema, and why nobody was told.
+// trySwap runs the script once and returns its verdict: a name, the stored revision, id and schema, why nobody was
+// told, and why its event is not in the outbox.
 func (s *Store) trySwap(ctx context.Context, split string, t *tries, args []any) ([]string, error) {
 	ctx, cancel, err := s.bound(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer cancel()
-	names := []string{s.keys.state(split), s.keys.events(split), s.keys.inbox(split), s.keys.splits()}
+	names := []string{s.keys.state(split), s.keys.events(split), s.keys.inbox(split), s.keys.splits(),
+		s.keys.outbox()}
 	reply := swapScript.Run(ctx, s.client, names, args...)
 	if err := reply.Err(); err != nil {
 		return nil, s.unavailable(err)
 	}
 	verdict, err := reply.StringSlice()
-	if err != nil || len(verdict) != 5 {
+	if err != nil || len(verdict) != 6 {
 		err = fmt.Errorf("unexpected reply to swap: %v", reply.Val())
 		t.doubt(err)
 		return nil, s.unavailable(err)
@@ -94,14 +96,18 @@ func (s *Store) trySwap(ctx context.Context, split string, t *tries, args []any)
 	if untold := verdict[4]; untold != "" {
 		s.logger.Warn("a change was written and could not be announced; the fleet learns of it by polling", "error", untold)
 	}
+	if lost := verdict[5]; lost != "" {
+		s.logger.Error("a change was written, and its event could not be put into the outbox: nobody is told of it", "split", split,
+			"key", s.keys.outbox(), "error", lost)
+	}
 	return verdict, nil
 }
 
 // swapArgs encodes what the script takes; tries stands for the document.
 func (s *Store) swapArgs(prev splitter.Version, next *splitter.State, ev store.Event, doc *tries) ([]any, error) {
-	event, err := json.Marshal(ev)
+	event, err := encodeEvent(ev)
 	if err != nil {
-		return nil, fmt.Errorf("encoding event %s: %w", ev.ID, err)
+		return nil, err
 	}
 	notice, err := json.Marshal(store.Notice{Split: next.Split, State: next})
 	if err != nil {
@@ -115,8 +121,9 @@ func (s *Store) swapArgs(prev splitter.Version, next *splitter.State, ev store.E
 	if !next.Forgotten.IsZero() {
 		forgotten = 1
 	}
-	return []any{prev.Revision, prev.ID, next.Revision, next.ID, schema, next.Schema, doc, event, keptEvents,
-		s.keys.changes(), notice, next.Split, ev.Order, store.MaxOrder, forgotten}, nil
+	return []any{prev.Revision, prev.ID, next.Revision, next.ID, schema, next.Schema, doc, event, store.EventsKept,
+		s.keys.changes(), notice, next.Split, ev.Order, store.MaxOrder, forgotten,
+		store.EventsKeptFor.Milliseconds(), store.OutboxKept}, nil
 }
 
 // swapped translates the script's verdict.

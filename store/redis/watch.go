@@ -65,6 +65,7 @@ func decodeNotice(payload string) (store.Notice, error) {
 		Split string          `json:"split"`
 		State json.RawMessage `json:"state"`
 		Kill  *splitter.Kill  `json:"kill"`
+		Event bool            `json:"event"`
 	}
 	if err := json.Unmarshal([]byte(payload), &wire); err != nil {
 		return n, err
@@ -72,7 +73,7 @@ func decodeNotice(payload string) (store.Notice, error) {
 	if !splitter.ValidName(wire.Split) {
 		return n, fmt.Errorf("split %q is no name", wire.Split)
 	}
-	n.Split, n.Kill = wire.Split, wire.Kill
+	n.Split, n.Kill, n.Event = wire.Split, wire.Kill, wire.Event
 	if len(wire.State) == 0 {
 		return n, nil
 	}

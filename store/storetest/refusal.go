@@ -65,13 +65,17 @@ func CallAll(ctx context.Context, s store.Store) map[string]error {
 	state, ev := First("assistant", "called")
 	beat := beatOf("a", "1", map[string]splitter.Version{"assistant": {}})
 	calls := map[string]func() error{
-		"Load":     func() error { _, err := s.Load(ctx, "assistant"); return err },
-		"Swap":     func() error { return s.Swap(ctx, splitter.Version{}, state, ev) },
-		"Events":   func() error { _, err := s.Events(ctx, "assistant", 1); return err },
-		"List":     func() error { _, err := s.List(ctx); return err },
-		"Pulse":    func() error { _, err := s.Pulse(ctx, beat); return err },
-		"Leave":    func() error { return s.Leave(ctx, memberA) },
-		"Announce": func() error { return s.Announce(ctx, store.Notice{Split: "assistant"}) },
+		"Load":        func() error { _, err := s.Load(ctx, "assistant"); return err },
+		"Swap":        func() error { return s.Swap(ctx, splitter.Version{}, state, ev) },
+		"Events":      func() error { _, err := s.Events(ctx, "assistant", 1); return err },
+		"Record":      func() error { _, err := s.Record(ctx, note("assistant", "recorded")); return err },
+		"Claim":       func() error { _, err := s.Claim(ctx, claimOf("alerts", memberA, 1)); return err },
+		"Acknowledge": func() error { return s.Acknowledge(ctx, "alerts", []string{"1-0"}) },
+		"EventsAfter": func() error { _, err := s.EventsAfter(ctx, "assistant", "", 1); return err },
+		"List":        func() error { _, err := s.List(ctx); return err },
+		"Pulse":       func() error { _, err := s.Pulse(ctx, beat); return err },
+		"Leave":       func() error { return s.Leave(ctx, memberA) },
+		"Announce":    func() error { return s.Announce(ctx, store.Notice{Split: "assistant"}) },
 		"PutFrames": func() error {
 			frame := frameAt(time.Now().Unix(), "frame")
 			frame.Window = []byte("window")

@@ -22,6 +22,8 @@ func Run(t *testing.T, open Open) {
 		{"swap", swapTests},
 		{"schema", schemaTests},
 		{"events", eventTests},
+		{"record", recordTests},
+		{"outbox", outboxTests},
 		{"watch", watchTests},
 		{"fleet", fleetTests},
 		{"evidence", evidenceTests},

@@ -1,0 +1,41 @@
+package rollout
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/switchback-proxy/switchback/splitter"
+)
+
+// Abort ends a trial by hand: the canary's share goes back to stable in one change. It needs no plan. ErrRefused is
+// returned if no trial runs.
+func Abort(prev *splitter.State, by By, seed Seed) (Changed, error) {
+	return abort(prev, KindAborted, by, seed)
+}
+
+func abort(prev *splitter.State, kind string, by By, seed Seed) (Changed, error) {
+	w := prev.Weights()
+	if prev.Progress.Phase != splitter.PhaseTrial || w[prev.Canary] == 0 {
+		return Changed{}, fmt.Errorf("%w: no trial of %q is under way that could be aborted (its phase is %s)", ErrRefused, prev.Split,
+			prev.Progress.Phase)
+	}
+	n := next(prev, kind, by, seed)
+	w[prev.Stable] += w[prev.Canary]
+	w[prev.Canary] = 0
+	n.Trickle, n.Probe = nil, nil
+	var err error
+	if n.Ranges, err = splitter.Reassign(prev.Ranges, prev.Canary, shares(w, nil)); err != nil {
+		return Changed{}, fmt.Errorf("abort the trial of %q: %w", prev.Split, err)
+	}
+	n.Progress = aborted(prev, seed.Now)
+	return tell(prev, n)
+}
+
+// aborted is the progress of a trial that was aborted: of one that went by a plan it tells at which step.
+func aborted(prev *splitter.State, now time.Time) splitter.Progress {
+	p := splitter.Progress{Phase: splitter.PhaseIdle, Since: now, Why: "aborted by hand"}
+	if planRuns(prev) {
+		p.Step, p.Reached, p.Ended = prev.Progress.Step, prev.Progress.Reached, splitter.EndAborted
+	}
+	return p
+}

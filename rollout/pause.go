@@ -1,0 +1,64 @@
+package rollout
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/switchback-proxy/switchback/health"
+	"github.com/switchback-proxy/switchback/splitter"
+)
+
+// Pause stops a plan where it is until somebody resumes it; the canary is judged all the same. It returns false, and no
+// change, if it is paused already.
+func Pause(prev *splitter.State, by By, seed Seed) (Changed, bool, error) {
+	if _, err := mustRun(prev); err != nil || prev.Progress.Paused != nil {
+		return Changed{}, false, err
+	}
+	n := next(prev, KindPaused, by, seed)
+	hold(n, by, seed)
+	c, err := tell(prev, n)
+	return c, err == nil, err
+}
+
+// PausePlan pauses a plan that says so of a failing verdict, instead of a failback. It returns false, and no change, if the
+// plan says otherwise or is paused already, or the verdict does not fail.
+func PausePlan(prev *splitter.State, v health.Verdict, by By, seed Seed) (Changed, bool, error) {
+	p, err := runningPlan(prev)
+	if err != nil || p == nil || v.Result != health.Fail || p.OnFail != OnFailPause {
+		return Changed{}, false, err
+	}
+	by.Reason = v.Reason
+	c, ok, err := Pause(prev, by, seed)
+	if err != nil || !ok {
+		return Changed{}, false, err
+	}
+	if c.Event.Evidence, err = json.Marshal(v); err != nil {
+		return Changed{}, false, fmt.Errorf("encode the verdict: %w", err)
+	}
+	return c, true, nil
+}
+
+// Resume lets a paused plan go on from the step that it is at. A canary that was given less than that of the first step
+// meanwhile is given as much. It returns false, and no change, if the plan is not paused.
+func Resume(prev *splitter.State, by By, seed Seed) (Changed, bool, error) {
+	p, err := mustRun(prev)
+	if err != nil || prev.Progress.Paused == nil {
+		return Changed{}, false, err
+	}
+	n := next(prev, KindResumed, by, seed)
+	n.Progress.Paused = nil
+	if prev.Progress.Step == 1 {
+		if err := give(n, prev, prev.RunningTrickle(), frozenPolicy(prev), p.Step(1).Weight, seed.Now); err != nil {
+			return Changed{}, false, err
+		}
+	}
+	c, err := tell(prev, n)
+	return c, err == nil, err
+}
+
+// hold pauses the plan of n, if one runs that is not paused.
+func hold(n *splitter.State, by By, seed Seed) {
+	if planRuns(n) && n.Progress.Paused == nil {
+		n.Progress.Paused = &splitter.Pause{Actor: by.Actor, Reason: by.Reason, At: seed.Now}
+	}
+}

@@ -1,0 +1,49 @@
+package rollout
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+
+	"github.com/switchback-proxy/switchback/health"
+	"github.com/switchback-proxy/switchback/splitter"
+)
+
+// TakeStep takes the step of a plan that [Next] says is to be taken now: the one after the last is the promotion. It asks
+// Next itself, so that no caller can take a step that is not allowed. It returns false, and no change, if Next says
+// otherwise or somebody else was first.
+func TakeStep(prev *splitter.State, def Definition, to int, f Findings, by By, seed Seed) (Changed, bool, error) {
+	p, err := runningPlan(prev)
+	if err != nil || p == nil || to == 0 || Next(*p, prev, f, seed.Now).To != to {
+		return Changed{}, false, err
+	}
+	by.Reason = cmp.Or(by.Reason, p.stepText(to)+": "+f.Verdict.Reason)
+	if to > p.Last() {
+		c, err := promote(prev, def, f.Verdict, by, seed)
+		return c, err == nil, err
+	}
+	c, err := advance(prev, *p, to, f.Verdict, by, seed)
+	return c, err == nil, err
+}
+
+// advance gives the canary the share of a later step.
+func advance(prev *splitter.State, p Plan, to int, v health.Verdict, by By, seed Seed) (Changed, error) {
+	n := next(prev, KindStep, by, seed)
+	if err := give(n, prev, prev.RunningTrickle(), frozenPolicy(prev), p.Step(to).Weight, seed.Now); err != nil {
+		return Changed{}, err
+	}
+	n.Progress.Step, n.Progress.Reached = to, seed.Now
+	return tellWhy(prev, n, v)
+}
+
+// tellWhy ends a change that was made on a verdict.
+func tellWhy(prev, n *splitter.State, v health.Verdict) (Changed, error) {
+	c, err := tell(prev, n)
+	if err != nil {
+		return Changed{}, err
+	}
+	if c.Event.Evidence, err = json.Marshal(v); err != nil {
+		return Changed{}, fmt.Errorf("encode the verdict: %w", err)
+	}
+	return c, nil
+}
