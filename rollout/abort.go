@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/switchback-proxy/switchback/splitter"
@@ -18,6 +19,9 @@ func abort(prev *splitter.State, kind string, by By, seed Seed) (Changed, error)
 	if prev.Progress.Phase != splitter.PhaseTrial || w[prev.Canary] == 0 {
 		return Changed{}, fmt.Errorf("%w: no trial of %q is under way that could be aborted (its phase is %s)", ErrRefused, prev.Split,
 			prev.Progress.Phase)
+	}
+	if slices.Contains(prev.Retired, prev.Stable) {
+		return Changed{}, retired(prev, prev.Stable)
 	}
 	n := next(prev, kind, by, seed)
 	w[prev.Stable] += w[prev.Canary]

@@ -209,7 +209,8 @@ func (m *campaign) keepsTrial(t *rapid.T, next *splitter.State) {
 	}
 	runs := next.Progress.Phase == splitter.PhaseTrial && next.Progress.Step > 0
 	rises := next.Weights()[next.Canary] > prev.Weights()[next.Canary]
-	if runs && rises && kind != rollout.KindStep && kind != rollout.KindResumed && !isByHand {
+	takesTrickle := kind == rollout.KindRetired && prev.Weights()[prev.Stable] <= splitter.Full/2
+	if runs && rises && kind != rollout.KindStep && kind != rollout.KindResumed && !isByHand && !takesTrickle {
 		t.Fatalf("the canary has %s after %s by %s", next.Weights()[next.Canary], prev.Weights()[next.Canary], kind)
 	}
 	if kind == rollout.KindStep && (prev.Progress.Paused != nil || prev.KillOf(prev.Canary) != nil) {

@@ -3,6 +3,7 @@ package rollout
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/switchback-proxy/switchback/health"
@@ -13,10 +14,11 @@ import (
 const maxCooldown = 24 * time.Hour
 
 // Failback gives the canary's share back to stable, in one change, on a failing verdict. It returns false, and no
-// change, if there is nothing to give back: somebody else was first, or the trial is over.
+// change, if there is nothing to give back: somebody else was first, or the trial is over; nor if stable was said to be gone.
 func Failback(prev *splitter.State, v health.Verdict, by By, seed Seed) (Changed, bool, error) {
 	w := prev.Weights()
-	if v.Result != health.Fail || prev.Progress.Phase != splitter.PhaseTrial || w[prev.Canary] == 0 {
+	if v.Result != health.Fail || prev.Progress.Phase != splitter.PhaseTrial || w[prev.Canary] == 0 ||
+		slices.Contains(prev.Retired, prev.Stable) {
 		return Changed{}, false, nil
 	}
 	by.Reason = v.Reason

@@ -8,8 +8,9 @@ import (
 )
 
 // Retire notes that a variant is gone, so that nothing is given to it, or with Undo that it is back. A canary that declares
-// a new version is back too. It returns false, and no change, if that is noted already; ErrRefused for stable and for
-// a variant that has users.
+// a new version is back too. Stable can be retired while the canary is watched that has its place: it loses its trickle,
+// and no failback goes to it. It returns false, and no change, if that is noted already; ErrRefused for a variant that has
+// users.
 func Retire(prev *splitter.State, def Definition, r RetireRequest, by By, seed Seed) (Changed, bool, error) {
 	isRetired := slices.Contains(prev.Retired, r.Variant)
 	if isRetired != r.Undo {
@@ -29,12 +30,28 @@ func Retire(prev *splitter.State, def Definition, r RetireRequest, by By, seed S
 	n := next(prev, KindRetired, by, seed)
 	if r.Undo {
 		n.Retired = without(n.Retired, r.Variant)
-	} else {
-		n.Retired = append(n.Retired, r.Variant)
-		slices.Sort(n.Retired)
+	} else if err := leave(n, prev, r.Variant); err != nil {
+		return Changed{}, false, err
 	}
 	c, err := tell(prev, n)
 	return c, err == nil, err
+}
+
+// leave notes in n that a variant is gone. What stable has is a trickle, which goes to the canary.
+func leave(n, prev *splitter.State, variant string) error {
+	n.Retired = append(n.Retired, variant)
+	slices.Sort(n.Retired)
+	if variant != n.Stable {
+		return nil
+	}
+	return give(n, prev, nil, frozenPolicy(prev), splitter.Full, n.Changed.At)
+}
+
+// isSucceeded reports whether stable's place is the canary's already, but for a trickle.
+func isSucceeded(s *splitter.State) bool {
+	w := splitter.WeightsOf(repaid(s))
+	return s.Progress.Phase == splitter.PhaseTrial && w[s.Canary] > 0 && w[s.Canary]+w[s.Stable] == splitter.Full &&
+		(w[s.Stable] == 0 || s.RunningTrickle() != nil && w[s.Stable] <= s.Trickle.Keeps)
 }
 
 // mayRetire says why a variant cannot be retired. To take that back is always possible.
@@ -43,8 +60,10 @@ func mayRetire(s *splitter.State, def Definition, r RetireRequest) error {
 	switch {
 	case r.Undo:
 		return nil
+	case r.Variant == s.Stable && isSucceeded(s):
+		return nil
 	case r.Variant == s.Stable:
-		return fmt.Errorf("%w: %q is stable in %q; another must be promoted first", ErrRefused, r.Variant, s.Split)
+		return fmt.Errorf("%w: %q is stable in %q, and no canary has its place yet", ErrRefused, r.Variant, s.Split)
 	case share > 0:
 		return fmt.Errorf("%w: %q has %s of %q; give that back first", ErrRefused, r.Variant, share, s.Split)
 	}

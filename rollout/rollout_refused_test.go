@@ -148,6 +148,9 @@ func TestRolloutsRefused(t *testing.T) {
 		"retire stable":           {[]change{retire(2, "blue", false)}, rollout.ErrRefused, `"blue" is stable in "assistant"`},
 		"retire what has users":   {[]change{green(2, 5), retire(3, "green", false)}, rollout.ErrRefused, `"green" has 5%`},
 		"retire nobody":           {[]change{retire(2, "grey", false)}, rollout.ErrUnknownVariant, `"grey" is not a variant`},
+		"abort to what is gone":   {[]change{switchTo(2, "green"), retire(3, "blue", false), abort(4)}, rollout.ErrRefused, `"blue" of "assistant" is retired`},
+		"fail to what is gone":    {[]change{switchTo(2, "green"), retire(3, "blue", false), failback(4)}, errNothing, ""},
+		"retire stable midway":    {[]change{started(2), retire(3, "blue", false)}, rollout.ErrRefused, "no canary has its place yet"},
 		"retire twice":            {[]change{retire(2, "green", false), retire(3, "green", false)}, errNothing, ""},
 		"undo without retirement": {[]change{retire(2, "grey", true)}, errNothing, ""},
 	} {

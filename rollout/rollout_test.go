@@ -105,7 +105,10 @@ func TestRollouts(t *testing.T) {
 		})},
 		"switch back after it": {[]change{switchTo(2, "green"), promoted(3), switchBack(4)},
 			planGist{Kind: "switched_back", Epoch: 4, Ended: "rolled_back"}},
-		"retire":                {[]change{retire(2, "green", false)}, planGist{Kind: "retired", Epoch: 1, Retired: []string{"green"}}},
+		"retire": {[]change{retire(2, "green", false)}, planGist{Kind: "retired", Epoch: 1, Retired: []string{"green"}}},
+		"retire stable in the watch": {append(watched, retire(184, "blue", false)), with(func(g *planGist) {
+			g.Kind, g.Step, g.Approved, g.Canary, g.Retired = "retired", 4, 2, splitter.Full, []string{"blue"}
+		})},
 		"retire undo":           {[]change{retire(2, "green", false), retire(3, "green", true)}, planGist{Kind: "retired", Epoch: 1}},
 		"a new version is back": {[]change{retire(2, "green", false), redeclare(3, "v2")}, planGist{Kind: "version", Epoch: 2}},
 		"a new version begins again": {append(halfway, pause(124), redeclared(125)), with(func(g *planGist) {
