@@ -69,8 +69,8 @@ type Handler struct {
 	// Placeholders such as {env.ON_CALL} are replaced at load. Default: nobody.
 	Contact string `json:"contact,omitempty"`
 
-	// DrillEvery is how often a failback is to be rehearsed (`split drill`), 1h to 8760h: status and preflight remind of one
-	// that is due. Default: nobody is reminded.
+	// DrillEvery is how often a failback is to be rehearsed (`split drill`), 1h to 8760h: a preflight misses one that is due.
+	// Default: it warns after 30 days.
 	DrillEvery health.Duration `json:"drill_every,omitempty"`
 
 	// Classify says how answers are read for what became of them: agents report most failures inside a 200. Default:
