@@ -11,8 +11,12 @@ import (
 	"github.com/switchback-proxy/switchback/store"
 )
 
-// usersEvery is how often it is asked how many users the canary had, while a plan waits for more.
-const usersEvery = 5 * time.Second
+const (
+	// usersEvery is how often it is asked how many users the canary had, while a plan waits for more.
+	usersEvery = 5 * time.Second
+	// maxBehind is how many seconds may not be judged yet when a step is taken: as many as one may be waited for, and two.
+	maxBehind = int64(sealPatience/time.Second) + 2
+)
 
 // advancing is what whoever folds a split's evidence knows of its plan.
 type advancing struct {
@@ -65,6 +69,9 @@ func (c *Controller) advance(ctx context.Context, h *hearing, v health.Verdict) 
 	c.countUsers(ctx, h)
 	a.shut = nil
 	a.members = c.lags(h, rollOf(c.called.Load()), nil)
+	if behind := h.second - a.tally.upTo; behind > maxBehind {
+		a.members = append(a.members, fmt.Sprintf("the last %d s are not judged yet", behind))
+	}
 	m := c.next(h, v)
 	if waitsOnlyFor(m, WaitApproval) {
 		shut := c.askWebhooks(ctx, h, v)
@@ -74,7 +81,7 @@ func (c *Controller) advance(ctx context.Context, h *hearing, v health.Verdict) 
 		m = c.next(h, v)
 		c.tellOfGates(ctx, h, m, shut)
 	}
-	if m.To > 0 && state.RunningProbe() == nil {
+	if m.To > 0 && state.RunningProbe() == nil && state.Schema <= splitter.Schema {
 		c.takeStep(ctx, h, v, m.To)
 	}
 	c.tellOfSilence(ctx, h)

@@ -23,7 +23,9 @@ func (c *Controller) conclude(ctx context.Context, h *hearing, said *summary) {
 
 // follow does what follows from what the fleet's judge says of the canary.
 func (c *Controller) follow(ctx context.Context, h *hearing, v verdict) {
-	if v.Result == health.Fail && !h.split.pausesOnFail() && c.holdsFailback(ctx, h.split, v) {
+	if v.Result != health.Fail {
+		h.split.docket.held = heldFailback{}
+	} else if !h.split.pausesOnFail() && c.holdsFailback(ctx, h.split, v) {
 		h.split.warnOf(v)
 		return
 	}

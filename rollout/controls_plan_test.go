@@ -18,10 +18,8 @@ import (
 // command is one command to an instance.
 type command func(ctx context.Context, p *proxy) (rollout.Result, error)
 
-func starting(r rollout.StartRequest) command {
-	return func(ctx context.Context, p *proxy) (rollout.Result, error) {
-		return p.StartRollout(ctx, "assistant", r, alice)
-	}
+func starting(ctx context.Context, p *proxy) (rollout.Result, error) {
+	return p.StartRollout(ctx, "assistant", rollout.StartRequest{}, alice)
 }
 
 func pausingIt(ctx context.Context, p *proxy) (rollout.Result, error) {
@@ -83,20 +81,20 @@ func TestCommands(t *testing.T) {
 		note  string
 		green splitter.Weight // what it has then
 	}{
-		"start":                         {[]command{starting(rollout.StartRequest{})}, "started", nil, "", percent},
-		"start twice":                   {[]command{starting(rollout.StartRequest{}), starting(rollout.StartRequest{})}, "", rollout.ErrRefused, "", percent},
-		"pause":                         {[]command{starting(rollout.StartRequest{}), pausingIt}, "paused", nil, "", percent},
-		"pause twice":                   {[]command{starting(rollout.StartRequest{}), pausingIt, pausingIt}, "", nil, "it is paused already", percent},
-		"resume":                        {[]command{starting(rollout.StartRequest{}), pausingIt, resuming}, "resumed", nil, "", percent},
-		"resume twice":                  {[]command{starting(rollout.StartRequest{}), resuming}, "", nil, "it is not paused", percent},
-		"approve":                       {[]command{starting(rollout.StartRequest{}), approving(2)}, "approved", nil, "", percent},
-		"approve twice":                 {[]command{starting(rollout.StartRequest{}), approving(2), approving(2)}, "", nil, "that step is approved already", percent},
-		"approve step 3":                {[]command{starting(rollout.StartRequest{}), approving(3)}, "", rollout.ErrStep, "", percent},
-		"promote blind":                 {[]command{starting(rollout.StartRequest{}), promoting(rollout.PromoteRequest{})}, "", rollout.ErrRefused, "", percent},
-		"promote":                       {[]command{starting(rollout.StartRequest{}), promoting(full)}, "promoted", nil, "", splitter.Full},
-		"abort":                         {[]command{starting(rollout.StartRequest{}), aborting}, "aborted", nil, "", 0},
-		"roll back":                     {[]command{starting(rollout.StartRequest{}), promoting(full), rollingBack}, "rolled_back", nil, "", 0},
-		"retry":                         {[]command{starting(rollout.StartRequest{}), aborting, retrying}, "retried", nil, "", percent},
+		"start":                         {[]command{starting}, "started", nil, "", percent},
+		"start twice":                   {[]command{starting, starting}, "", rollout.ErrRefused, "", percent},
+		"pause":                         {[]command{starting, pausingIt}, "paused", nil, "", percent},
+		"pause twice":                   {[]command{starting, pausingIt, pausingIt}, "", nil, "it is paused already", percent},
+		"resume":                        {[]command{starting, pausingIt, resuming}, "resumed", nil, "", percent},
+		"resume twice":                  {[]command{starting, resuming}, "", nil, "it is not paused", percent},
+		"approve":                       {[]command{starting, approving(2)}, "approved", nil, "", percent},
+		"approve twice":                 {[]command{starting, approving(2), approving(2)}, "", nil, "that step is approved already", percent},
+		"approve step 3":                {[]command{starting, approving(3)}, "", rollout.ErrStep, "", percent},
+		"promote blind":                 {[]command{starting, promoting(rollout.PromoteRequest{})}, "", rollout.ErrRefused, "", percent},
+		"promote":                       {[]command{starting, promoting(full)}, "promoted", nil, "", splitter.Full},
+		"abort":                         {[]command{starting, aborting}, "aborted", nil, "", 0},
+		"roll back":                     {[]command{starting, promoting(full), rollingBack}, "rolled_back", nil, "", 0},
+		"retry":                         {[]command{starting, aborting, retrying}, "retried", nil, "", percent},
 		"switch":                        {[]command{switching(skip)}, "switched", nil, "stable keeps 5% for 15m and then 1%", 95 * percent},
 		"switch back":                   {[]command{switching(skip), switchingBack}, "switched_back", nil, "", 0},
 		"switch without anybody to ask": {[]command{switching(rollout.SwitchRequest{To: "green"})}, "", rollout.ErrRefused, "", 0},
@@ -158,7 +156,7 @@ func TestPromoteOnTheVerdict(t *testing.T) {
 	bubble(t, func(t *testing.T, s *embedded.Store) {
 		p := start(t, s, "proxy-1", planned())
 		elapse(2 * time.Second)
-		if _, err := starting(rollout.StartRequest{})(t.Context(), p); err != nil {
+		if _, err := starting(t.Context(), p); err != nil {
 			t.Fatal(err)
 		}
 		p.record(0, 100, health.Success)
@@ -238,75 +236,4 @@ func TestSwitchAsksTheNewestConfiguration(t *testing.T) {
 			t.Errorf("after it has started: %v", err)
 		}
 	})
-}
-
-// What the file says counts from the next rollout on, and status says so.
-func TestNotesOfARollout(t *testing.T) {
-	const differs = "the file's plan differs from the one that this rollout began with"
-	for name, tt := range map[string]struct {
-		edit func(*rollout.Definition)
-		do   command
-		want string
-	}{
-		"as it began":      {func(*rollout.Definition) {}, starting(rollout.StartRequest{}), ""},
-		"another plan":     {func(d *rollout.Definition) { d.Plan.MinUsers++ }, starting(rollout.StartRequest{}), differs},
-		"no plan":          {func(d *rollout.Definition) { d.Plan = nil }, starting(rollout.StartRequest{}), differs},
-		"after its end":    {func(d *rollout.Definition) { d.Plan = nil }, retiring("green", false), ""},
-		"another judge":    {func(d *rollout.Definition) { d.Policy.Judge.Alpha = 0.05 }, starting(rollout.StartRequest{}), "the file's failback or judge differs"},
-		"a plan to itself": {func(*rollout.Definition) {}, switching(rollout.SwitchRequest{To: "green", SkipChecks: true}), differs},
-	} {
-		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, s *embedded.Store) {
-				p := start(t, s, "proxy-1", plannedJudge())
-				elapse(2 * time.Second)
-				if _, err := tt.do(t.Context(), p); err != nil {
-					t.Fatal(err)
-				}
-				def := plannedJudge()
-				tt.edit(&def)
-				p.reload(t, def)
-				elapse(2 * time.Second)
-				got := strings.Join(p.status(t).Notes, "\n")
-				if !strings.Contains(got, tt.want) || tt.want == "" && strings.Contains(got, "differs") || strings.Contains(got, "--from-file") {
-					t.Errorf("got notes %q, want %q", got, tt.want)
-				}
-			})
-		})
-	}
-}
-
-// What is only found on a disk may have been outdated: a plan that was restored from it waits for a person.
-func TestARestoredPlan(t *testing.T) {
-	for _, tt := range []struct {
-		name     string
-		restarts bool
-		want     string
-	}{
-		{"known to be the latest", false, ""},
-		{"found on a disk", true, "switchback: the store was empty, and the state was found on a disk only"},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, s *embedded.Store) {
-				p := start(t, s, "proxy-1", planned())
-				elapse(2 * time.Second)
-				if _, err := starting(rollout.StartRequest{})(t.Context(), p); err != nil {
-					t.Fatal(err)
-				}
-				elapse(2 * time.Second)
-				empty := newStore(t)
-				if tt.restarts {
-					p.Detach(p.at)
-					p.close(t)
-					p = start(t, empty, "proxy-1", planned(), remembering(p))
-				} else {
-					p.link.replace(empty)
-				}
-				elapse(time.Minute)
-				got := planGistOf(p.status(t).State)
-				if got.Kind != "restored" || got.Step != 1 || got.Paused != tt.want {
-					t.Errorf("got %+v, want it restored at step 1, paused %q", got, tt.want)
-				}
-			})
-		})
-	}
 }

@@ -65,7 +65,7 @@ func (c *Controller) whyDead(ctx context.Context, s *Split, state *splitter.Stat
 	ctx, cancel := context.WithTimeout(ctx, heldTimeout)
 	defer cancel()
 	if err := agents.Dead(ctx, state.Stable); err != nil {
-		return fmt.Sprintf("%s is dead: %v", state.Stable, err)
+		return fmt.Sprintf("%s is dead: %s", state.Stable, brief(err))
 	}
 	return ""
 }

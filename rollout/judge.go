@@ -100,8 +100,8 @@ func (s *Split) trial() (trial, bool) {
 		s.judgement = judgement{}
 		return trial{}, false
 	}
-	t := trial{state: s.effective, plan: s.plan, windows: maps.Clone(s.windows), onTrial: s.effective.Progress.Phase == splitter.PhaseTrial,
-		watched: isWatched(s.effective, s.clock())}
+	t := trial{state: s.effective, plan: s.plan, windows: maps.Clone(s.windows), watched: isWatched(s.effective, s.clock()),
+		onTrial: s.effective.Progress.Phase == splitter.PhaseTrial}
 	if !t.onTrial {
 		s.judgement = judgement{}
 	}

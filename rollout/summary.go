@@ -108,6 +108,8 @@ func (s *summary) shorten() bool {
 		return false
 	case len(s.Plan.Members) > 1:
 		s.Plan.Members = s.Plan.Members[:len(s.Plan.Members)/2]
+	case len(s.Plan.Closed) > 1:
+		s.Plan.Closed = s.Plan.Closed[:len(s.Plan.Closed)/2]
 	case len(s.Plan.Shares) > 0:
 		s.Plan.Shares = nil
 	default:

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"time"
 
@@ -144,6 +145,18 @@ func (c *Controller) expand(text string) string {
 	return c.opts.Expand(text)
 }
 
+// maxBrief is how many bytes of an error are told to everybody.
+const maxBrief = 200
+
+// brief cuts off an error that is long.
+func brief(err error) string {
+	text := err.Error()
+	if len(text) > maxBrief {
+		text = strings.ToValidUTF8(text[:maxBrief], "") + "…"
+	}
+	return text
+}
+
 // hostOf is what is shown of a URL, whose other parts may be secret.
 func hostOf(address string) string {
 	u, err := url.Parse(address)
@@ -174,7 +187,7 @@ func (w *webhooks) ask(ctx context.Context, g Gate, address string, q GateQuesti
 	}
 	resp, err := w.by.RoundTrip(req)
 	if err != nil {
-		return fmt.Errorf("does not answer: %w", err)
+		return fmt.Errorf("does not answer: %s", brief(err))
 	}
 	if err := resp.Body.Close(); err != nil {
 		return fmt.Errorf("does not end its answer: %w", err)

@@ -1,0 +1,163 @@
+package rollout_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/switchback-proxy/switchback/health"
+	"github.com/switchback-proxy/switchback/rollout"
+	"github.com/switchback-proxy/switchback/splitter"
+	"github.com/switchback-proxy/switchback/store"
+	"github.com/switchback-proxy/switchback/store/embedded"
+)
+
+// rollsAt is a rollout that is watched at 50 or 100 percent for an hour.
+func rollsAt(t *testing.T, s *embedded.Store, share splitter.Weight, change func(*rollout.Plan), agents rollout.Agents) *proxy {
+	t.Helper()
+	plan := planOf(share, 100)
+	if share == 100 {
+		plan = planOf(100)
+	}
+	plan.Watch, plan.Steps[0].Bake = health.Duration(time.Hour), health.Duration(time.Hour)
+	if share == 100 {
+		plan.Steps[0].Bake = 0
+	}
+	if change != nil {
+		change(&plan)
+	}
+	def := rolling(plan)
+	p := newProxy(t, s, "proxy-1", def)
+	p.at.Agents = agents
+	p.mustStart(t)
+	serve(60, healthy, p)
+	begins(t, s, def)
+	byWeights(90, 0, 0, p)
+	return p
+}
+
+// With on_fail pause a canary that fails keeps what it has, and goes no further.
+func TestOnFailPause(t *testing.T) {
+	bubble(t, func(t *testing.T, s *embedded.Store) {
+		p := rollsAt(t, s, 50, func(plan *rollout.Plan) { plan.OnFail = rollout.OnFailPause }, nil)
+		serve(30, broken, p)
+		p.wants(t, "failing", 50, true)
+		wantKinds(t, s, "created", "started", "paused")
+		if got := p.waits(t); !slices.Contains(got, rollout.WaitResume) || !slices.Contains(got, rollout.WaitHealth) {
+			t.Errorf("waits for %v", got)
+		}
+		if _, err := p.ResumeRollout(t.Context(), "assistant", alice); err != nil {
+			t.Fatal(err)
+		}
+		serve(30, broken, p)
+		wantKinds(t, s, "created", "started", "paused", "resumed", "paused")
+	})
+}
+
+// Without it, the plan ends with a failback.
+func TestRolloutFailsBack(t *testing.T) {
+	bubble(t, func(t *testing.T, s *embedded.Store) {
+		p := rollsAt(t, s, 50, nil, nil)
+		serve(30, broken, p)
+		p.wants(t, "failed back", 0, true)
+		wantKinds(t, s, "created", "started", "failback")
+		if st := p.status(t); st.Plan != nil {
+			t.Errorf("a plan runs yet: %+v", st.Plan)
+		}
+	})
+}
+
+// doctor says whether stable is dead, and counts how often it is asked.
+type doctor struct {
+	rollout.Agents
+	dead, hangs atomic.Bool
+	asked       atomic.Int64
+}
+
+func (d *doctor) Dead(ctx context.Context, variant string) error {
+	d.asked.Add(1)
+	if d.hangs.Load() {
+		<-ctx.Done()
+		return nil
+	}
+	if variant != "blue" || !d.dead.Load() {
+		return nil
+	}
+	return errors.New("dial tcp 10.0.0.7:9000: connection refused")
+}
+
+// A canary that has more than half is not failed back to a stable that is dead, until it is not.
+func TestFailbackToDeadStableIsHeld(t *testing.T) {
+	bubble(t, func(t *testing.T, s *embedded.Store) {
+		d := new(doctor)
+		d.dead.Store(true)
+		p := rollsAt(t, s, 100, nil, d)
+		byWeights(60, 0, 1, p)
+		p.wants(t, "with a dead stable", 100, true)
+		wantKinds(t, s, "created", "started", "failback_held")
+		if n := d.asked.Load(); n < 5 || n > 13 {
+			t.Errorf("tried %d times in a minute, want each five seconds", n)
+		}
+		if got := p.status(t).Plan.Warnings; !slices.ContainsFunc(got, func(w string) bool { return strings.Contains(w, "connection refused") }) {
+			t.Errorf("warnings: %q", got)
+		}
+		d.dead.Store(false)
+		byWeights(10, 0, 1, p)
+		p.wants(t, "with a stable that is back", 0, true)
+		wantKinds(t, s, "created", "started", "failback_held", "failback")
+	})
+}
+
+// Not knowing means go, and so does a small canary.
+func TestFailbackIsNotHeld(t *testing.T) {
+	for name, tt := range map[string]struct {
+		share       splitter.Weight
+		dead, hangs bool
+		asked       bool
+	}{
+		"alive":     {100, false, false, true},
+		"no answer": {100, true, true, true},
+		"small":     {50, true, false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, s *embedded.Store) {
+				d := new(doctor)
+				d.dead.Store(tt.dead)
+				d.hangs.Store(tt.hangs)
+				p := rollsAt(t, s, tt.share, nil, d)
+				byWeights(30, 0, 1, p)
+				p.wants(t, "failing", 0, true)
+				wantKinds(t, s, "created", "started", "failback")
+				if got := d.asked.Load() > 0; got != tt.asked {
+					t.Errorf("stable was tried: %v, want %v", got, tt.asked)
+				}
+			})
+		})
+	}
+}
+
+// A stable that was said to be gone is dead for sure.
+func TestFailbackToRetiredStableIsHeld(t *testing.T) {
+	bubble(t, func(t *testing.T, s *embedded.Store) {
+		d := new(doctor)
+		p := rollsAt(t, s, 100, nil, d)
+		prev := stored(t, s)
+		n := prev.Clone()
+		n.Version = splitter.Version{Revision: prev.Revision + 1, ID: "retired"}
+		n.Parent, n.Retired, n.Changed.Kind = prev.ID, []string{"blue"}, rollout.KindRetired
+		if err := s.Swap(t.Context(), prev.Version, n, store.Event{ID: n.ID, Split: n.Split, Revision: n.Revision, Epoch: n.Epoch, Change: n.Changed}); err != nil {
+			t.Fatal(err)
+		}
+		byWeights(30, 0, 1, p)
+		p.wants(t, "with a stable that is retired", 100, true)
+		if got := kinds(t, s); !cmp.Equal(got[len(got)-1], "failback_held") || d.asked.Load() > 0 {
+			t.Errorf("events: %v; tried %d times", got, d.asked.Load())
+		}
+	})
+}
