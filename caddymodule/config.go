@@ -70,8 +70,8 @@ type Handler struct {
 	// Placeholders such as {env.ON_CALL} are replaced at load. Default: nobody.
 	Contact string `json:"contact,omitempty"`
 
-	// DrillEvery is how often a failback is to be rehearsed (`split drill`), 1h to 8760h: status and preflight remind of one
-	// that is due. Default: nobody is reminded.
+	// DrillEvery is how often a failback is to be rehearsed (`split drill`), 1h to 8760h: a preflight misses one that is due.
+	// Default: it warns after 30 days.
 	DrillEvery health.Duration `json:"drill_every,omitempty"`
 
 	// Checks are requests by which is found out whether a variant is well: by preflight, and before a switch. At most 16.

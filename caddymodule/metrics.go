@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -83,8 +84,20 @@ func (collector) Describe(ch chan<- *prometheus.Desc) {
 	}
 }
 
+// scrapedAt is when metrics were read last, in nanoseconds since 1970; 0 if they never were.
+var scrapedAt atomic.Int64
+
+// scraped returns when metrics were read last; zero if they never were.
+func scraped() time.Time {
+	if at := scrapedAt.Load(); at > 0 {
+		return time.Unix(0, at)
+	}
+	return time.Time{}
+}
+
 // Collect sends the metrics of the controller that runs now.
 func (collector) Collect(ch chan<- prometheus.Metric) {
+	scrapedAt.Store(time.Now().UnixNano())
 	c := controllers.newest()
 	if c == nil {
 		return

@@ -48,9 +48,11 @@ const (
 	// KindSwitched gives everybody to the other variant at once, KindSwitchedBack takes that back.
 	KindSwitched     = "switched"
 	KindSwitchedBack = "switched_back"
-	// KindRetired says that a variant is gone, KindDrill begins and ends a rehearsal of a failback.
+	// KindRetired says that a variant is gone, KindDrill begins and ends a rehearsal of a failback, KindDrilled says how it
+	// went.
 	KindRetired = "retired"
 	KindDrill   = "drill"
+	KindDrilled = "drilled"
 
 	// These are recorded and change no State: a gate that waits, a canary without traffic, members that decide by an old
 	// State, shares that are not what the weights say, a failback that is held as stable is dead, and the store.
@@ -59,7 +61,6 @@ const (
 	KindDrift        = "drift"
 	KindShare        = "share"
 	KindFailbackHeld = "failback_held"
-	KindDrilled      = "drilled"
 	KindStoreLost    = "store_lost"
 	KindStoreBack    = "store_back"
 )

@@ -56,13 +56,13 @@ type Options struct {
 	// Flights returns where the requests in progress of a split are entered. A process that may run several Controllers
 	// in turn shares them, so that a kill reaches what an earlier one let in. Nil: this Controller's own.
 	Flights func(split string) *health.Flights
+	// OnEvent is told, in order and from one goroutine, of each State that this instance applies after its first, and of
+	// events that change none (s is nil then). It may be slow, but must return: Close waits for it. May be nil.
+	OnEvent func(ev store.Event, s *splitter.State)
 	// Scraped returns when this process' metrics were read last; zero if they never were. Nil: nobody knows.
 	Scraped func() time.Time
 	// Expand fills in the placeholders of a webhook's URL, such as {env.GATE_URL}; nil: it is used as it is.
 	Expand func(string) string
-	// OnEvent is told, in order and from one goroutine, of each State that this instance applies after its first, and of
-	// events that change none (s is nil then). It may be slow, but must return: Close waits for it. May be nil.
-	OnEvent func(ev store.Event, s *splitter.State)
 	// Log gets what happens; nil: nobody.
 	Log *zap.Logger
 

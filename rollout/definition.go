@@ -21,7 +21,7 @@ type Definition struct {
 	Plan *Plan `json:"plan,omitempty"`
 	// Contact is who is called when a rollout needs a person; empty: nobody is named.
 	Contact string `json:"contact,omitempty"`
-	// DrillEvery is how often a failback is to be rehearsed; 0: nobody is reminded of it.
+	// DrillEvery is how often a failback is to be rehearsed; 0: every 30 days, and a preflight only warns of one that is due.
 	DrillEvery health.Duration `json:"drill_every,omitempty"`
 	// Conversations says how conversations stay where they began; nil if none is told from others.
 	Conversations *ConversationPolicy `json:"conversations,omitempty"`

@@ -13,7 +13,7 @@ import (
 
 // recordedKinds are the kinds of event that change no State.
 var recordedKinds = []string{
-	KindWaiting, KindNoTraffic, KindDrift, KindShare, KindFailbackHeld, KindDrilled, KindStoreLost, KindStoreBack,
+	KindWaiting, KindNoTraffic, KindDrift, KindShare, KindFailbackHeld, KindStoreLost, KindStoreBack,
 }
 
 const (

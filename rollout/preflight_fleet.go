@@ -12,13 +12,13 @@ import (
 
 // alerts: whether somebody would hear of a failback. Each target is sent a test message.
 func (p *preflight) alerts(ctx context.Context) finding {
-	targets := p.c.alertTargets()
+	targets := p.c.told()
 	if len(targets) == 0 {
 		return misses("nobody is told of a failback: configure `alerts`")
 	}
-	wrong := atOnce(targets, func(t Target) string {
-		if err := t.Test(ctx); err != nil {
-			return fmt.Sprintf("%s: %s", t.Name, oneLine(err))
+	wrong := atOnce(targets, func(k *courier) string {
+		if err := k.target.Test(ctx); err != nil {
+			return fmt.Sprintf("%s: %s", k.target.Name, oneLine(err))
 		}
 		return ""
 	})

@@ -157,7 +157,7 @@ func Redeclare(prev *splitter.State, def Definition, by By, seed Seed) (Changed,
 	n.Retired = without(n.Retired, n.Canary)
 	want := splitter.WeightsOf(ranges)
 	if planRuns(prev) {
-		first := min(def.plan().Step(1).Weight, want[n.Canary])
+		first := min(planAfter(prev, def).Step(1).Weight, want[n.Canary])
 		want[n.Stable] += want[n.Canary] - first
 		want[n.Canary] = first
 	}
@@ -180,5 +180,13 @@ func planAgain(n, prev *splitter.State, def Definition, now time.Time) error {
 		return nil
 	}
 	n.Progress.Paused = prev.Progress.Paused
-	return def.plan().freeze(n, def.Policy, now)
+	return planAfter(prev, def).freeze(n, def.Policy, now)
+}
+
+// planAfter is the plan of a new version's trial: the file's, but where stable is retired there is nobody to go back to.
+func planAfter(prev *splitter.State, def Definition) Plan {
+	if slices.Contains(prev.Retired, prev.Stable) {
+		return def.plan().atOnce()
+	}
+	return def.plan()
 }
