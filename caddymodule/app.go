@@ -129,6 +129,7 @@ func (a *App) newShared() (*shared, error) {
 		BootWait:        time.Duration(a.BootWait),
 		Flights:         flightsOf,
 		OnEvent:         s.emit,
+		Expand:          expandNow,
 		Log:             caddy.Log().Named("switchback"),
 	})
 	return s, nil

@@ -58,6 +58,8 @@ type Options struct {
 	// OnEvent is told, in order and from one goroutine, of each State that this instance applies after its first. It may
 	// be slow, but must return: Close waits for it. May be nil.
 	OnEvent func(s *splitter.State)
+	// Expand fills in the placeholders of a webhook's URL, such as {env.GATE_URL}; nil: it is used as it is.
+	Expand func(string) string
 	// Log gets what happens; nil: nobody.
 	Log *zap.Logger
 
