@@ -21,7 +21,10 @@ import (
 )
 
 // agents returns what asks the variants of the split that the site has.
-func (p *proxy) agents() rollout.Agents {
+func (p *proxy) agents() rollout.Agents { return p.handler().attached.Agents }
+
+// handler returns the split that the site has.
+func (p *proxy) handler() *Handler {
 	p.t.Helper()
 	app, err := caddy.ActiveContext().App("http")
 	if err != nil {
@@ -29,7 +32,7 @@ func (p *proxy) agents() rollout.Agents {
 	}
 	for _, server := range app.(*caddyhttp.App).Servers {
 		if h := splitIn(server.Routes); h != nil {
-			return h.attached.Agents
+			return h
 		}
 	}
 	p.t.Fatal("no split is routed")
@@ -295,36 +298,15 @@ const drillSite = `traffic_split s {
 	response_header X-Variant
 }`
 
-// TestDrill sends the users of a drill to the canary, for clients and for those who ask by key.
-func TestDrill(t *testing.T) {
+// TestAsk asks as users: one of the canary's by an override, and others by their buckets.
+func TestAsk(t *testing.T) {
 	p := startProxy(t, drillSite)
-	p.hasSecret()
 	agents := p.agents()
-	asked := func(key string) string {
-		t.Helper()
-		variant, err := agents.Ask(t.Context(), key)
-		if err != nil {
-			t.Fatal(err)
+	for key, want := range map[string]string{"alice": "blue", "bob": "blue", "tester": "green"} {
+		got, err := agents.Ask(t.Context(), key)
+		if served, _ := p.ask("X-User-Id", key); err != nil || got != want || served != want {
+			t.Errorf("%s: asked of %s, %v, and served by %s, want %s", key, got, err, served, want)
 		}
-		return variant
-	}
-	served := func(header, key string) string {
-		body, _ := p.ask(header, key)
-		return body
-	}
-	before := [][2]string{{asked("alice"), served("X-User-Id", "alice")}, {asked("tester"), served("X-User-Id", "tester")}}
-	if diff := cmp.Diff([][2]string{{"blue", "blue"}, {"green", "green"}}, before); diff != "" {
-		t.Errorf("before the drill: want -, got +:\n%s", diff)
-	}
-	hash := agents.UserHash("alice")
-	if len(hash) != 16 || hash == agents.UserHash("bob") || hash != agents.UserHash("alice") || agents.UserHash("") != "" {
-		t.Errorf("hashes: alice is %q, bob %q, nobody %q", hash, agents.UserHash("bob"), agents.UserHash(""))
-	}
-	p.drill(hash)
-	during := [][2]string{{asked("alice"), served("X-User-Id", "alice")}, {asked("bob"), served("X-User-Id", "bob")},
-		{asked("tester"), served("X-User-Id", "tester")}, {asked("alice"), served("X-Session", "alice")}}
-	if diff := cmp.Diff([][2]string{{"green", "green"}, {"blue", "blue"}, {"green", "green"}, {"green", "green"}}, during); diff != "" {
-		t.Errorf("in the drill: want -, got +:\n%s", diff)
 	}
 	p.kill("s", "", splitter.KillRequests)
 	if variant, err := agents.Ask(t.Context(), "alice"); err == nil {
@@ -332,13 +314,32 @@ func TestDrill(t *testing.T) {
 	}
 }
 
-// drill begins a drill of users, by their hashes, in the store's State.
-func (p *proxy) drill(users ...string) {
-	p.t.Helper()
-	state := p.controller().Split("s").State().Clone()
-	state.Drill = &splitter.Drill{ID: "d", Variant: "green", Users: users, Until: time.Now().Add(time.Hour)}
-	if _, err := p.controller().Import(p.t.Context(), "s", rollout.ImportRequest{State: state}, rollout.By{Actor: "test"}); err != nil {
-		p.t.Fatal(err)
+// TestDrillUsers decides by a State with a drill: its user is known by a hash, whichever source the key came from.
+func TestDrillUsers(t *testing.T) {
+	p := startProxy(t, drillSite)
+	p.hasSecret()
+	h, hash := p.handler(), p.agents().UserHash("alice")
+	if len(hash) != 16 || hash == p.agents().UserHash("bob") || hash != p.agents().UserHash("alice") || p.agents().UserHash("") != "" {
+		t.Errorf("hashes: alice is %q, bob %q, nobody %q", hash, p.agents().UserHash("bob"), p.agents().UserHash(""))
 	}
-	eventually(p.t, "the drill", func() bool { return p.controller().Split("s").State().Drill != nil })
+	state := h.attached.View().State.Clone()
+	state.Drill = &splitter.Drill{ID: "d", Variant: "green", Users: []string{hash}, Until: time.Now().Add(time.Hour)}
+	during := &rollout.View{State: state, Table: splitter.Compile(state, h.variantNames())}
+	for _, tt := range []struct {
+		header, key string
+		view        *rollout.View
+		want        string
+		evidence    bool
+	}{
+		{"X-User-Id", "alice", h.attached.View(), "blue", true},
+		{"X-User-Id", "alice", during, "green", false},
+		{"X-Session", "alice", during, "green", false},
+		{"X-User-Id", "bob", during, "blue", true},
+	} {
+		r := p.request(tt.header, tt.key)
+		d := h.decide(r, tt.view, h.place(r))
+		if got := h.Variants[d.Variant].Name; got != tt.want || d.IsEvidence() != tt.evidence {
+			t.Errorf("%s of %s, drilling %t: got %s, evidence %t", tt.key, tt.header, tt.view == during, got, d.IsEvidence())
+		}
+	}
 }

@@ -47,6 +47,9 @@ func (e expander) all(fields map[string]*string) error {
 	return nil
 }
 
+// expandNow returns s with what its placeholders are by now; one that has no value any more stays as it is.
+func expandNow(s string) string { return caddy.NewReplacer().ReplaceKnown(s, "") }
+
 // isLoadTime reports whether a placeholder is about this process, not about a request, so that it has one value for
 // everybody.
 func isLoadTime(name string) bool {
