@@ -41,6 +41,7 @@ func TestEverythingCanBeMeasured(t *testing.T) {
 	}
 	for _, m := range measurements {
 		t.Run(m.name, func(t *testing.T) {
+			t.Parallel() // most of them wait most of the time
 			l := newLab(t.TempDir())
 			rows, err := m.measure(t.Context(), l, tiny)
 			if err := errors.Join(err, l.close()); err != nil {

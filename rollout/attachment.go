@@ -15,6 +15,9 @@ import (
 
 // Attachment is one user of a split: one handler of one generation of the configuration.
 type Attachment struct {
+	// Agents asks the variants as this configuration routes them; nil if nobody can. Set it before the configuration starts.
+	Agents Agents
+
 	split      *Split
 	def        Definition
 	file       store.File // what others are told of def

@@ -15,7 +15,8 @@ const hour = health.Duration(time.Hour)
 func planned() rollout.Definition {
 	def := assistant(100, 0)
 	def.Plan = &rollout.Plan{
-		Steps:       []rollout.Step{{Weight: percent, Bake: hour}, {Weight: 10 * percent, Bake: hour}, {Weight: 50 * percent, Bake: hour}, {Weight: splitter.Full}},
+		Steps: []rollout.Step{{Weight: percent, Bake: hour}, {Weight: 10 * percent, Bake: hour}, {Weight: 50 * percent, Bake: hour},
+			{Weight: splitter.Full}},
 		MinRequests: 10, MinUsers: 2, NoTraffic: hour, Watch: 2 * hour,
 		Gates: []rollout.Gate{{Approval: true, Before: 10 * percent}},
 	}
@@ -42,7 +43,8 @@ var passing = health.Verdict{Result: health.Pass, Reason: "1 of 400 failed"}
 
 // ready are findings on which a State's plan takes its next step, but for approval.
 func ready(s *splitter.State) rollout.Findings {
-	return rollout.Findings{Verdict: passing, Tally: rollout.Tally{Epoch: s.Epoch, Step: s.Progress.Step, Baked: 2 * 3600, Requests: 10, Users: 2}}
+	return rollout.Findings{Verdict: passing,
+		Tally: rollout.Tally{Epoch: s.Epoch, Step: s.Progress.Step, Baked: 2 * 3600, Requests: 10, Users: 2}}
 }
 
 // found changes ready findings.

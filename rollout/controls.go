@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -61,13 +60,9 @@ func (c *Controller) Rename(ctx context.Context, split, from, to string, by By) 
 
 // Adopt lets the State take over a file's roles; see [Adopt].
 func (c *Controller) Adopt(ctx context.Context, split string, r AdoptRequest, by By) (Result, error) {
-	result, err := c.change(ctx, split, by, func(prev *splitter.State, def Definition, seed Seed) (Changed, error) {
+	return c.give(ctx, split, by, func(prev *splitter.State, def Definition, seed Seed) (Changed, error) {
 		return Adopt(prev, def, r, by, seed)
 	})
-	if err == nil {
-		result.Note = trickleNote(result.State, c.now())
-	}
-	return result, err
 }
 
 // ApplyPolicy replaces the epoch's frozen policy by this instance's file's; see [ApplyPolicy].
@@ -197,44 +192,6 @@ func (c *Controller) Store() store.Description {
 		return st.Describe()
 	}
 	return store.Description{Warning: "the store is not open"}
-}
-
-// change tries one change until nobody else is faster. If the caller said what they saw, somebody else's change in
-// between refuses theirs.
-func (c *Controller) change(ctx context.Context, split string, by By,
-	f func(*splitter.State, Definition, Seed) (Changed, error),
-) (Result, error) {
-	s, err := c.find(split)
-	if err != nil {
-		return Result{}, err
-	}
-	if err := c.reach(ctx); err != nil {
-		return Result{}, unavailable(err)
-	}
-	var done Changed
-	unchanged := false
-	start := time.Now()
-	err = c.untilSwapped(ctx, s, func(prev *splitter.State) (Changed, bool, error) {
-		if err := s.stillAt(by.If); err != nil {
-			return Changed{}, false, err
-		}
-		done, err = f(prev, s.Definition(), c.seed())
-		unchanged = err == nil && changesNothing(prev, done.State)
-		return done, !unchanged, err
-	})
-	if err != nil {
-		return Result{}, unavailable(err)
-	}
-	if unchanged {
-		return Result{State: s.State(), Note: "the weights are so already"}, nil
-	}
-	return Result{State: s.State(), Event: done.Event, Took: time.Since(start)}, nil
-}
-
-// changesNothing reports whether a change of weights leaves everybody where they are.
-func changesNothing(prev, n *splitter.State) bool {
-	return n.Changed.Kind == KindWeights && n.Epoch == prev.Epoch && slices.Equal(n.Ranges, prev.Ranges) &&
-		reflect.DeepEqual(n.Trickle, prev.Trickle) && reflect.DeepEqual(n.Probe, prev.Probe)
 }
 
 // stillAt returns ErrStale unless the State still has the version that the caller saw.

@@ -1,9 +1,6 @@
 package rollout
 
 import (
-	"encoding/json"
-	"fmt"
-
 	"github.com/switchback-proxy/switchback/health"
 	"github.com/switchback-proxy/switchback/splitter"
 )
@@ -24,18 +21,14 @@ func Pause(prev *splitter.State, by By, seed Seed) (Changed, bool, error) {
 // plan says otherwise or is paused already, or the verdict does not fail.
 func PausePlan(prev *splitter.State, v health.Verdict, by By, seed Seed) (Changed, bool, error) {
 	p, err := runningPlan(prev)
-	if err != nil || p == nil || v.Result != health.Fail || p.OnFail != OnFailPause {
+	if err != nil || p == nil || v.Result != health.Fail || p.OnFail != OnFailPause || prev.Progress.Paused != nil {
 		return Changed{}, false, err
 	}
 	by.Reason = v.Reason
-	c, ok, err := Pause(prev, by, seed)
-	if err != nil || !ok {
-		return Changed{}, false, err
-	}
-	if c.Event.Evidence, err = json.Marshal(v); err != nil {
-		return Changed{}, false, fmt.Errorf("encode the verdict: %w", err)
-	}
-	return c, true, nil
+	n := next(prev, KindPaused, by, seed)
+	hold(n, by, seed)
+	c, err := tellWhy(prev, n, v)
+	return c, err == nil, err
 }
 
 // Resume lets a paused plan go on from the step that it is at. A canary that was given less than that of the first step

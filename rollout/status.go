@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"reflect"
 	"slices"
 	"time"
 
@@ -118,7 +117,7 @@ func (s *Split) notes() []string {
 	notes = append(notes, baselineNotes(state, s.policy)...)
 	notes = append(notes, weightNotes(def, s.stored)...)
 	if state.Progress.Phase == splitter.PhaseTrial {
-		notes = append(notes, policyNotes(def, s.policy)...)
+		notes = append(notes, frozenNotes(def, state, s.policy)...)
 	}
 	if state.Schema > splitter.Schema {
 		notes = append(notes, fmt.Sprintf("the state was written by a newer release (schema %d, this one knows %d): it is "+
@@ -166,26 +165,14 @@ func (s *Split) pendingNotes() []string {
 	return notes
 }
 
-// policyNotes tells where the file's policy differs from the one that a trial is judged by.
-func policyNotes(def Definition, frozen Policy) []string {
-	switch {
-	case reflect.DeepEqual(def.Policy, frozen):
-		return nil
-	case frozen.Failback != nil && frozen.Judge == nil && def.Policy.Judge != nil:
-		return []string{fmt.Sprintf("the file has a judge and this trial began without one, so that its limits alone count; "+
-			"`split policy apply %s` takes the file's failback and judge", def.Name)}
-	}
-	return []string{fmt.Sprintf("the file's failback or judge differs from what this trial began with, which counts; "+
-		"`split policy apply %s` takes the file's", def.Name)}
-}
-
 // weightNotes tells where the file's weights differ from the State's. That of a canary which was failed back is meant to,
-// and so is that of one which leaves stable a trickle or lends it something.
+// and so is that of one which leaves stable a trickle or lends it something, or which a plan moves or has moved.
 func weightNotes(def Definition, state *splitter.State) []string {
 	var notes []string
 	now := state.Weights()
 	for _, v := range def.Variants {
-		isMeant := v.Name == state.Canary && (state.Progress.Phase == splitter.PhaseFailedBack || leavesStable(state, v.Weight))
+		isMeant := v.Name == state.Canary && (state.Progress.Phase == splitter.PhaseFailedBack || leavesStable(state, v.Weight) ||
+			planRuns(state) || state.Progress.Ended != "")
 		if v.Weight != now[v.Name] && v.Name != state.Stable && !isMeant {
 			notes = append(notes, fmt.Sprintf("the file says %s %s, the store %s: the store counts; `split weight %s --from-file` "+
 				"takes the file's", v.Name, v.Weight, now[v.Name], def.Name))

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 
@@ -77,6 +78,7 @@ func TestSlotMoves(t *testing.T) {
 	t.Parallel()
 	cluster := storetest.StartCluster(t, 3)
 	s, fleet := inCluster(t, cluster)
+	wantClaimed(t, s, alerts(10))
 	state := begin(t, s, "assistant")
 	w := storetest.StartWatch(t, s)
 	w.Resync(t)
@@ -101,6 +103,11 @@ func TestSlotMoves(t *testing.T) {
 	if err != nil || uint64(len(events)) != last.Revision {
 		t.Errorf("Events: got %d, %v, want %d", len(events), err, last.Revision)
 	}
+	var order []string
+	for _, ev := range slices.Backward(events) {
+		order = append(order, ev.ID)
+	}
+	wantClaimed(t, s, alerts(1000), order...)
 	wantHeard(t, s, w, "after")
 }
 

@@ -9,6 +9,9 @@ import (
 // SetQuiet makes a subscription that begins from now on be asked whether it lives after d of silence.
 func SetQuiet(s *Store, d time.Duration) { s.quiet = d }
 
+// SetForgetAfter makes members that have been silent for d be forgotten as claimants.
+func SetForgetAfter(s *Store, d time.Duration) { s.forgetAfter = d }
+
 // Refuses reports whether a server that replies so has written nothing.
 func Refuses(reply string) bool { return refuses(replyError(reply)) }
 

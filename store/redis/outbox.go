@@ -83,7 +83,7 @@ func (s *Store) Claim(ctx context.Context, ask store.ClaimAsk) ([]store.Delivery
 		return nil, err
 	}
 	reply, err := s.run(ctx, claimScript, []string{s.keys.outbox()}, ask.Group, ask.From.String(), store.Page(ask.Limit),
-		ask.Idle.Milliseconds(), s.claimed.begin(ask.Group), store.MemberKept.Milliseconds())
+		ask.Idle.Milliseconds(), s.claimed.begin(ask.Group), s.forgetAfter.Milliseconds())
 	if err != nil {
 		return nil, err
 	}

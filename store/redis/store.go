@@ -33,7 +33,8 @@ type Store struct {
 	end     context.CancelFunc
 	quiet   time.Duration // how long a subscription may be silent before it is asked whether it lives
 
-	claimed claimTimes
+	claimed     claimTimes
+	forgetAfter time.Duration // how long a claimant that has nothing must be silent to be forgotten
 
 	inspector  inspector
 	oddInboxes oddities
@@ -71,6 +72,8 @@ func Open(cfg Config, logger *slog.Logger) (*Store, error) {
 		life:    life,
 		end:     end,
 		quiet:   quiet,
+
+		forgetAfter: store.MemberKept,
 	}, nil
 }
 
