@@ -156,47 +156,6 @@ func TestWebhookFails(t *testing.T) {
 	}
 }
 
-// What services of shoutrrr are sent over the wire, with the event's id where they take one.
-func TestServices(t *testing.T) {
-	const key = "0123456789abcdef0123456789abcdef"
-	for _, tt := range []struct {
-		url, answer, dialled, path string
-		want                       []string
-	}{
-		{"slack://hook:AAAAAAAAA-BBBBBBBBB-123456789123456789123456@webhook", "ok",
-			"hooks.slack.com:443", "/services/AAAAAAAAA/BBBBBBBBB/123456789123456789123456", []string{`"assistant: the canary failed`, "Why: 12 of 410 failed"}},
-		{"discord://token0123456789@123456789", "", "discord.com:443", "/api/webhooks/123456789/token0123456789", []string{`assistant: the canary failed`}},
-		{"pagerduty:///" + key, "", "events.pagerduty.com:443", "/v2/enqueue", []string{`"dedup_key":"00c0ffee00c0ffee"`, `"severity":"critical"`, `"source":"assistant"`,
-			`"client_url":"https://dash.example.com/"`, `assistant: the canary failed`}},
-		{"pagerduty://events.eu.pagerduty.com/" + key + "?severity=info", "", "events.eu.pagerduty.com:443", "/v2/enqueue", []string{`"severity":"info"`}},
-		{"opsgenie://api.opsgenie.com/" + key, "", "api.opsgenie.com:443", "/v2/alerts", []string{`"alias":"00c0ffee00c0ffee"`, `"priority":"P1"`, `"entity":"assistant"`,
-			`"message":"assistant: the canary failed`}},
-		{"generic://example.com/hook?template=json", "", "example.com:443", "/hook", []string{`assistant: the canary failed`}},
-		{"telegram://110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw@telegram?chats=@team:7", `{"ok":true}`,
-			"api.telegram.org:443", "/bot110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw/sendMessage", []string{"Why: 12 of 410 failed", `"chat_id":"@team"`, `"message_thread_id":7`}},
-	} {
-		scheme, _, _ := strings.Cut(tt.url, ":")
-		t.Run(scheme, func(t *testing.T) {
-			s := newSink(t)
-			s.answer = tt.answer
-			everywhere(t, s)
-			target := newTarget(t, alert.Config{Name: "chat", URL: tt.url, Link: "https://dash.example.com/"})
-			if err := target.Send(t.Context(), failback(t)); err != nil {
-				t.Fatal(err)
-			}
-			path, body, _ := s.only(t)
-			if path != tt.path || s.dialled != tt.dialled {
-				t.Errorf("got %s at %s, want %s at %s", path, s.dialled, tt.path, tt.dialled)
-			}
-			for _, want := range tt.want {
-				if !strings.Contains(body, want) {
-					t.Errorf("got %s, want %s in it", body, want)
-				}
-			}
-		})
-	}
-}
-
 // No error has a token in it, though the service sends it back.
 func TestErrorsHaveNoSecrets(t *testing.T) {
 	for _, tt := range []struct {

@@ -43,6 +43,8 @@ func TestExampleValidates(t *testing.T) {
 	t.Setenv("REDIS_CA", filepath.Join(t.TempDir(), "ca.pem"))
 	t.Setenv("GREEN_DIGEST", "sha256:0123")
 	t.Setenv("CHECK_TOKEN", "check-token")
+	t.Setenv("ALERT_URL", "pagerduty:///0123456789abcdef0123456789abcdef")
+	t.Setenv("ALERT_SECRET", "alert-secret")
 	if err := validate(t, readExample(t)); err != nil {
 		t.Errorf("validate: %v", err)
 	}
@@ -58,6 +60,7 @@ func TestExampleIsComplete(t *testing.T) {
 	for _, known := range []map[string]subDirective{
 		new(App).subDirectives(at),
 		new(RedisConfig).subDirectives(at),
+		new(Alert).subDirectives("", at),
 		p.subDirectives(),
 		new(Failback).subDirectives(),
 		new(Judge).subDirectives(),
