@@ -30,7 +30,7 @@ var mayImport = map[string][]string{
 	"store":   {"splitter", "health"},
 	"store/*": {"splitter", "health", "store"},
 	"rollout": {"splitter", "health", "store"},
-	"alert":   {"rollout"},
+	"alert":   {"rollout", "store", "splitter", "health"},
 
 	"api/control":   {"splitter", "health", "rollout", "store"},
 	"api/ofrep":     {"splitter"},

@@ -135,7 +135,7 @@ func (l *lab) startMember(name, address string) (*member, error) {
 		Instance: name,
 		Open:     func() (store.Store, error) { return openRedis(address) },
 		Memory:   forgetful{},
-		OnEvent:  func(s *splitter.State) { m.applied <- appliedState{s.Version, time.Now()} },
+		OnEvent:  func(_ store.Event, s *splitter.State) { m.applied <- appliedState{s.Version, time.Now()} },
 	})
 	_, err := l.startController(m.Controller, memberDefinition)
 	return m, err

@@ -35,6 +35,7 @@ type appState struct {
 	poolKey    string
 	shared     *shared
 	controller *rollout.Controller
+	targets    []rollout.Target
 	events     *caddyevents.App
 	ctx        caddy.Context
 	ring       *atomic.Pointer[keyring]  // nil until the secrets are known
@@ -172,19 +173,22 @@ func (a *App) opener() func() (store.Store, error) {
 	return func() (store.Store, error) { return redis.Open(cfg, logger) }
 }
 
-// emit passes an applied State to Caddy's event app, for handlers that users configure there.
-func (s *shared) emit(state *splitter.State) {
+// emit passes an event to Caddy's event app, for handlers that users configure there.
+func (s *shared) emit(ev store.Event, _ *splitter.State) {
 	a := s.apps.newest()
 	if a == nil {
 		return
 	}
-	a.events.Emit(a.ctx, "switchback_"+state.Changed.Kind, map[string]any{
-		"split":    state.Split,
-		"revision": state.Revision,
-		"epoch":    state.Epoch,
-		"actor":    state.Changed.Actor,
-		"reason":   state.Changed.Reason,
-		"weights":  state.Weights(),
+	a.events.Emit(a.ctx, "traffic_split."+ev.Kind, map[string]any{
+		"id":       ev.ID,
+		"split":    ev.Split,
+		"kind":     ev.Kind,
+		"revision": ev.Revision,
+		"epoch":    ev.Epoch,
+		"actor":    ev.Actor,
+		"reason":   ev.Reason,
+		"from":     ev.From,
+		"to":       ev.To,
 	})
 }
 
@@ -199,6 +203,7 @@ func (a *App) Start() error {
 	}
 	a.shared.apps.add(a)
 	controllers.add(a.controller)
+	a.controller.Tell(a.targets)
 	return nil
 }
 
@@ -210,9 +215,18 @@ func (a *App) Cleanup() error {
 	if a.shared == nil {
 		return nil
 	}
-	a.shared.apps.remove(a)
+	a.giveWay()
 	_, err := fleets.Delete(a.poolKey)
 	return err
+}
+
+// giveWay lets the generation before this one go on if this one, started, is given up.
+func (a *App) giveWay() {
+	wasNewest := a.shared.apps.newest() == a
+	a.shared.apps.remove(a)
+	if next := a.shared.apps.newest(); wasNewest && next != nil {
+		a.controller.Tell(next.targets)
+	}
 }
 
 var (

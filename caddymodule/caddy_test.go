@@ -28,6 +28,7 @@ type proxy struct {
 	t       testing.TB
 	folder  string
 	globals string
+	app     string // further lines of the switchback block
 	client  *http.Client
 }
 
@@ -94,13 +95,14 @@ func (p *proxy) load(site string) error {
 		switchback {
 			instance test
 			store embedded %s
+			%s
 		}
 		%s
 	}
 	http:// {
 		bind unix/%s
 		%s
-	}`, p.folder, p.folder, p.globals, p.socket(), site)
+	}`, p.folder, p.folder, p.app, p.globals, p.socket(), site)
 	adapter := caddyfile.Adapter{ServerType: httpcaddyfile.ServerType{}}
 	config, warnings, err := adapter.Adapt([]byte(text), map[string]any{"filename": "Caddyfile"})
 	if err != nil {

@@ -32,6 +32,13 @@ import (
 //	    on_stale  keep|stable
 //	    max_stale <duration>
 //	    boot_wait <duration>
+//	    alert     <name> <url> {
+//	        events   <kinds...>
+//	        severity info|warning|critical
+//	        template <text>
+//	        secret   <secret>
+//	    }
+//	    alert_link <url>
 //	}
 func parseApp(d *caddyfile.Dispenser, existing any) (any, error) {
 	d.Next() // the option's name
@@ -62,6 +69,9 @@ func (a *App) subDirectives(at positions) map[string]subDirective {
 		"on_stale":  at.marked("on_stale", text(&a.OnStale, "keep or stable")),
 		"max_stale": duration(&a.MaxStale),
 		"boot_wait": duration(&a.BootWait),
+		"alert":     repeated(func(d *caddyfile.Dispenser) error { return a.parseAlert(d, at) }),
+
+		"alert_link": at.marked("alert_link", text(&a.AlertLink, "a url, such as that of a dashboard")),
 	}
 }
 

@@ -71,6 +71,14 @@ import (
 //	    }
 //	    contact <text>
 //	    drill_every <duration>
+//	    check [<method>] <path> {
+//	        header        <name> <value>
+//	        body          <text>
+//	        status        <statuses...>
+//	        body_contains <text>
+//	        timeout       <duration>
+//	    }
+//	    probes <number>
 //
 //	    classify [auto|off|<format>] {
 //	        keep_encoding
@@ -103,7 +111,7 @@ import (
 //	    }
 //	}
 //
-// key, conversation, override and exclude_from_evidence may be repeated; sources and overrides are asked in the order in which they stand. In an override,
+// key, check, conversation, override and exclude_from_evidence may be repeated; sources and overrides are asked in the order in which they stand. In an override,
 // users and match are alternatives: either is enough.
 func parseSplitRoute(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
 	h.Next() // the directive's name
@@ -160,6 +168,8 @@ func (p *splitParser) subDirectives() map[string]subDirective {
 		"judge":                 p.at.marked("judge", once(p.parseJudge)),
 		"rollout":               p.at.marked("rollout", once(p.parseRollout)),
 		"contact":               p.at.marked("contact", text(&s.Contact, "a text, such as \"on-call: +49 30 1234\"")),
+		"check":                 repeated(p.parseCheck),
+		"probes":                p.at.marked("probes", once(p.parseProbes)),
 		"drill_every":           p.at.marked("drill_every", duration(&s.DrillEvery)),
 		"kill_response":         p.at.marked("kill_response", once(p.parseKillResponse)),
 		"classify":              p.at.marked("classify", once(p.parseClassify)),

@@ -42,16 +42,10 @@ func isPlain(route caddyhttp.MiddlewareHandler) bool {
 
 // isTraced reports whether all reverse proxies of a route speak HTTP by net/http, which tells of each connection. FastCGI
 // does not.
-func isTraced(handlers []caddyhttp.MiddlewareHandler) bool {
-	return !slices.ContainsFunc(handlers, func(h caddyhttp.MiddlewareHandler) bool {
-		switch h := h.(type) {
-		case *reverseproxy.Handler:
-			_, traced := h.Transport.(*reverseproxy.HTTPTransport)
-			return !traced
-		case *caddyhttp.Subroute:
-			return slices.ContainsFunc(h.Routes, func(r caddyhttp.Route) bool { return !isTraced(r.Handlers) })
-		}
-		return false
+func isTraced(proxies []*reverseproxy.Handler) bool {
+	return !slices.ContainsFunc(proxies, func(p *reverseproxy.Handler) bool {
+		_, traced := p.Transport.(*reverseproxy.HTTPTransport)
+		return !traced
 	})
 }
 

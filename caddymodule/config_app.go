@@ -7,7 +7,7 @@ import (
 // App holds what all splits of a process share: who it is in the fleet, the secret, and where States are kept. It
 // needs no configuration: the default is a fleet of one, kept on this machine's disk.
 //
-// In fleet, instance, secrets and store, placeholders such as {env.NAME}, {file.PATH} and {system.hostname} are
+// In fleet, instance, secrets, store, alert_link and the alerts' url and secret, placeholders such as {env.NAME}, {file.PATH} and {system.hostname} are
 // replaced at load; one that is unknown or empty is an error.
 type App struct {
 	// Fleet names the proxies that share one State of each split. Proxies on one store with different fleets know
@@ -36,6 +36,12 @@ type App struct {
 	// BootWait is how long an instance that starts with neither store nor snapshot reports itself not ready, serving
 	// stable only. Default: 5s.
 	BootWait caddy.Duration `json:"boot_wait,omitempty"`
+
+	// Alerts are the targets that are told of events. Default: nobody is told.
+	Alerts []*Alert `json:"alerts,omitempty"`
+
+	// AlertLink is where those who are told find more, such as a dashboard's URL. Default: no link.
+	AlertLink string `json:"alert_link,omitempty"`
 
 	appState
 }

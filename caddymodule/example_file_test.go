@@ -42,6 +42,7 @@ func TestExampleValidates(t *testing.T) {
 	t.Setenv("REDIS_PASSWORD", "redis-password")
 	t.Setenv("REDIS_CA", filepath.Join(t.TempDir(), "ca.pem"))
 	t.Setenv("GREEN_DIGEST", "sha256:0123")
+	t.Setenv("CHECK_TOKEN", "check-token")
 	if err := validate(t, readExample(t)); err != nil {
 		t.Errorf("validate: %v", err)
 	}
@@ -61,6 +62,7 @@ func TestExampleIsComplete(t *testing.T) {
 		new(Failback).subDirectives(),
 		new(Judge).subDirectives(),
 		new(rolloutParser).subDirectives(),
+		new(Check).subDirectives(),
 		new(Classify).subDirectives(at),
 		new(Rescue).subDirectives(at),
 		new(Conversation).subDirectives(at),

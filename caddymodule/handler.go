@@ -26,6 +26,7 @@ type handlerState struct {
 	overrides []compiledOverride
 	excluded  caddyhttp.MatcherSets // requests that are no evidence; set by prepare
 	unloaded  <-chan struct{}       // closed when this configuration is no longer the one that runs
+	server    *caddyhttp.Server     // whose routes this is in
 	seen      seen
 	format    stream.Format               // what answers are read as; Unknown: they are not
 	budget    *budget                     // of rescues; nil if there are none
@@ -62,6 +63,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	}
 	h.app = app.(*App)
 	h.seen, h.format = h.newSeen(serverOf(ctx)), h.Classify.format()
+	if h.server = serverOf(ctx); h.server == nil {
+		h.server = new(caddyhttp.Server)
+	}
 	if h.Canary == "" && len(h.Variants) > 1 {
 		h.log.Warn("no canary is named: no variant is judged, failed back or rescued", zap.String("split", h.Name))
 	}
@@ -72,8 +76,11 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		h.overrides = append(h.overrides, h.compile(o))
 	}
 	h.holds = h.Conversation.policy()
-	h.attached, err = h.app.controller.Attach(h.definition(), h.app)
-	return err
+	if h.attached, err = h.app.controller.Attach(h.definition(), h.app); err != nil {
+		return err
+	}
+	h.attached.Agents = agents{h}
+	return nil
 }
 
 func (h *Handler) compile(o *Override) compiledOverride {

@@ -3,22 +3,14 @@ package caddymodule
 import (
 	"time"
 
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 )
 
-// maxStream returns how long the reverse_proxies among the handlers, and in their routes, let an upgraded connection live
-// (stream_timeout): the shortest time, 0 for ever. They end one without a close frame, as an agent does that is gone.
-func maxStream(handlers []caddyhttp.MiddlewareHandler) (shortest time.Duration) {
-	for _, h := range handlers {
-		switch h := h.(type) {
-		case *reverseproxy.Handler:
-			shortest = shorter(shortest, time.Duration(h.StreamTimeout))
-		case *caddyhttp.Subroute:
-			for _, route := range h.Routes {
-				shortest = shorter(shortest, maxStream(route.Handlers))
-			}
-		}
+// maxStream returns how long reverse proxies let an upgraded connection live (stream_timeout): the shortest time, 0 for
+// ever. They end one without a close frame, as an agent does that is gone.
+func maxStream(proxies []*reverseproxy.Handler) (shortest time.Duration) {
+	for _, p := range proxies {
+		shortest = shorter(shortest, time.Duration(p.StreamTimeout))
 	}
 	return shortest
 }

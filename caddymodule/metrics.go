@@ -42,6 +42,10 @@ var (
 	failbacksDesc = desc("failbacks_total", "Failbacks that this instance applied.", "split")
 	refusedDesc   = desc("refused_total", "Requests that a kill refused before they reached a variant.", "split")
 	readyDesc     = desc("ready", "1 if this instance places requests as the fleet wants.", "split")
+	toldDesc      = desc("alerts_sent_total", "Events that the target of alerts was told by this instance.", "target")
+	untakenDesc   = desc("alerts_failed_total", "Tries of this instance that the target of alerts did not take.", "target")
+	givenUpDesc   = desc("alerts_dropped_total", "Events that this instance gave up telling the target of alerts.", "target")
+	failingDesc   = desc("alert_target_failing", "1 while the target of alerts does not take what this instance tells it.", "target")
 	scanDesc      = prometheus.NewDesc("caddy_traffic_split_scan_panics_total",
 		"Answers whose scanning failed by a mistake in it: passed on and judged without it.", nil, nil)
 	staleDesc = prometheus.NewDesc("caddy_traffic_split_store_age_seconds",
@@ -73,7 +77,8 @@ func registerMetrics(registry *prometheus.Registry) error {
 // Describe sends all descriptions.
 func (collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{requestsDesc, retriesDesc, rescuesDesc, bytesDesc, tokensDesc, ttfbDesc, durationDesc, inFlightDesc, talksDesc, untoldDesc, lookUpsDesc, weightDesc,
-		scanDesc, killedDesc, usersDesc, failedDesc, fewDesc, evidenceDesc, alarmDesc, sharedDesc, judgedDesc, lateDesc, revisionDesc, epochDesc, failbacksDesc, refusedDesc, readyDesc, staleDesc} {
+		scanDesc, killedDesc, usersDesc, failedDesc, fewDesc, evidenceDesc, alarmDesc, sharedDesc, judgedDesc, lateDesc, revisionDesc, epochDesc, failbacksDesc, refusedDesc, readyDesc, staleDesc,
+		toldDesc, untakenDesc, givenUpDesc, failingDesc} {
 		ch <- d
 	}
 }
@@ -90,6 +95,7 @@ func (collector) Collect(ch chan<- prometheus.Metric) {
 	}
 	gauge(ch, staleDesc, age)
 	ch <- prometheus.MustNewConstMetric(scanDesc, prometheus.CounterValue, float64(scanPanics.Load()))
+	collectTargets(ch, c.TargetStatus())
 	for _, name := range c.Splits() {
 		status, err := c.StatusHere(name)
 		if err != nil {
@@ -105,6 +111,15 @@ func (collector) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(refusedDesc, prometheus.CounterValue, float64(s.Refused()), name)
 		collectConversations(ch, name, &s.Conversations)
 		s.Totals(func(variant string, t *health.Totals) { collectTotals(ch, name, variant, t.Snapshot()) })
+	}
+}
+
+func collectTargets(ch chan<- prometheus.Metric, targets []rollout.TargetStatus) {
+	for _, t := range targets {
+		ch <- prometheus.MustNewConstMetric(toldDesc, prometheus.CounterValue, float64(t.Sent), t.Name)
+		ch <- prometheus.MustNewConstMetric(untakenDesc, prometheus.CounterValue, float64(t.Failed), t.Name)
+		ch <- prometheus.MustNewConstMetric(givenUpDesc, prometheus.CounterValue, float64(t.Dropped), t.Name)
+		gauge(ch, failingDesc, asNumber(!t.FailingSince.IsZero()), t.Name)
 	}
 }
 

@@ -47,7 +47,7 @@ func (h *Handler) load(ctx caddy.Context) error {
 	return h.loadExcluded(ctx)
 }
 
-// expand replaces the placeholders of versions, users and the contact.
+// expand replaces the placeholders of versions, users, the contact and the headers of checks.
 func (h *Handler) expand(e expander) error {
 	fields := map[string]*string{"contact": &h.Contact}
 	for i, v := range h.Variants {
@@ -57,6 +57,9 @@ func (h *Handler) expand(e expander) error {
 		for j := range o.Users {
 			fields[item("overrides", i)+"."+item("users", j)] = &o.Users[j]
 		}
+	}
+	for i, c := range h.Checks {
+		c.fields(item("checks", i), fields)
 	}
 	return e.all(fields)
 }
@@ -81,6 +84,9 @@ func (h *Handler) setDefaults() {
 	}
 	h.Rescue.setDefaults(h.FailingStatuses)
 	h.Conversation.compile()
+	for _, c := range h.Checks {
+		c.setDefaults()
+	}
 }
 
 func (k *KillResponse) setDefaults() {
@@ -110,8 +116,9 @@ func (h *Handler) loadVariants(ctx caddy.Context) error {
 			}
 			handlers[j] = handler
 		}
-		v.handler, v.maxStream = newChain(handlers), maxStream(handlers)
-		v.plain, v.traced = isPlain(v.handler), isTraced(handlers)
+		v.handler, v.proxies = newChain(handlers), proxiesOf(handlers)
+		v.maxStream = maxStream(v.proxies)
+		v.plain, v.traced = isPlain(v.handler), isTraced(v.proxies)
 	}
 	return nil
 }

@@ -35,7 +35,9 @@ func (a *App) prepare(ctx caddy.Context) error {
 				zap.String("field", item("secrets", i)), zap.Int("least_bytes", shortSecret))
 		}
 	}
-	return nil
+	var err error
+	a.targets, err = a.newTargets()
+	return err
 }
 
 func (a *App) setDefaults() {
@@ -65,7 +67,12 @@ func setDefault[T comparable](field *T, value T) {
 
 // fields lists what may hold placeholders, by path.
 func (a *App) fields() map[string]*string {
-	fields := map[string]*string{"fleet": &a.Fleet, "instance": &a.Instance}
+	fields := map[string]*string{"fleet": &a.Fleet, "instance": &a.Instance, "alert_link": &a.AlertLink}
+	for i, to := range a.Alerts {
+		if to != nil {
+			fields[item("alerts", i)+".url"], fields[item("alerts", i)+".secret"] = &to.URL, &to.Secret
+		}
+	}
 	for i := range a.Secrets {
 		fields[item("secrets", i)] = &a.Secrets[i]
 	}

@@ -65,6 +65,9 @@ func conversationID(key []byte, split, user, conversation string) (id rollout.Co
 
 // decide places a request: by its conversation's pin, if its bucket moved and one can be found.
 func (h *Handler) decide(r *http.Request, view *rollout.View, p placement) splitter.Decision {
+	if view.Table.Drilling() {
+		p.User = h.app.drillUser(p.Key)
+	}
 	t := p.talk
 	if t == nil {
 		return view.Table.Decide(p.Request)

@@ -36,6 +36,16 @@ func (a *App) user(key string) uint64 {
 	return a.userHash().of(key)
 }
 
+// drillUser returns how a State has a user who takes part in a drill; empty for nobody, and while the fleet's secret is not
+// known.
+func (a *App) drillUser(key string) string {
+	h := a.userHash()
+	if key == "" || h == strangers {
+		return ""
+	}
+	return fmt.Sprintf("%016x", h.of(key))
+}
+
 func (h *userHash) of(key string) uint64 {
 	var buf [userKeySize + maxKey]byte
 	copy(buf[:], h.key[:])

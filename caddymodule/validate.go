@@ -45,6 +45,7 @@ func (h *Handler) validate(g stage) error {
 		func() error { return h.validateRollout(g) },
 		func() error { return h.validateContact(g) },
 		h.validateDrillEvery,
+		func() error { return h.validateChecks(g) },
 		func() error { return within("classify", h.Classify.validate()) },
 		h.validateFailingStatuses,
 		h.validateAgentOutcome,

@@ -30,6 +30,9 @@ func (a *App) validate(g stage) error {
 	if err := a.validateSecrets(); err != nil {
 		return err
 	}
+	if err := a.validateAlerts(g); err != nil {
+		return err
+	}
 	return within("store", a.Store.validate(g))
 }
 

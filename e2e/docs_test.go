@@ -80,7 +80,7 @@ func TestExampleCaddyfile(t *testing.T) {
 	p := newProxy(t, document(t, "Caddyfile.example"))
 	p.env = append(p.env, "SWITCHBACK_SECRET=0123456789abcdef0123456789abcdef",
 		"SWITCHBACK_PREVIOUS_SECRET=fedcba9876543210fedcba9876543210", "REDIS_PASSWORD=x",
-		"REDIS_CA="+filepath.Join(p.dir, "ca.pem"), "GREEN_DIGEST=sha256:0123")
+		"REDIS_CA="+filepath.Join(p.dir, "ca.pem"), "GREEN_DIGEST=sha256:0123", "CHECK_TOKEN=check-token")
 	if a := p.call("validate", "--config", p.configFile()); a.code != 0 {
 		t.Errorf("%s", a)
 	}

@@ -3,7 +3,6 @@ package rollout
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 )
@@ -39,10 +38,8 @@ type Upstream struct {
 func (s *Split) agents() Agents {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, a := range slices.Backward(s.attachments) {
-		if a.inForce {
-			return a.Agents
-		}
+	if a := s.newestInForce(); a != nil {
+		return a.Agents
 	}
 	return nil
 }

@@ -33,6 +33,7 @@ func (c *Controller) storeAnswers(p store.Pulse) {
 	case err == nil && was != nil:
 		c.secretLost = true // a store that was away may have lost it, and been given another
 		c.log.Info("the store answers again")
+		c.wakeCouriers()
 	}
 }
 

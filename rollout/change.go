@@ -91,11 +91,11 @@ func next(prev *splitter.State, kind string, by By, seed Seed) *splitter.State {
 	return n
 }
 
-// keepsPlaces reports whether a kind of change leaves everything as it is but kills and what is only said. To pause,
-// resume or approve a plan moves nobody and yet is no such change: where two histories meet, the State that was made in
-// knowledge of it must hold.
+// keepsPlaces reports whether a kind of change leaves everything as it is but kills, where test users are sent for some
+// seconds, and what is only said. To pause, resume or approve a plan moves nobody and yet is no such change: where two
+// histories meet, the State that was made in knowledge of it must hold.
 func keepsPlaces(kind string) bool {
-	return kind == KindKill || kind == KindRevive || kind == KindRestored || kind == KindSuspected
+	return kind == KindKill || kind == KindRevive || kind == KindRestored || kind == KindSuspected || kind == KindDrill || kind == KindDrilled
 }
 
 // tell ends a change of prev: it notes which buckets moved, checks the next State and writes its event.

@@ -18,6 +18,7 @@ func (c *Controller) conclude(ctx context.Context, h *hearing, said *summary) {
 	h.split.keep(said.judgement(), said.Epoch)
 	c.follow(ctx, h, verdict{said.Verdict, said.Epoch})
 	c.advance(ctx, h, said.Verdict)
+	c.checkShares(ctx, h)
 }
 
 // follow does what follows from what the fleet's judge says of the canary.

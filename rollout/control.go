@@ -171,6 +171,14 @@ type Status struct {
 	// come too late to be judged since they started.
 	ShownInstances int
 	Late           uint64
+	// Shares says what stable and canary have got of a trial, ShareWarning that users are not shared as the weights say, if
+	// that is sure; empty without a trial.
+	Shares       []ShareStatus
+	ShareWarning string
+	// Drift says of each member that is heard of and decides by an older State for over 10 s what it decides by.
+	Drift []string
+	// DrilledAt is when the last drill passed, by the store's clock; zero if none has.
+	DrilledAt time.Time
 }
 
 // VariantStatus is one variant as it stands.

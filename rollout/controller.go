@@ -22,7 +22,7 @@ const (
 	storeTimeout = time.Second
 	// firstContact bounds how long loading a configuration waits for the store.
 	firstContact = 500 * time.Millisecond
-	// maxEvents is how many applied States may wait for a slow OnEvent; further ones are logged and not passed on.
+	// maxEvents is how many events may wait for a slow OnEvent; further ones are logged and not passed on.
 	maxEvents = 256
 )
 
@@ -56,11 +56,13 @@ type Options struct {
 	// Flights returns where the requests in progress of a split are entered. A process that may run several Controllers
 	// in turn shares them, so that a kill reaches what an earlier one let in. Nil: this Controller's own.
 	Flights func(split string) *health.Flights
-	// OnEvent is told, in order and from one goroutine, of each State that this instance applies after its first. It may
-	// be slow, but must return: Close waits for it. May be nil.
-	OnEvent func(s *splitter.State)
+	// Scraped returns when this process' metrics were read last; zero if they never were. Nil: nobody knows.
+	Scraped func() time.Time
 	// Expand fills in the placeholders of a webhook's URL, such as {env.GATE_URL}; nil: it is used as it is.
 	Expand func(string) string
+	// OnEvent is told, in order and from one goroutine, of each State that this instance applies after its first, and of
+	// events that change none (s is nil then). It may be slow, but must return: Close waits for it. May be nil.
+	OnEvent func(ev store.Event, s *splitter.State)
 	// Log gets what happens; nil: nobody.
 	Log *zap.Logger
 
@@ -83,7 +85,7 @@ type Controller struct {
 	started time.Time
 	log     *zap.Logger
 	poke    chan struct{} // asks for a pulse at once
-	events  chan *splitter.State
+	events  chan news
 	secrets atomic.Pointer[[]string]
 	skew    atomic.Int64 // store's clock minus ours, in nanoseconds
 	contact atomic.Int64 // when the store last answered, in ns since started; 0 = never
@@ -93,14 +95,20 @@ type Controller struct {
 	// reachable is the store unless it is known to be away, for requests, which take no lock.
 	reachable atomic.Pointer[store.Store]
 	lookers   chan struct{} // a place for each look-up of a conversation in progress
+	couriers  atomic.Pointer[[]*courier]
 
 	// Used by the pulse alone.
 	secretLost bool // the store has not, or may not have, the secret that we know
 	secretLess bool // it was logged that the store does not tell one
+	outage     outage
+
+	// passedOn are the recorded events, by split, that OnEvent knows or need not. Used by the event loop alone.
+	passedOn map[string][]string
 
 	// life is held while starting, closing, attaching and detaching. It protects the following fields.
 	life    sync.Mutex
 	stop    context.CancelFunc // nil while not running
+	working context.Context    // the loops'
 	loops   sync.WaitGroup     // all but the one that tells
 	untold  chan struct{}      // closed when nothing more will be told of
 	telling sync.WaitGroup
@@ -139,7 +147,9 @@ func New(opts Options) *Controller {
 		save:    make(chan struct{}, 1),
 		unsaved: map[*Split]struct{}{},
 		splits:  map[string]*Split{},
-		events:  make(chan *splitter.State, maxEvents),
+
+		passedOn: map[string][]string{},
+		events:   make(chan news, maxEvents),
 	}
 }
 
@@ -218,13 +228,14 @@ func (c *Controller) open() error {
 func (c *Controller) work(answered chan struct{}) {
 	ctx, cancel := context.WithCancel(context.Background())
 	untold := make(chan struct{})
-	c.stop, c.untold = cancel, untold
+	c.stop, c.working, c.untold = cancel, ctx, untold
 	c.loops.Go(func() { c.pulseLoop(ctx, answered) })
 	c.loops.Go(func() { c.watchLoop(ctx) })
 	c.loops.Go(func() { c.judgeLoop(ctx) })
 	c.loops.Go(func() { c.saveLoop(ctx) })
 	c.loops.Go(func() { c.cutLoop(ctx, answered) })
 	c.loops.Go(func() { c.pinLoop(ctx) })
+	c.sendOut()
 	c.telling.Go(func() { c.eventLoop(untold) })
 }
 

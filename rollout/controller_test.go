@@ -202,7 +202,7 @@ func TestEventsAreToldInOrder(t *testing.T) {
 	bubble(t, func(t *testing.T, s *embedded.Store) {
 		var told []uint64
 		p := start(t, s, "proxy-1", assistant(99, 1), func(o *rollout.Options) {
-			o.OnEvent = func(s *splitter.State) {
+			o.OnEvent = func(_ store.Event, s *splitter.State) {
 				time.Sleep(time.Second)
 				told = append(told, s.Revision)
 			}

@@ -47,6 +47,7 @@ type docket struct {
 	advance  advancing           // what is known of the plan, while this instance folds
 	held     heldFailback        // a failback that is held
 	recorded map[string]struct{} // the events that this instance has recorded of the epoch
+	sharesAt time.Time           // when it was looked at how users are shared
 
 	// What was logged of what keeps failing.
 	failing, folding, writing, learning, stepping, recording complaint

@@ -3,6 +3,9 @@ package rollout
 import (
 	"net/http"
 	"time"
+
+	"github.com/switchback-proxy/switchback/splitter"
+	"github.com/switchback-proxy/switchback/store"
 )
 
 // Hurried returns options of a Controller that does n times as often what it does by itself, for tests that cannot
@@ -19,4 +22,19 @@ func Hurried(o Options, n int) Options {
 func Asking(o Options, r http.RoundTripper) Options {
 	o.asks = r
 	return o
+}
+
+// SampleRatio is the test of whether users are shared as they should be.
+var SampleRatio = sampleRatio
+
+// SharesOf says what stable and canary have got.
+var SharesOf = shareStatus
+
+// DriftTexts says which members have drifted by what was listed, the last listing last.
+func DriftTexts(split string, state *splitter.State, listed ...store.Pulse) []string {
+	s := Split{stored: state}
+	for _, p := range listed {
+		s.lagging = laggards(s.lagging, p, split, state)
+	}
+	return s.driftTexts()
 }

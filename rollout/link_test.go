@@ -38,6 +38,7 @@ type link struct {
 	store store.Store
 	fault fault
 	swaps int // changes that were sent
+	looks int // how often the outbox was looked into
 	inbox *inbox
 	ahead time.Duration // how far the store's clock is ahead of this instance's
 	jump  time.Duration // how far it has jumped since
@@ -138,6 +139,13 @@ func (l *link) sent() int {
 	return l.swaps
 }
 
+// looked returns how often the outbox was looked into.
+func (l *link) looked() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.looks
+}
+
 // gate lets a call through or not.
 func (l *link) gate(ctx context.Context, writes bool) (store.Store, error) {
 	s, f := l.now()
@@ -219,6 +227,7 @@ func (l *link) Record(ctx context.Context, ev store.Event) (bool, error) {
 }
 
 func (l *link) Claim(ctx context.Context, ask store.ClaimAsk) ([]store.Delivery, error) {
+	l.sets(func(l *link) { l.looks++ })
 	s, err := l.gate(ctx, true)
 	if err != nil {
 		return nil, err

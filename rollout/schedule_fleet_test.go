@@ -131,7 +131,7 @@ func (w *world) rises(n *node) error {
 		Open:    func() (store.Store, error) { return redis.Open(cfg, nil) },
 		Memory:  rollout.Snapshots{Dir: store.DirAt(n.disk)},
 		Log:     zap.NewNop(),
-		OnEvent: func(s *splitter.State) { w.applied(l, s) },
+		OnEvent: func(_ store.Event, s *splitter.State) { w.applied(l, s) },
 	}, hurry))
 	var err error
 	if l.at, err = l.Attach(withoutJudge(assistant(99, 1)), "first"); err != nil {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/switchback-proxy/switchback/health"
 	"github.com/switchback-proxy/switchback/splitter"
+	"github.com/switchback-proxy/switchback/store"
 )
 
 // Split is one split as this instance runs it. It outlives configuration reloads: its windows, its requests in
@@ -22,17 +23,18 @@ type Split struct {
 	// Conversations are those that this instance has seen.
 	Conversations Conversations
 
-	name      string
-	log       *zap.Logger
-	wake      func()           // tells that cutDue is to be called
-	clock     func() time.Time // the store's clock as last heard
-	complaint complaint        // what was logged of what keeps failing; used by the pulse alone
-	docket    docket           // how far this instance is with the evidence; used by the judge alone
-	warned    warned           // what was logged of verdicts; used by the judge alone
-	webhooks  *webhooks        // what the webhooks before the next step say
-	failbacks atomic.Uint64    // failbacks that this instance saw since it started
-	refused   atomic.Uint64    // requests that a kill refused since it started
-	late      atomic.Uint64    // frames of this instance that came too late since it started
+	name        string
+	log         *zap.Logger
+	wake        func()              // tells that cutDue is to be called
+	clock       func() time.Time    // the store's clock as last heard
+	complaint   complaint           // what was logged of what keeps failing; used by the pulse alone
+	docket      docket              // how far this instance is with the evidence; used by the judge alone
+	warned      warned              // what was logged of verdicts; used by the judge alone
+	toldOfDrift map[string]struct{} // events recorded of members that decide by an old State; used by the pulse alone
+	webhooks    *webhooks           // what the webhooks before the next step say
+	failbacks   atomic.Uint64       // failbacks that this instance saw since it started
+	refused     atomic.Uint64       // requests that a kill refused since it started
+	late        atomic.Uint64       // frames of this instance that came too late since it started
 
 	// The order of these locks is told at Controller.
 	asking sync.Mutex // held while the store is read or written and its answer applied, so that answers keep their order
@@ -54,6 +56,7 @@ type Split struct {
 	policy      Policy                     // the one frozen in effective
 	plan        *Plan                      // the one frozen in effective; nil if the trial goes by none that can be read
 	known       known                      // what the plan moves on, as far as it is known here
+	lagging     map[store.MemberID]laggard // members that decide by an older State, as last listed; replaced, never modified
 	windows     map[string]*health.Window
 	origin      time.Time // when a second of the store's clock began: the windows' seconds begin with it
 	totals      map[string]*health.Totals

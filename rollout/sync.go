@@ -51,12 +51,19 @@ func (c *Controller) watchLoop(ctx context.Context) {
 func (c *Controller) heard(n store.Notice) {
 	if n.Resync {
 		c.Poke()
+		c.wakeCouriers()
 		return
+	}
+	if n.Event {
+		c.wakeCouriers()
 	}
 	s := c.lookup(n.Split)
 	if s == nil {
 		c.bury(n.State)
 		return
+	}
+	if n.Event {
+		c.passOn(news{recorded: n.Split})
 	}
 	if n.Kill != nil {
 		if err := c.hold(s, *n.Kill); err != nil {
@@ -77,6 +84,7 @@ func (c *Controller) pulse(ctx context.Context) {
 	if ctx.Err() != nil {
 		return
 	}
+	defer c.noteOutage(ctx)
 	if err != nil {
 		c.storeAway(err)
 		return
@@ -235,12 +243,7 @@ func (c *Controller) take(s *Split, state *splitter.State, isNews bool) {
 	if n := state.Cooldown.Failbacks - before.Cooldown.Failbacks; n > 0 {
 		s.failbacks.Add(uint64(n))
 	}
-	select {
-	case c.events <- state:
-	default:
-		c.log.Error("an event was not passed on: too many wait", zap.String("split", s.name),
-			zap.Uint64("revision", state.Revision))
-	}
+	c.passOn(news{event: changeBetween(before, state), state: state})
 }
 
 // applied does what follows upon a State that was taken: log, heartbeat, snapshot.
@@ -250,26 +253,21 @@ func (c *Controller) applied(s *Split, state *splitter.State) {
 		zap.String("reason", state.Changed.Reason), zap.Uint64("epoch", state.Epoch), zap.Any("weights", state.Weights()))
 	c.Poke()
 	c.saveSoon(s)
+	c.wakeCouriers()
 }
 
-// eventLoop passes applied States on, apart from all else: whoever listens may be slow. It ends when untold is closed
+// eventLoop passes events on, apart from all else: whoever listens may be slow. It ends when untold is closed
 // and nothing waits any more.
 func (c *Controller) eventLoop(untold <-chan struct{}) {
 	for {
 		select {
-		case state := <-c.events:
-			c.tell(state)
+		case n := <-c.events:
+			c.tell(n)
 		case <-untold:
 			for len(c.events) > 0 {
 				c.tell(<-c.events)
 			}
 			return
 		}
-	}
-}
-
-func (c *Controller) tell(state *splitter.State) {
-	if c.opts.OnEvent != nil {
-		c.opts.OnEvent(state)
 	}
 }

@@ -29,18 +29,8 @@ func Forget(prev *splitter.State, by By, seed Seed) (Changed, error) {
 // Import writes an exported State over the present one, or where there is none (prev is nil). It begins a new epoch at
 // the greater revision + 1. Kills of both hold, but for those that either lists as lifted. A plan that runs is paused.
 func Import(prev *splitter.State, r ImportRequest, by By, seed Seed) (Changed, error) {
-	if r.State == nil {
-		return Changed{}, fmt.Errorf("%w: there is no state to import", ErrInvalid)
-	}
-	if !r.State.Forgotten.IsZero() {
-		return Changed{}, fmt.Errorf("%w: the state of %q is that of a forgotten split", ErrInvalid, r.State.Split)
-	}
-	if share := r.State.Weights()[r.State.Canary]; r.State.Progress.Phase == splitter.PhaseFailedBack && share > 0 {
-		return Changed{}, fmt.Errorf("%w: %q is failed back in the state of %q and has %s: a canary that failed has nothing",
-			ErrInvalid, r.State.Canary, r.State.Split, share)
-	}
-	if _, err := runningPlan(r.State); err != nil {
-		return Changed{}, fmt.Errorf("%w: %w", ErrInvalid, err)
+	if err := mayImport(r.State); err != nil {
+		return Changed{}, err
 	}
 	n := r.State.Clone()
 	n.Parent, n.Lineage, n.Began, n.Moved = "", nil, seed.Now, nil
@@ -68,6 +58,24 @@ func Import(prev *splitter.State, r ImportRequest, by By, seed Seed) (Changed, e
 	}
 	ch.Event.Kills = newKills(prev, n)
 	return ch, err
+}
+
+// mayImport says what is wrong with a State that is to be imported.
+func mayImport(s *splitter.State) error {
+	if s == nil {
+		return fmt.Errorf("%w: there is no state to import", ErrInvalid)
+	}
+	if !s.Forgotten.IsZero() {
+		return fmt.Errorf("%w: the state of %q is that of a forgotten split", ErrInvalid, s.Split)
+	}
+	if share := s.Weights()[s.Canary]; s.Progress.Phase == splitter.PhaseFailedBack && share > 0 {
+		return fmt.Errorf("%w: %q is failed back in the state of %q and has %s: a canary that failed has nothing",
+			ErrInvalid, s.Canary, s.Split, share)
+	}
+	if _, err := runningPlan(s); err != nil {
+		return fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
+	return nil
 }
 
 // watchAgain begins the watch of an imported trial again, if it was in one.

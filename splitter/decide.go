@@ -8,12 +8,13 @@ import "slices"
 // It decides in this order; the first rule that applies is the answer:
 //
 //  1. The split's kill switch: nobody is served ([ReasonDisabled]).
-//  2. A variant that is killed, or that this instance does not know, is absent: what it would get by rule 3 or 5,
+//  2. A variant that is killed, or that this instance does not know, is absent: what it would get by rule 3, 4 or 6,
 //     stable gets ([ReasonDefault], so that it is no evidence on stable: those users were not drawn for it); a pin to it counts for nothing.
-//  3. An override of the request ([ReasonTargetingMatch]).
-//  4. The pin of its conversation, if its bucket was taken from that variant lately ([ReasonPin]); see [Table.DecidePinned].
-//  5. The key's bucket ([ReasonSplit]).
-//  6. A request without a key: stable ([ReasonDefault]).
+//  3. A drill that its user takes part in ([ReasonTargetingMatch]).
+//  4. An override of the request ([ReasonTargetingMatch]).
+//  5. The pin of its conversation, if its bucket was taken from that variant lately ([ReasonPin]); see [Table.DecidePinned].
+//  6. The key's bucket ([ReasonSplit]).
+//  7. A request without a key: stable ([ReasonDefault]).
 //
 // When stable itself would be the answer and cannot serve, nobody is: a killed stable gives [ReasonDisabled], one
 // that this instance does not know gives [ReasonError], upon which the caller compiles a [Blind] table around the
@@ -22,6 +23,8 @@ type Table struct {
 	hasher Hasher
 	// everyone is the answer to every request, whatever it carries; nil if requests are told apart.
 	everyone *Decision
+	// drill is where the users of a drill go; nil if there is none.
+	drill *drill
 	// byVariant holds the answer to an override, by index into the known variants.
 	byVariant []Decision
 	// byBucket is sorted and covers all buckets.
@@ -39,10 +42,12 @@ type cell struct {
 	decision Decision
 }
 
-// Request is what a decision is made on. The zero value has no key and no override.
+// Request is what a decision is made on. The zero value has no key, no user and no override.
 type Request struct {
 	// Key is who is being placed; empty means that nobody could be made out.
 	Key string
+	// User is the key as a keyed hash, as [Drill] lists users. It is looked at only while the table is [Table.Drilling].
+	User string
 	// Override places the request regardless of weights.
 	Override Override
 }
@@ -80,6 +85,7 @@ func Compile(s *State, known []string) *Table {
 	for i, name := range known {
 		t.byVariant[i] = t.unlessKilled(s, name, Decision{Variant: i, Reason: ReasonTargetingMatch})
 	}
+	t.drill = t.compileDrill(s, known)
 	t.byBucket = make([]cell, len(s.Ranges))
 	for i, r := range s.Ranges {
 		decision := t.fallback
@@ -107,6 +113,8 @@ func (t *Table) Decide(r Request) Decision {
 	switch {
 	case t.everyone != nil:
 		return *t.everyone
+	case t.inDrill(r):
+		return t.drill.decision
 	case r.Override > 0:
 		return t.override(int(r.Override) - 1)
 	case r.Key == "":

@@ -52,7 +52,7 @@ func (t *Table) compileMoves(s *State, known []string) []pinMove {
 // MayBePinned reports whether a pin could place the request elsewhere than its bucket: whether its bucket was taken from
 // a variant lately that still serves. Whoever keeps pins need not look for one otherwise. It allocates nothing.
 func (t *Table) MayBePinned(r Request, h Hold) bool {
-	if r.Key == "" || r.Override > 0 {
+	if !t.isByBucket(r) {
 		return false
 	}
 	for i := range t.moves {
@@ -68,7 +68,7 @@ func (t *Table) MayBePinned(r Request, h Hold) bool {
 // allocates nothing.
 func (t *Table) DecidePinned(r Request, p Pin, h Hold) Decision {
 	byBucket := t.Decide(r)
-	if r.Key == "" || r.Override > 0 {
+	if !t.isByBucket(r) {
 		return byBucket
 	}
 	for i := range t.moves {
@@ -80,6 +80,11 @@ func (t *Table) DecidePinned(r Request, p Pin, h Hold) Decision {
 		}
 	}
 	return byBucket
+}
+
+// isByBucket reports whether the request's bucket decides, if no pin does and no kill.
+func (t *Table) isByBucket(r Request) bool {
+	return r.Key != "" && r.Override <= 0 && !t.inDrill(r)
 }
 
 // holds reports whether the move took the key's bucket, and lately enough.

@@ -79,6 +79,8 @@ type State struct {
 	Retired []string `json:"retired,omitempty"`
 	// Drill sends some test users to a variant, to see whether a failback works; nil while there is none.
 	Drill *Drill `json:"drill,omitempty"`
+	// Drilled is the last drill that passed.
+	Drilled Drilled `json:"drilled,omitzero"`
 	// Trickle is what stable keeps while the canary has the rest; nil if nothing is kept for that.
 	Trickle *Trickle `json:"trickle,omitempty"`
 	// Probe is what the canary lends stable to be compared with it; nil while nothing is lent.
@@ -259,11 +261,7 @@ func (s *State) Clone() *State {
 	c.Plan = slices.Clone(s.Plan)
 	c.Promotions = slices.Clone(s.Promotions)
 	c.Retired = slices.Clone(s.Retired)
-	if s.Drill != nil {
-		drill := *s.Drill
-		drill.Users = slices.Clone(drill.Users)
-		c.Drill = &drill
-	}
+	c.Drill = s.Drill.clone()
 	if s.Progress.Paused != nil {
 		paused := *s.Progress.Paused
 		c.Progress.Paused = &paused

@@ -63,6 +63,7 @@ func merged() *splitter.State {
 	s.Promotions = []splitter.Promotion{{Variant: "blue", Version: "sha256:1", Before: "grey", BeforeVersion: "sha256:0", At: s.Began}}
 	s.Retired = []string{"grey", "red"}
 	s.Drill = &splitter.Drill{ID: "d1", Variant: "green", Users: []string{"1f", "2e"}, Until: s.Changed.At}
+	s.Drilled = splitter.Drilled{At: s.Began, By: "alice"}
 	s.Forgotten = time.Date(2026, 5, 2, 12, 0, 0, 0, time.UTC)
 	return s
 }

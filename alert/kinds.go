@@ -1,0 +1,78 @@
+package alert
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"github.com/switchback-proxy/switchback/rollout"
+)
+
+// kindTest is the kind of what is sent to try a target; no event has it.
+const kindTest = "test"
+
+// kind is what is known of a kind of event.
+type kind struct {
+	severity Severity
+	// what says in a few words what happened.
+	what string
+}
+
+var kinds = map[string]kind{
+	rollout.KindFailback:     {Critical, "the canary failed, everybody is back on the trusted version"},
+	rollout.KindFailbackHeld: {Critical, "the canary fails, and is not failed back as the trusted version is dead"},
+	rollout.KindKill:         {Critical, "a kill switch is on"},
+	rollout.KindStoreLost:    {Critical, "the store is away, requests go on by the last state known"},
+
+	rollout.KindStoreBack:    {Warning, "the store is back"},
+	rollout.KindRevive:       {Warning, "a kill switch is off"},
+	rollout.KindSuspected:    {Warning, "the cause of the failback seems to be shared by both versions"},
+	rollout.KindProbe:        {Warning, "some users are lent to the trusted version, to see whether it is any better"},
+	rollout.KindPaused:       {Warning, "the rollout is paused"},
+	rollout.KindAborted:      {Warning, "the rollout was given up"},
+	rollout.KindRolledBack:   {Warning, "the promotion was taken back"},
+	rollout.KindSwitchedBack: {Warning, "everybody was switched back"},
+	rollout.KindWaiting:      {Warning, "the rollout waits"},
+	rollout.KindNoTraffic:    {Warning, "the canary gets no traffic, the rollout is held"},
+	rollout.KindDrift:        {Warning, "instances decide by an old state"},
+	rollout.KindShare:        {Warning, "the traffic is not shared as the weights say"},
+	rollout.KindReconcile:    {Warning, "two histories were brought together"},
+	rollout.KindRestored:     {Warning, "the state was written back to the store"},
+	rollout.KindForget:       {Warning, "the split was given up"},
+
+	rollout.KindCreated:    {Info, "the split is new"},
+	rollout.KindWeights:    {Info, "the weights changed"},
+	rollout.KindRename:     {Info, "a variant has another name"},
+	rollout.KindAdopt:      {Info, "the state follows the file"},
+	rollout.KindPolicy:     {Info, "the policy changed"},
+	rollout.KindVersion:    {Info, "another version is declared"},
+	rollout.KindImport:     {Info, "a state was imported"},
+	rollout.KindTrickle:    {Info, "stable keeps less beside the canary"},
+	rollout.KindProbeEnded: {Info, "lent users are back"},
+	rollout.KindStarted:    {Info, "a rollout began"},
+	rollout.KindStep:       {Info, "the rollout took a step"},
+	rollout.KindPromoted:   {Info, "the canary is the trusted version now"},
+	rollout.KindResumed:    {Info, "the rollout goes on"},
+	rollout.KindApproved:   {Info, "a step was approved"},
+	rollout.KindRetried:    {Info, "the rollout began again"},
+	rollout.KindSwitched:   {Info, "everybody was switched to the other version"},
+	rollout.KindRetired:    {Info, "a variant was retired"},
+	rollout.KindDrill:      {Info, "a rehearsal of a failback"},
+	rollout.KindDrilled:    {Info, "a failback was rehearsed"},
+}
+
+// Kinds returns the kinds of event that there are, sorted.
+func Kinds() []string { return slices.Sorted(maps.Keys(kinds)) }
+
+// KindsOf returns the kinds that are as urgent as that, sorted.
+func KindsOf(s Severity) []string {
+	return slices.DeleteFunc(Kinds(), func(name string) bool { return kinds[name].severity != s })
+}
+
+// whatHappened says in a few words what an event of that kind tells.
+func whatHappened(name string) string {
+	if name == kindTest {
+		return "this is a test"
+	}
+	return cmp.Or(kinds[name].what, name)
+}
