@@ -130,6 +130,7 @@ func (a *App) newShared() (*shared, error) {
 		BootWait:        time.Duration(a.BootWait),
 		Flights:         flightsOf,
 		OnEvent:         s.emit,
+		Expand:          expandLater,
 		Log:             caddy.Log().Named("switchback"),
 	})
 	return s, nil
