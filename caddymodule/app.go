@@ -131,7 +131,7 @@ func (a *App) newShared() (*shared, error) {
 		Flights:         flightsOf,
 		OnEvent:         s.emit,
 		Scraped:         scraped,
-		Expand:          expandNow,
+		Expand:          expandLater,
 		Log:             caddy.Log().Named("switchback"),
 	})
 	return s, nil

@@ -35,6 +35,16 @@ func (e expander) expand(s string) (string, error) {
 var errUnknownPlaceholder = errors.New("it contains a placeholder that means nothing while the configuration is " +
 	"loaded; known are {env.NAME}, {file.PATH} and {system.hostname}, and \\{ is a plain brace")
 
+// expandLater replaces the placeholders of what is kept as it is written and used while the process runs. What was
+// expandable at load and is not any more becomes empty, so that nothing is asked by half a URL.
+func expandLater(s string) string {
+	text, err := newExpander().expand(s)
+	if err != nil {
+		return ""
+	}
+	return text
+}
+
 // all expands what the fields point to; an error names the field.
 func (e expander) all(fields map[string]*string) error {
 	for _, path := range sortedKeys(fields) {
@@ -46,9 +56,6 @@ func (e expander) all(fields map[string]*string) error {
 	}
 	return nil
 }
-
-// expandNow returns s with what its placeholders are by now; one that has no value any more stays as it is.
-func expandNow(s string) string { return caddy.NewReplacer().ReplaceKnown(s, "") }
 
 // isLoadTime reports whether a placeholder is about this process, not about a request, so that it has one value for
 // everybody.

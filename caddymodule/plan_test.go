@@ -73,14 +73,6 @@ func TestWebhookKeepsItsPlaceholders(t *testing.T) {
 	}
 }
 
-// TestExpandNow replaces what a webhook's placeholders are when it is asked.
-func TestExpandNow(t *testing.T) {
-	t.Setenv("GATE_TOKEN", "s3cret")
-	if got, want := expandNow("https://gate.internal/?t={env.GATE_TOKEN}&u={nobody}"), "https://gate.internal/?t=s3cret&u={nobody}"; got != want {
-		t.Errorf("got %q, want %q", got, want)
-	}
-}
-
 // TestWindowIsText writes and reads a window as configurations have it.
 func TestWindowIsText(t *testing.T) {
 	h := handlerOf(t, `{"rollout": {"window": "mon-fri 9:00-17:00 Europe/Berlin"}}`)

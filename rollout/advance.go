@@ -69,7 +69,7 @@ func (c *Controller) advance(ctx context.Context, h *hearing, v health.Verdict) 
 	c.countUsers(ctx, h)
 	a.shut = nil
 	a.members = c.lags(h, rollOf(c.called.Load()), nil)
-	if behind := h.second - a.tally.upTo; behind > maxBehind {
+	if behind := h.second - h.split.docket.next + 1; behind > maxBehind { // also where seconds are folded again
 		a.members = append(a.members, fmt.Sprintf("the last %d s are not judged yet", behind))
 	}
 	m := c.next(h, v)

@@ -18,7 +18,8 @@ type Tally struct {
 	// Baked counts the seconds since the step was reached in which somebody counted: not those in which all proxies, or the
 	// store, were down.
 	Baked int64 `json:"baked"`
-	// Requests and Baseline count the judged requests of the canary and of stable, Users the users behind the former.
+	// Requests and Baseline count the judged requests of the canary and of stable. Users is how many users the canary is known
+	// to have had since the trial began; it is counted only as long as the plan waits for more.
 	Requests uint64 `json:"requests"`
 	Baseline uint64 `json:"baseline"`
 	Users    uint64 `json:"users"`

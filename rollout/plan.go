@@ -15,8 +15,8 @@ import (
 type Plan struct {
 	// Steps are the canary's shares, in order: strictly rising, the last 100 %. Default: 1, 5, 10, 25, 50 and 100 %.
 	Steps []Step `json:"steps"`
-	// MinRequests and MinUsers are how many judged requests of the canary, and how many users behind its requests, each
-	// step must have seen in the fleet before the next. 0 asks for none. Defaults: 500 and 50.
+	// MinRequests is how many judged requests of the canary each step must have seen in the fleet before the next, MinUsers
+	// how many users the canary must have had since the trial began. 0 asks for none. Defaults: 500 and 50.
 	MinRequests int `json:"min_requests"`
 	MinUsers    int `json:"min_users"`
 	// Gates must open before a step is left. That the verdict is pass is always one of them.

@@ -70,12 +70,14 @@ func TestLaggingMember(t *testing.T) {
 	bubble(t, func(t *testing.T, s *embedded.Store) {
 		plan := planOf(10, 50, 100)
 		plan.Watch = health.Duration(time.Hour)
+		plan.Steps[0].Bake = health.Duration(30 * time.Second)
 		def := rolling(plan)
 		first := start(t, s, "proxy-1", def)
 		elapse(2 * time.Second)
-		other := start(t, s, "proxy-2", def)
-		serve(15, healthy, first, other)
 		begins(t, s, def)
+		serve(5, healthy, first) // so that it folds
+		other := start(t, s, "proxy-2", def)
+		serve(5, healthy, first, other)
 		other.link.set(unread)
 		serve(60, healthy, first, other)
 		if got := encode(t, first.status(t).Plan.Waits); !strings.Contains(got, "proxy-2 decides by revision 2 and not yet by 3") {
