@@ -250,3 +250,52 @@ func TestTrimmedWhilePending(t *testing.T) {
 	put(t, logFile(folder), read(t, logFile(folder))+text.String())
 	claimed(t, open(t, folder), want[:100]...)
 }
+
+// Whatever somebody did to a log's lines, each of its events has a place of its own in it, in their order.
+func TestOddCursors(t *testing.T) {
+	folder := t.TempDir()
+	first := written(t, folder, 1)
+	s := open(t, folder)
+	next, ev := storetest.Next(first, "change-2")
+	record(t, s, "n-1", true)
+	if err := s.Swap(t.Context(), first.Version, next, ev); err != nil {
+		t.Fatal(err)
+	}
+	record(t, s, "n-2", true)
+	record(t, s, "n-3", true)
+	closeStore(t, s)
+	lines := strings.SplitAfter(read(t, logFile(folder)), "\n")
+	now := time.Now().Format(time.RFC3339)
+	for name, tt := range map[string]struct{ lines, want []string }{
+		"the state's event is missing": {[]string{lines[0], lines[1], lines[3], lines[4]},
+			[]string{"change-1", "n-1", "change-2", "n-2", "n-3"}},
+		"another order":   {[]string{lines[3], lines[1], lines[2], lines[0]}, []string{"n-2", "n-1", "change-2", "change-1"}},
+		"one comes twice": {[]string{lines[1], lines[2], lines[1], lines[3]}, []string{"n-1", "change-2", "n-2"}},
+		"no cursors": {[]string{`{"id":"a","at":"` + now + "\"}\n", `{"id":"b","at":"` + now + "\"}\n"},
+			[]string{"a", "b", "change-2"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			odd := t.TempDir()
+			if err := os.CopyFS(odd, os.DirFS(folder)); err != nil {
+				t.Fatal(err)
+			}
+			put(t, logFile(odd), strings.Join(tt.lines, ""))
+			s := open(t, odd)
+			record(t, s, "last", true)
+			var got []string
+			for cursor := ""; len(got) < 10; {
+				page, err := s.EventsAfter(t.Context(), split, cursor, 1)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if len(page) == 0 {
+					break
+				}
+				got, cursor = append(got, page[0].ID), page[0].Cursor
+			}
+			if diff := cmp.Diff(append(tt.want, "last"), got); diff != "" {
+				t.Errorf("events: got %v, want %v and the last", got, tt.want)
+			}
+		})
+	}
+}

@@ -3,6 +3,9 @@
 //
 //	switchback:{<fleet>}:state:<split>    hash: revision, id, schema, doc (the State as JSON)
 //	switchback:{<fleet>}:events:<split>   stream, the audit log: field event (JSON)
+//	switchback:{<fleet>}:outbox           stream of all splits' events: field event (JSON); its consumer groups are those who
+//	                                      are told of events, their consumers the members that have claimed some
+//	switchback:{<fleet>}:noted:<split>:<id>   string that expires: an event of that id was recorded
 //	switchback:{<fleet>}:kill:<split>     string, the break-glass inbox: an order that a person wrote with SET
 //	switchback:{<fleet>}:splits           set: the names of all splits that have a State
 //	switchback:{<fleet>}:members          hash: name/boot → what it last reported (JSON)
@@ -20,7 +23,8 @@
 // ~switchback:* &switchback:* +@read +@write +@scripting +@pubsub +@connection +time; in a Cluster +cluster|slots too.
 // With +info and +config|get the store finds out whether the server keeps what it is given, and warns if not.
 //
-// Every change is one script: compare, write, log, announce, empty the inbox if that is what the change carries out. Every
+// Every change is one script: compare, write, log, put the event into the outbox, announce, empty the inbox if that is what
+// the change carries out. To record an event that changes no State is one, and to claim some from the outbox another. Every
 // heartbeat is one script too, and at rest an instance makes no other round trip, but for a ping of a subscription that
 // has been silent for long and a look at the server's settings every few minutes. What people may rely on is the State's
 // hash; the channel only makes it faster, as a subscriber may miss messages. Time is the server's.
