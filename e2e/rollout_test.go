@@ -67,7 +67,7 @@ func disturb(t *testing.T, seed uint64) {
 // startPlanned starts three proxies whose split has a plan of seconds.
 func startPlanned(t *testing.T, redis *storetest.Redis, hook *hook) (proxies []*proxy) {
 	s := settings{blue: startAgent(t, "blue"), green: startAgent(t, "green"), redis: redis.Addr(), share: "0%",
-		options: "alerts {\nwebhook " + hook.url + " {\nevents all\n}\n}",
+		options: "alert hook " + hook.url + " {\nseverity info\n}",
 		split: `rollout {
 			steps 5% 10% 25% 50% 100%
 			bake 1s

@@ -262,12 +262,16 @@ func (s *story) weights() string {
 	return b.String()
 }
 
-// toldOf lists of what the target was told, by the time of the event.
+// toldOf lists of what the target was told, by the time of the event. Whether that begins with the first State depends on
+// whether the target or the State was there first.
 func (s *story) toldOf() string {
 	events := s.fleet.Told()
 	slices.SortStableFunc(events, func(a, b store.Event) int { return a.At.Compare(b.At) })
 	var b strings.Builder
 	for _, ev := range events {
+		if ev.Kind == rollout.KindCreated {
+			continue
+		}
 		fmt.Fprintf(&b, "%s  %s\n", moment(ev.At), ev.Kind)
 	}
 	return b.String()
