@@ -20,7 +20,7 @@ in-modules = for module in . $(NESTED); do (cd $$module && $(1)) || exit 1; done
 
 .PHONY: help
 help: ## List what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 # The root module's tests come last, so that the output ends with their summary.
 .PHONY: test
