@@ -20,7 +20,7 @@ in-modules = for module in . $(NESTED); do (cd $$module && $(1)) || exit 1; done
 
 .PHONY: help
 help: ## List what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 # The root module's tests come last, so that the output ends with their summary.
 .PHONY: test
@@ -78,6 +78,17 @@ e2e/clients/node_modules/.package-lock.json: e2e/clients/package-lock.json
 .PHONY: sim
 sim: ## Run the simulations in full
 	$(GO) run ./sim/failback
+
+.PHONY: sim-rollouts
+sim-rollouts: ## Roll out in virtual time: by the default plan, and 2,000 random schedules (half an hour)
+	SWITCHBACK_SIM_ROLLOUTS=1 SWITCHBACK_SIM_ROLLOUTS_HUNDREDS=20 $(GO) test -count=1 -timeout 2h \
+		-run 'TestDays|TestStories|TestRolloutSchedules' -v ./sim | grep -v '^=== '
+
+# ROLLOUTS says how many: make chaos-rollout ROLLOUTS=100.
+ROLLOUTS ?= 20
+.PHONY: chaos-rollout
+chaos-rollout: redis ## Kill real proxies at random moments while they roll out, ROLLOUTS times (ten minutes)
+	SWITCHBACK_CHAOS_ROLLOUTS=$(ROLLOUTS) $(GO) test -count=1 -timeout 2h -run TestRolloutOutlivesItsProxies -v ./e2e | grep -v '^=== '
 
 .PHONY: plots
 plots: ## Draw what docs/judge.md shows anew (two minutes); PLOTS=-check says whether it is up to date

@@ -59,7 +59,7 @@ func (c *Controller) join(def Definition, generation any) (*Attachment, error) {
 	s := c.lookup(def.Name)
 	if s == nil {
 		s = newSplit(def.Name, c.flightsOf(def.Name), c.log, c.recut, c.now)
-		s.webhooks = newWebhooks(c.opts.asks)
+		s.webhooks = newWebhooks(c.opts.Webhooks)
 		c.recall(s)
 	}
 	a, err := s.attach(def, generation)

@@ -63,11 +63,12 @@ type Options struct {
 	Scraped func() time.Time
 	// Expand fills in the placeholders of a webhook's URL, such as {env.GATE_URL}; nil: it is used as it is.
 	Expand func(string) string
+	// Webhooks asks the webhooks that are gates; nil: by HTTP.
+	Webhooks http.RoundTripper
 	// Log gets what happens; nil: nobody.
 	Log *zap.Logger
 
-	pace pace              // zero: defaultPace
-	asks http.RoundTripper // asks webhooks; nil: HTTP
+	pace pace // zero: defaultPace
 }
 
 // Controller keeps one proxy in step with its fleet: it applies what the store says, writes what people and verdicts

@@ -20,7 +20,7 @@ func Hurried(o Options, n int) Options {
 
 // Asking returns options whose webhooks are asked by r.
 func Asking(o Options, r http.RoundTripper) Options {
-	o.asks = r
+	o.Webhooks = r
 	return o
 }
 

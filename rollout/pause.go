@@ -27,7 +27,7 @@ func PausePlan(prev *splitter.State, v health.Verdict, by By, seed Seed) (Change
 	by.Reason = v.Reason
 	n := next(prev, KindPaused, by, seed)
 	hold(n, by, seed)
-	c, err := tellWhy(prev, n, v)
+	c, err := tellWhy(prev, n, Grounds{Verdict: v})
 	return c, err == nil, err
 }
 

@@ -19,9 +19,9 @@ func PromoteNow(prev *splitter.State, def Definition, r PromoteRequest, f Findin
 		return Changed{}, err
 	}
 	if r.Full || prev.Progress.Step == p.Last() {
-		return promote(prev, def, f.Verdict, by, seed)
+		return promote(prev, def, f, by, seed)
 	}
-	return advance(prev, *p, p.Last(), f.Verdict, by, seed)
+	return advance(prev, *p, p.Last(), f, by, seed)
 }
 
 // mayPromote says why the canary cannot be promoted now, and returns the plan that its trial goes by. That is nil only if
@@ -56,7 +56,7 @@ func mayPromote(prev *splitter.State, r PromoteRequest, f Findings) (*Plan, erro
 }
 
 // promote makes the canary stable, in a new epoch: who was stable becomes the canary, and has nothing.
-func promote(prev *splitter.State, def Definition, v health.Verdict, by By, seed Seed) (Changed, error) {
+func promote(prev *splitter.State, def Definition, f Findings, by By, seed Seed) (Changed, error) {
 	n := next(prev, KindPromoted, by, seed)
 	if err := swapRoles(n, prev, prev.Canary, prev.Stable); err != nil {
 		return Changed{}, err
@@ -66,7 +66,7 @@ func promote(prev *splitter.State, def Definition, v health.Verdict, by By, seed
 		return Changed{}, err
 	}
 	n.Progress.Ended = splitter.EndPromoted
-	return tellWhy(prev, n, v)
+	return tellWhy(prev, n, f.grounds())
 }
 
 // swapRoles gives all that stable and canary have in prev to another stable of n.

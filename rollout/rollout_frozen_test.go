@@ -133,9 +133,12 @@ func TestEvidenceOfSteps(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		var got health.Verdict
+		var got rollout.Grounds
 		if err := json.Unmarshal(c.Event.Evidence, &got); err != nil {
 			t.Fatalf("%s: %v", name, err)
+		}
+		if hasTally := got.Tally != nil; hasTally != (name != "pause") {
+			t.Errorf("%s: tells what the step had seen: %t", name, hasTally)
 		}
 		if got.Result != tt.want.Result || got.Reason != tt.want.Reason {
 			t.Errorf("%s: got %+v, want %+v", name, got, tt.want)

@@ -19,30 +19,40 @@ func TakeStep(prev *splitter.State, def Definition, to int, f Findings, by By, s
 	}
 	by.Reason = cmp.Or(by.Reason, p.stepText(to)+": "+f.Verdict.Reason)
 	if to > p.Last() {
-		c, err := promote(prev, def, f.Verdict, by, seed)
+		c, err := promote(prev, def, f, by, seed)
 		return c, err == nil, err
 	}
-	c, err := advance(prev, *p, to, f.Verdict, by, seed)
+	c, err := advance(prev, *p, to, f, by, seed)
 	return c, err == nil, err
 }
 
 // advance gives the canary the share of a later step.
-func advance(prev *splitter.State, p Plan, to int, v health.Verdict, by By, seed Seed) (Changed, error) {
+func advance(prev *splitter.State, p Plan, to int, f Findings, by By, seed Seed) (Changed, error) {
 	n := next(prev, KindStep, by, seed)
 	if err := give(n, prev, prev.RunningTrickle(), frozenPolicy(prev), p.Step(to).Weight, seed.Now); err != nil {
 		return Changed{}, err
 	}
 	n.Progress.Step, n.Progress.Reached = to, seed.Now
-	return tellWhy(prev, n, v)
+	return tellWhy(prev, n, f.grounds())
 }
 
+// Grounds are what a change of a plan rests on, as the Evidence of its event has them: the verdict, and among its fields what
+// the step had seen, if it was a step forward.
+type Grounds struct {
+	health.Verdict
+
+	Tally *Tally `json:"tally,omitempty"`
+}
+
+func (f Findings) grounds() Grounds { return Grounds{f.Verdict, &f.Tally} }
+
 // tellWhy ends a change that was made on a verdict.
-func tellWhy(prev, n *splitter.State, v health.Verdict) (Changed, error) {
+func tellWhy(prev, n *splitter.State, g Grounds) (Changed, error) {
 	c, err := tell(prev, n)
 	if err != nil {
 		return Changed{}, err
 	}
-	if c.Event.Evidence, err = json.Marshal(v); err != nil {
+	if c.Event.Evidence, err = json.Marshal(g); err != nil {
 		return Changed{}, fmt.Errorf("encode the verdict: %w", err)
 	}
 	return c, nil
