@@ -14,16 +14,20 @@ import (
 func init() { caddy.RegisterModule(Admin{}) }
 
 // Admin puts the control API on Caddy's admin endpoint, under /splits/v1/.
-type Admin struct{ log *zap.Logger }
+type Admin struct {
+	log *zap.Logger
+	// done is closed when the configuration goes, and with it the endpoint.
+	done <-chan struct{}
+}
 
 // CaddyModule returns the Caddy module information.
 func (Admin) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "admin.api.switchback", New: func() caddy.Module { return new(Admin) }}
 }
 
-// Provision takes the logger.
+// Provision takes the logger, and when to end.
 func (a *Admin) Provision(ctx caddy.Context) error {
-	a.log = ctx.Logger()
+	a.log, a.done = ctx.Logger(), ctx.Done()
 	return nil
 }
 
@@ -39,7 +43,7 @@ func (a *Admin) serve(w http.ResponseWriter, r *http.Request) error {
 	if controller == nil {
 		return caddy.APIError{HTTPStatus: http.StatusServiceUnavailable, Message: "no traffic_split runs: none is configured, or the proxy is about to start"}
 	}
-	control.NewHandler(control.Options{Fleet: controller, Via: via, Failed: a.failed}).ServeHTTP(w, r)
+	control.NewHandler(control.Options{Fleet: controller, Via: via, Done: a.done, Failed: a.failed}).ServeHTTP(w, r)
 	return nil
 }
 

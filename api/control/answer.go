@@ -34,12 +34,27 @@ type Status struct {
 	Trickle *splitter.Trickle `json:"trickle,omitempty"`
 	// Probe is what the canary lends stable for now, to be compared with it; absent if nothing.
 	Probe *splitter.Probe `json:"probe,omitempty"`
+	// Plan is the plan that the rollout goes by, and where it is in it; absent if none runs.
+	Plan *PlanStatus `json:"plan,omitempty"`
+	// Promotions are the latest ones, newest first; the first is what a rollback takes back.
+	Promotions []splitter.Promotion `json:"promotions,omitempty"`
+	// Retired names the variants that were said to be gone.
+	Retired []string `json:"retired,omitempty"`
+	// Drill is the drill that is on; absent if none is. DrilledAt is when one last passed; absent if none has.
+	Drill     *RunningDrill `json:"drill,omitempty"`
+	DrilledAt time.Time     `json:"drilled_at,omitzero"`
 	// Now is the store's clock, by which the times of kills are; as the answering instance last heard it.
 	Now time.Time `json:"now"`
 	// Ready is false while the instance boots blind, or serves its own stable because the State names another.
 	Ready bool `json:"ready"`
 	// Variants are ordered as configured; then come those that only the State has.
 	Variants []Variant `json:"variants"`
+	// Shares says what stable and canary have got of a trial, ShareWarning that users are not shared as the weights say, if
+	// that is sure.
+	Shares       []Share `json:"shares,omitempty"`
+	ShareWarning string  `json:"share_warning,omitempty"`
+	// Drift says of each instance that decides by an old revision by which, a sentence each.
+	Drift []string `json:"drift,omitempty"`
 	// Kills lists the kill switches that are on.
 	Kills []splitter.Kill `json:"kills"`
 	// Verdict is the latest verdict on the canary; null if nothing is judged.
@@ -150,6 +165,11 @@ func statusOf(split string, s rollout.Status, d store.Description) Status {
 		Now:             s.Now,
 		Ready:           s.Ready,
 		Variants:        make([]Variant, 0, len(s.Variants)),
+		Plan:            planOf(s.Plan, s.State),
+		DrilledAt:       s.DrilledAt,
+		Shares:          sharesOf(s.Shares),
+		ShareWarning:    s.ShareWarning,
+		Drift:           s.Drift,
 		Kills:           []splitter.Kill{},
 		Verdict:         s.Verdict,
 		JudgedInstances: s.JudgedInstances,
@@ -182,6 +202,8 @@ func (s *Status) fromState(state *splitter.State) {
 	if s.Probe != nil || state.IsTrickling() {
 		s.Trickle = state.RunningTrickle()
 	}
+	s.Promotions, s.Retired = state.Promotions, state.Retired
+	s.Drill = runningDrillOf(state.Drill)
 	s.Kills = append(s.Kills, state.Kills...)
 	s.Cooldown = state.Cooldown
 	s.Changed = state.Changed

@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -55,14 +56,20 @@ func toTheEnd(r *http.Request) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(r.Context()), changeLimit)
 }
 
-// withCurrent tells a caller whose precondition failed what the State's version is.
+// withCurrent tells a caller whose precondition failed what the State's version is, or at which step the rollout is.
 func (h *handler) withCurrent(split string, err error) error {
 	p := problemOf(err)
-	if p.Status != http.StatusPreconditionFailed {
+	isStale, isStep := errors.Is(p, rollout.ErrStale), errors.Is(p, rollout.ErrStep)
+	if !isStale && !isStep {
 		return p
 	}
-	if s, err := h.Fleet.StatusHere(split); err == nil && s.State != nil {
+	s, err := h.Fleet.StatusHere(split)
+	switch {
+	case err != nil || s.State == nil:
+	case isStale:
 		p.Current = &s.State.Version
+	default:
+		p.Step = s.State.Progress.Step
 	}
 	return p
 }

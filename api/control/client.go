@@ -158,7 +158,12 @@ func (c *Client) ApplyPolicy(ctx context.Context, split string, r PolicyRequest,
 	return c.change(ctx, http.MethodPost, split, "policy", r, o)
 }
 
-func (c *Client) change(ctx context.Context, method, split, what string, r any, opts []Option) (Change, error) {
+func (c *Client) change(ctx context.Context, method, split, what string, r any, o []Option) (Change, error) {
+	return ask[Change](ctx, c, method, split, what, r, o)
+}
+
+// ask sends what changes something, and returns what the API says of it.
+func ask[T any](ctx context.Context, c *Client, method, split, what string, r any, opts []Option) (T, error) {
 	var o options
 	for _, set := range opts {
 		set(&o)
@@ -170,7 +175,7 @@ func (c *Client) change(ctx context.Context, method, split, what string, r any, 
 	if o.wait > 0 {
 		query.Set("wait", o.wait.String())
 	}
-	var answer Change
+	var answer T
 	body, err := json.Marshal(r)
 	if err != nil {
 		return answer, fmt.Errorf("encoding the request: %w", err)
@@ -194,22 +199,9 @@ func get[T any](ctx context.Context, c *Client, path string, query url.Values) (
 
 // send makes one request and returns the answer's status and body.
 func (c *Client) send(ctx context.Context, method, path string, query url.Values, header http.Header, body []byte) (int, []byte, error) {
-	target := c.base + Prefix + path
-	if text := query.Encode(); text != "" {
-		target += "?" + text
-	}
-	r, err := http.NewRequestWithContext(ctx, method, target, bytes.NewReader(body))
+	resp, err := c.open(ctx, method, path, query, header, body)
 	if err != nil {
-		return 0, nil, fmt.Errorf("making the request: %w", err)
-	}
-	for _, h := range []http.Header{c.header, header} {
-		for name, values := range h {
-			r.Header[name] = values
-		}
-	}
-	resp, err := c.doer.Do(r)
-	if err != nil {
-		return 0, nil, unreachable(err)
+		return 0, nil, err
 	}
 	defer resp.Body.Close()
 	got, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
@@ -220,6 +212,28 @@ func (c *Client) send(ctx context.Context, method, path string, query url.Values
 		c.tap(got)
 	}
 	return resp.StatusCode, got, nil
+}
+
+// open makes one request and returns the answer, whose body the caller must close.
+func (c *Client) open(ctx context.Context, method, path string, query url.Values, header http.Header, body []byte) (*http.Response, error) {
+	target := c.base + Prefix + path
+	if text := query.Encode(); text != "" {
+		target += "?" + text
+	}
+	r, err := http.NewRequestWithContext(ctx, method, target, bytes.NewReader(body))
+	if err != nil {
+		return nil, fmt.Errorf("making the request: %w", err)
+	}
+	for _, h := range []http.Header{c.header, header} {
+		for name, values := range h {
+			r.Header[name] = values
+		}
+	}
+	resp, err := c.doer.Do(r)
+	if err != nil {
+		return nil, unreachable(err)
+	}
+	return resp, nil
 }
 
 // unreachable says why nothing answers; of the URL, which for a socket is made up, it keeps nothing.

@@ -6,7 +6,21 @@
 //	GET   /splits/v1/                    every split in short, and the store            List
 //	GET   /splits/v1/{split}             all that this instance knows of a split        Status
 //	GET   /splits/v1/{split}/events      the audit log, newest first (?limit=50)        Events
+//	                                     with ?after=CURSOR oldest first, with ?follow=1 on and on: JSON lines
+//	GET   /splits/v1/{split}/why         why the split is as it is, in sentences        Why
+//	GET   /splits/v1/{split}/preflight   could a rollout begin?                         Preflight
 //	GET   /splits/v1/{split}/drained     can ?variant=green be deleted?                 Drained
+//	POST  /splits/v1/{split}/start       {"plan": {…}}: begin a rollout by a plan       Change
+//	POST  /splits/v1/{split}/pause       {}, and resume                                 Change
+//	POST  /splits/v1/{split}/step        {"step": 4}: approve the next step             Change
+//	POST  /splits/v1/{split}/promote     {"full": false}: the canary gets everything    Change
+//	POST  /splits/v1/{split}/abort       {}: its share goes back to stable              Change
+//	POST  /splits/v1/{split}/rollback    {}: take the latest promotion back             Change
+//	POST  /splits/v1/{split}/retry       {"reason": "…"}: begin again after a failback  Change
+//	POST  /splits/v1/{split}/switch      {"to": "green"}: everybody at once             Change
+//	POST  /splits/v1/{split}/switch-back {}                                             Change
+//	POST  /splits/v1/{split}/retire      {"variant": "blue"}: it is gone                Change
+//	POST  /splits/v1/{split}/drill       {"users": ["test-1"]}: rehearse a failback     Drill
 //	PATCH /splits/v1/{split}/weights     {"weights": {"green": "10%"}}                  Change
 //	POST  /splits/v1/{split}/kill        {"variant": "green", "level": "cut"}           Change
 //	POST  /splits/v1/{split}/revive      {"ids": ["k1"]} or {"variant": "green"}        Change
@@ -17,6 +31,7 @@
 //	POST  /splits/v1/{split}/import      {"state": {…}}: write an exported State back   Change
 //	GET   /splits/v1/-/export            States as the store has them (?split=a)        Export
 //	GET   /splits/v1/-/instances         the fleet's members and what they have applied Instances
+//	GET   /splits/v1/-/targets           who is told of events, and how that goes       Targets
 //	DELETE /splits/v1/-/instances/{name} take a silent member off the list              Forgotten
 //	GET   /splits/v1/-/ready             200 or 503                                     Readiness
 //

@@ -33,6 +33,34 @@ type Fleet interface {
 	// ApplyPolicy judges the running epoch by this instance's file from now on.
 	ApplyPolicy(ctx context.Context, split string, by rollout.By) (rollout.Result, error)
 
+	// StartRollout begins a rollout by a plan: the request's, or that of this instance's file.
+	StartRollout(ctx context.Context, split string, r rollout.StartRequest, by rollout.By) (rollout.Result, error)
+	// PauseRollout stops a plan where it is, ResumeRollout lets it go on.
+	PauseRollout(ctx context.Context, split string, by rollout.By) (rollout.Result, error)
+	ResumeRollout(ctx context.Context, split string, by rollout.By) (rollout.Result, error)
+	// ApproveStep opens the gate before a step. It returns an error that wraps rollout.ErrStep if that is not the next one.
+	ApproveStep(ctx context.Context, split string, r rollout.StepRequest, by rollout.By) (rollout.Result, error)
+	// PromoteNow gives the canary everything, or makes it stable. It returns an error that wraps rollout.ErrStep if the
+	// rollout is at another step than the request says.
+	PromoteNow(ctx context.Context, split string, r rollout.PromoteRequest, by rollout.By) (rollout.Result, error)
+	// AbortRollout gives the canary's share back to stable.
+	AbortRollout(ctx context.Context, split string, by rollout.By) (rollout.Result, error)
+	// RollBack takes the latest promotion back.
+	RollBack(ctx context.Context, split string, by rollout.By) (rollout.Result, error)
+	// RetryRollout begins again, after a failback or an abort.
+	RetryRollout(ctx context.Context, split string, r rollout.RetryRequest, by rollout.By) (rollout.Result, error)
+	// SwitchTo gives everybody to the other variant at once, SwitchBack takes that back.
+	SwitchTo(ctx context.Context, split string, r rollout.SwitchRequest, by rollout.By) (rollout.Result, error)
+	SwitchBack(ctx context.Context, split string, by rollout.By) (rollout.Result, error)
+	// Retire says that a variant is gone, or takes that back.
+	Retire(ctx context.Context, split string, r rollout.RetireRequest, by rollout.By) (rollout.Result, error)
+	// Drill rehearses a failback with test users. A drill that has failed is no error.
+	Drill(ctx context.Context, split string, r rollout.DrillRequest, by rollout.By) (rollout.DrillReport, error)
+	// Preflight says whether a rollout could begin.
+	Preflight(ctx context.Context, split string) (rollout.PreflightReport, error)
+	// Why says in sentences why a split is as it is.
+	Why(ctx context.Context, split string) ([]string, error)
+
 	// Forget gives a split up that no member configures; this instance need not have run it.
 	Forget(ctx context.Context, split string, by rollout.By) (rollout.Result, error)
 	// Export returns the States of the named splits as the store has them, sorted by name; of all if none is named.
@@ -42,6 +70,9 @@ type Fleet interface {
 
 	// Events returns a split's newest events, newest first.
 	Events(ctx context.Context, split string, limit int) ([]store.Event, error)
+	// EventsAfter returns at most limit of the events that follow a cursor, oldest first; with an empty one from the oldest
+	// that is kept. Each has its Cursor set.
+	EventsAfter(ctx context.Context, split, cursor string, limit int) ([]store.Event, error)
 	// Drained says whether nothing leads to a variant any more, on any member.
 	Drained(ctx context.Context, split, variant string) (rollout.DrainStatus, error)
 	// Instances returns the fleet's members and the store's clock.
@@ -52,6 +83,8 @@ type Fleet interface {
 	// Confirm waits until all members have applied v or ctx ends, and says who has. That ctx ended is no error.
 	Confirm(ctx context.Context, split string, v splitter.Version) (rollout.Confirmation, error)
 
+	// TargetStatus says of each target of alerts how telling it goes.
+	TargetStatus() []rollout.TargetStatus
 	// Store describes the store.
 	Store() store.Description
 	// Ready reports whether this instance serves what the fleet has decided.

@@ -43,6 +43,10 @@ type fleet struct {
 	warning  string          // what is wrong with the store
 	on       []splitter.Kill // what an import turns on
 	note     string          // what is said of an import
+	log      []store.Event   // what EventsAfter and Events return; if there is nothing, Events makes one up
+
+	shows func(*rollout.Status) // what else status shows
+	ended splitter.Ending       // how a finished rollout has ended
 }
 
 // policy is what the fleet's trial is judged by.
@@ -95,6 +99,9 @@ func (f *fleet) StatusHere(split string) (rollout.Status, error) {
 	}
 	if f.lends {
 		f.lend(&s)
+	}
+	if f.shows != nil {
+		f.shows(&s)
 	}
 	if f.draining {
 		s.State = f.state.Clone()
@@ -300,6 +307,9 @@ func (f *fleet) Events(_ context.Context, split string, limit int) ([]store.Even
 		ID: "c0ffee", Split: split, Revision: 12, Epoch: 3, Change: f.state.Changed,
 		From: map[string]splitter.Weight{"blue": 99_000, "green": 1_000},
 		To:   map[string]splitter.Weight{"blue": 90_000, "green": 10_000},
+	}
+	if len(f.log) > 0 {
+		e = f.log[len(f.log)-1]
 	}
 	return []store.Event{e}[:min(limit, 1)], f.err
 }

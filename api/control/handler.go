@@ -13,6 +13,9 @@ type Options struct {
 	// Via says how a request came in, as far as that was verified (local, socket, certificate …); recorded with every
 	// change. Nil records nothing.
 	Via func(*http.Request) string
+	// Done is closed when the handler's server is about to go, which ends answers that would not end by themselves. Nil:
+	// never.
+	Done <-chan struct{}
 	// Failed is told of answers that could not be sent. Nil ignores them: the caller has gone.
 	Failed func(*http.Request, error)
 }
@@ -46,22 +49,37 @@ var (
 		"-/instances": {http.MethodGet: (*handler).instances},
 		"-/ready":     {http.MethodGet: (*handler).ready},
 		"-/export":    {http.MethodGet: (*handler).export},
+		"-/targets":   {http.MethodGet: (*handler).targets},
 	}
 	instancePaths = map[string]methods{
 		"-/instances/": {http.MethodDelete: (*handler).forgetInstance},
 	}
 	splitPaths = map[string]methods{
-		"":        {http.MethodGet: (*handler).status},
-		"events":  {http.MethodGet: (*handler).events},
-		"drained": {http.MethodGet: (*handler).drained},
-		"weights": {http.MethodPatch: change(setWeights)},
-		"kill":    {http.MethodPost: change(kill)},
-		"revive":  {http.MethodPost: change(revive)},
-		"rename":  {http.MethodPost: change(rename)},
-		"adopt":   {http.MethodPost: change(adopt)},
-		"policy":  {http.MethodPost: change(applyPolicy)},
-		"forget":  {http.MethodPost: change(forget)},
-		"import":  {http.MethodPost: change(importState)},
+		"":            {http.MethodGet: (*handler).status},
+		"why":         {http.MethodGet: (*handler).why},
+		"events":      {http.MethodGet: (*handler).events},
+		"drained":     {http.MethodGet: (*handler).drained},
+		"preflight":   {http.MethodGet: (*handler).preflight},
+		"start":       {http.MethodPost: change(start)},
+		"pause":       {http.MethodPost: change(pause)},
+		"resume":      {http.MethodPost: change(resume)},
+		"step":        {http.MethodPost: change(step)},
+		"promote":     {http.MethodPost: change(promote)},
+		"abort":       {http.MethodPost: change(abort)},
+		"rollback":    {http.MethodPost: change(rollBack)},
+		"retry":       {http.MethodPost: change(retry)},
+		"switch":      {http.MethodPost: change(switchTo)},
+		"switch-back": {http.MethodPost: change(switchBack)},
+		"retire":      {http.MethodPost: change(retire)},
+		"drill":       {http.MethodPost: (*handler).drill},
+		"weights":     {http.MethodPatch: change(setWeights)},
+		"kill":        {http.MethodPost: change(kill)},
+		"revive":      {http.MethodPost: change(revive)},
+		"rename":      {http.MethodPost: change(rename)},
+		"adopt":       {http.MethodPost: change(adopt)},
+		"policy":      {http.MethodPost: change(applyPolicy)},
+		"forget":      {http.MethodPost: change(forget)},
+		"import":      {http.MethodPost: change(importState)},
 	}
 )
 

@@ -183,6 +183,34 @@ func TestAnswers(t *testing.T) {
 			body: `{"state":` + strings.Replace(exported, "assistant", leftover, 1) + `}`, prepare: func(f *fleet) {
 				f.members[1].Applied[leftover] = splitter.Version{Revision: 1, ID: "a"}
 			}},
+		{name: "plan", method: "GET", path: "/splits/v1/assistant", prepare: func(f *fleet) { f.shows = f.planned }},
+		{name: "plan_vexed", method: "GET", path: "/splits/v1/assistant", prepare: func(f *fleet) { f.shows = f.vexed }},
+		{name: "plan_watch", method: "GET", path: "/splits/v1/assistant", prepare: func(f *fleet) { f.shows = f.watching }},
+		{name: "promoted", method: "GET", path: "/splits/v1/assistant", prepare: func(f *fleet) {
+			f.shows, f.ended = f.finish, splitter.EndPromoted
+		}},
+		{name: "aborted", method: "GET", path: "/splits/v1/assistant", prepare: func(f *fleet) {
+			f.shows, f.ended = f.finish, splitter.EndAborted
+		}},
+		{name: "idle", method: "GET", path: "/splits/v1/assistant", prepare: func(f *fleet) { f.shows = f.finish }},
+		{name: "start", method: "POST", path: "/splits/v1/assistant/start?wait=2s",
+			body: `{"plan":{"steps":[{"weight":"10%","bake":"1h"},{"weight":"100%"}]},"actor":"alice","reason":"v8"}`},
+		{name: "step", method: "POST", path: "/splits/v1/assistant/step?wait=2s", body: `{"step":4,"actor":"alice"}`},
+		{name: "another_step", method: "POST", path: "/splits/v1/assistant/step", body: `{"step":3}`, prepare: func(f *fleet) {
+			f.shows, f.err = f.planned, fmt.Errorf("%w: step 3 is reached, and the next one is 4 (25%%)", rollout.ErrStep)
+		}},
+		{name: "drill", method: "POST", path: "/splits/v1/assistant/drill", body: `{"users":["test-1","test-2"],"actor":"alice"}`},
+		{name: "drill_failed", method: "POST", path: "/splits/v1/assistant/drill", body: `{"users":["test-1"]}`,
+			prepare: func(f *fleet) { f.missing = []string{"proxy-2"} }},
+		{name: "preflight", method: "GET", path: "/splits/v1/assistant/preflight"},
+		{name: "preflight_miss", method: "GET", path: "/splits/v1/assistant/preflight", prepare: func(f *fleet) { f.trouble = true }},
+		{name: "why", method: "GET", path: "/splits/v1/assistant/why"},
+		{name: "targets", method: "GET", path: "/splits/v1/-/targets", prepare: func(f *fleet) { f.trouble = true }},
+		{name: "targets_none", method: "GET", path: "/splits/v1/-/targets"},
+		{name: "event_lines", method: "GET", path: "/splits/v1/assistant/events?after=1&limit=2", prepare: func(f *fleet) {
+			f.happen("started", "step", "step", "promoted")
+		}},
+		{name: "event_lines_none", method: "GET", path: "/splits/v1/assistant/events?after="},
 		{name: "method", method: "DELETE", path: "/splits/v1/assistant"},
 	}
 	for _, tt := range tests {
@@ -216,6 +244,24 @@ func TestChangesReachTheFleet(t *testing.T) {
 		{"rename", "POST", "rename", `{"from":"blue","to":"blue2"}`, [2]string{"blue", "blue2"}},
 		{"adopt", "POST", "adopt", `{"stable":"green","canary":"red","weights":{"red":"1%"}}`,
 			rollout.AdoptRequest{Stable: "green", Canary: "red", Weights: map[string]splitter.Weight{"red": 1000}}},
+		{"start", "POST", "start", ``, rollout.StartRequest{}},
+		{"start anew", "POST", "start", `{"plan":null,"force":true}`, rollout.StartRequest{Force: true}},
+		{"start by a plan of its own", "POST", "start", `{"plan":{"steps":[{"weight":"2%","bake":"1h"},{"weight":"20%"},{"weight":"100%"}],` +
+			`"min_users":0,"gates":[{"webhook":"https://gate.example"},{"approval":true,"before":"20%"}],"on_fail":"pause"}}`,
+			rollout.StartRequest{Plan: ownPlan()}},
+		{"start by the default plan", "POST", "start", `{"plan":{}}`, rollout.StartRequest{Plan: new(rollout.DefaultPlan())}},
+		{"pause", "POST", "pause", `{}`, "pause"},
+		{"resume", "POST", "resume", `{}`, "resume"},
+		{"step", "POST", "step", `{"step":4}`, rollout.StepRequest{Step: 4}},
+		{"promote", "POST", "promote", `{}`, rollout.PromoteRequest{}},
+		{"promote at once", "POST", "promote", `{"full":true,"step":3}`, rollout.PromoteRequest{Full: true, Step: 3}},
+		{"abort", "POST", "abort", `{}`, "abort"},
+		{"rollback", "POST", "rollback", `{}`, "rollback"},
+		{"retry", "POST", "retry", `{"force":true}`, rollout.RetryRequest{Force: true}},
+		{"switch", "POST", "switch", `{"to":"green","skip_checks":true}`, rollout.SwitchRequest{To: "green", SkipChecks: true}},
+		{"switch back", "POST", "switch-back", `{}`, "switch back"},
+		{"retire", "POST", "retire", `{"variant":"red","undo":true}`, rollout.RetireRequest{Variant: "red", Undo: true}},
+		{"drill", "POST", "drill", `{"users":["test-1"]}`, rollout.DrillRequest{Users: []string{"test-1"}}},
 		{"policy", "POST", "policy", `{}`, "policy"},
 		{"forget", "POST", "forget", ``, "forget"},
 	}
@@ -232,6 +278,15 @@ func TestChangesReachTheFleet(t *testing.T) {
 			}
 		})
 	}
+}
+
+// ownPlan is the plan of a caller who leaves most of it to the defaults.
+func ownPlan() *rollout.Plan {
+	p := rollout.DefaultPlan()
+	p.Steps = []rollout.Step{{Weight: 2_000, Bake: ms(3_600_000)}, {Weight: 20_000, Bake: ms(86_400_000)}, {Weight: splitter.Full}}
+	p.MinUsers, p.OnFail = 0, rollout.OnFailPause
+	p.Gates = []rollout.Gate{{Webhook: "https://gate.example", Timeout: ms(10_000)}, {Approval: true, Before: 20_000}}
+	return &p
 }
 
 func TestTheBodysActorOutranksTheHeaders(t *testing.T) {

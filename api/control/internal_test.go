@@ -67,7 +67,10 @@ func FuzzDecode(f *testing.F) {
 	for _, seed := range []string{
 		``, `{}`, `null`, `{"weights":{"green":"10%"},"from_file":false,"force":true,"reason":"x","actor":"y"}`,
 		`{"variant":"green","level":"cut","all":true}`, `{"level":"drain","deadline":"1h30m","rate":"200/s"}`, `{"ids":["k1","k2"]}`, `{"from":"a","to":"b"}`,
-		`{"a":{"a":[{"b":1,"b":2}]}}`, `{"weights":{"green":"101%"}}`, `{"level":7}`, `{"state":{"split":"a","novelty":[1]},"force":true}`, `{"state":null}`, `[[[[`, "{\"actor\":\"\xff\"}",
+		`{"a":{"a":[{"b":1,"b":2}]}}`, `{"weights":{"green":"101%"}}`, `{"level":7}`, `{"state":{"split":"a","novelty":[1]},"force":true}`, `{"state":null}`, `{"plan":{}}`,
+		`{"plan":{"steps":[{"weight":"1%","bake":"1h"},{"weight":"100%"}],"gates":[{"webhook":"http://a"},{"approval":true,"before":"100%"}],` +
+			`"window":{"days":[1],"from":540,"to":1020,"zone":"Europe/Berlin"},"on_fail":"pause"}}`,
+		`{"step":4,"full":true}`, `{"to":"green","skip_checks":true}`, `{"variant":"red","undo":true}`, `{"users":["a","b"]}`, `[[[[`, "{\"actor\":\"\xff\"}",
 	} {
 		f.Add([]byte(seed))
 	}
@@ -80,6 +83,18 @@ func FuzzDecode(f *testing.F) {
 		check[PolicyRequest](t, body)
 		check[ForgetRequest](t, body)
 		check[ImportRequest](t, body)
+		check[StartRequest](t, body)
+		check[PauseRequest](t, body)
+		check[ResumeRequest](t, body)
+		check[StepRequest](t, body)
+		check[PromoteRequest](t, body)
+		check[AbortRequest](t, body)
+		check[RollbackRequest](t, body)
+		check[RetryRequest](t, body)
+		check[SwitchRequest](t, body)
+		check[SwitchBackRequest](t, body)
+		check[RetireRequest](t, body)
+		check[DrillRequest](t, body)
 	})
 }
 

@@ -12,6 +12,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/switchback-proxy/switchback/health"
+	"github.com/switchback-proxy/switchback/rollout"
 	"github.com/switchback-proxy/switchback/splitter"
 )
 
@@ -73,7 +74,11 @@ func TestOpenAPIHasEveryField(t *testing.T) {
 	schemas := readDocument(t).Components.Schemas
 	for _, v := range []any{
 		WeightsRequest{}, KillRequest{}, ReviveRequest{}, RenameRequest{}, AdoptRequest{}, PolicyRequest{},
-		ForgetRequest{}, ImportRequest{}, List{}, Status{}, Variant{}, Change{}, Confirmation{}, Laggard{}, Events{}, Event{},
+		ForgetRequest{}, ImportRequest{}, StartRequest{}, PauseRequest{}, ResumeRequest{}, StepRequest{}, PromoteRequest{},
+		AbortRequest{}, RollbackRequest{}, RetryRequest{}, SwitchRequest{}, SwitchBackRequest{}, RetireRequest{}, DrillRequest{},
+		rollout.Plan{}, rollout.Step{}, rollout.Gate{}, rollout.Window{}, PlanStatus{}, rollout.Wait{}, splitter.Pause{},
+		splitter.Promotion{}, Share{}, RunningDrill{}, Drill{}, DrillStep{}, Why{}, Preflight{}, PreflightItem{}, Targets{}, Target{},
+		List{}, Status{}, Variant{}, Change{}, Confirmation{}, Laggard{}, Events{}, Event{},
 		Instances{}, Instance{}, Forgotten{}, Export{}, Drained{}, Readiness{}, Problem{},
 		health.Verdict{}, health.StreamVerdict{}, health.FewUsers{},
 		splitter.Kill{}, splitter.Trickle{}, splitter.Probe{}, splitter.Span{},

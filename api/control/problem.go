@@ -31,6 +31,8 @@ type Problem struct {
 	Detail string `json:"detail"`
 	// Current is the State's version, if it is not the one that If-Match named.
 	Current *splitter.Version `json:"current,omitempty"`
+	// Step is the rollout's present step, if it is not the one that was named.
+	Step int `json:"step,omitempty"`
 
 	allow   string // the Allow header's value, with 405
 	foreign bool   // see Foreign
@@ -45,7 +47,7 @@ func (p *Problem) Error() string {
 }
 
 // Kind returns the last part of the problem's type, which does not change from release to release: unknown-split,
-// unknown-variant, invalid, stale, cooldown, refused, unavailable, unconfirmed … It is empty for an answer that is not Switchback's.
+// unknown-variant, invalid, stale, cooldown, step, refused, unavailable, unconfirmed … It is empty for an answer that is not Switchback's.
 func (p *Problem) Kind() string {
 	name, ours := strings.CutPrefix(p.Type, problemType)
 	if !ours {
@@ -83,6 +85,7 @@ var kinds = []kind{
 	{rollout.ErrInvalid, "invalid", http.StatusUnprocessableEntity, "Invalid request"},
 	{rollout.ErrStale, "stale", http.StatusPreconditionFailed, "Precondition failed"},
 	{rollout.ErrCooldown, "cooldown", http.StatusConflict, "In cooldown"},
+	{rollout.ErrStep, "step", http.StatusConflict, "At another step"},
 	{rollout.ErrRefused, "refused", http.StatusConflict, "Refused"},
 	{rollout.ErrUnknownInstance, "unknown-instance", http.StatusNotFound, "No such instance"},
 	{rollout.ErrUnconfirmed, "unconfirmed", http.StatusServiceUnavailable, "Sent to the store and not confirmed"},

@@ -43,8 +43,11 @@ func (h *handler) status(w http.ResponseWriter, r *http.Request, split string) e
 	return h.answer(w, r, http.StatusOK, statusOf(split, s, h.Fleet.Store()))
 }
 
-// events answers GET {split}/events.
+// events answers GET {split}/events: the newest ones, or with ?after= or ?follow=1 one JSON line for each that came since.
 func (h *handler) events(w http.ResponseWriter, r *http.Request, split string) error {
+	if query := r.URL.Query(); query.Has("after") || query.Has("follow") {
+		return h.eventLines(w, r, split)
+	}
 	limit, err := limitOf(r)
 	if err != nil {
 		return err

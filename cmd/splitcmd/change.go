@@ -29,11 +29,16 @@ type terms struct {
 
 // addFlags adds the terms' flags to a command.
 func (t *terms) addFlags(cmd *cobra.Command) {
+	t.addClaimFlags(cmd)
+	cmd.Flags().DurationVar(&t.wait, "wait", 2*time.Second, "how long to wait until every instance has applied it; 0 does not wait")
+}
+
+// addClaimFlags adds those flags alone that say who, why and on what condition.
+func (t *terms) addClaimFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVarP(&t.reason, "reason", "r", "", "why, for the audit log")
 	f.StringVar(&t.actor, "actor", "", "who asks, for the audit log (default: $USER@host)")
 	f.StringVar(&t.version, "if", "", "refuse unless the split is still at this `revision`, as the status shows it: 12-c0ffee")
-	f.DurationVar(&t.wait, "wait", 2*time.Second, "how long to wait until every instance has applied it; 0 does not wait")
 }
 
 // claim returns who asks and why.
@@ -76,8 +81,22 @@ func (h host) whoAmI() string {
 // change asks for one change.
 type change func(ctx context.Context, s *session, args []string, by control.Claim, o []control.Option) (control.Change, error)
 
+// course is a change with what goes on around it.
+type course struct {
+	// before completes the arguments, which may take its time; nil leaves them.
+	before func(ctx context.Context, s *session, args []string) ([]string, error)
+	do     change
+	// after shows more of what was done to a split; nil shows nothing.
+	after func(ctx context.Context, s *session, split string)
+}
+
 // changes returns the function of a sub-command that changes a split, and gives the command the terms' flags.
 func (h host) changes(cmd *cobra.Command, do change) func(*cobra.Command, []string) error {
+	return h.carryOut(cmd, course{do: do})
+}
+
+// carryOut is changes for a change with more around it.
+func (h host) carryOut(cmd *cobra.Command, c course) func(*cobra.Command, []string) error {
 	t := &terms{host: h}
 	t.addFlags(cmd)
 	return h.run(func(ctx context.Context, s *session, args []string) error {
@@ -88,14 +107,22 @@ func (h host) changes(cmd *cobra.Command, do change) func(*cobra.Command, []stri
 		if err != nil {
 			return err
 		}
+		if c.before != nil {
+			if args, err = c.before(ctx, s, args); err != nil {
+				return err
+			}
+		}
 		ctx, cancel := context.WithTimeout(ctx, changeTimeout+t.wait)
 		defer cancel()
-		answer, err := do(ctx, s, args, t.claim(), options)
+		answer, err := c.do(ctx, s, args, t.claim(), options)
 		if err != nil {
 			return err
 		}
 		if !s.json {
 			s.printChange(answer)
+			if c.after != nil {
+				c.after(ctx, s, args[0])
+			}
 		}
 		return confirmed(answer, t.wait, s.address)
 	})

@@ -37,12 +37,14 @@ type host struct {
 	args     []string
 	getenv   func(string) string
 	hostname func() (string, error)
+	// interactive reports whether somebody types what is read.
+	interactive func(stream any) bool
 }
 
 // caddyHost is the Caddy that the command is a part of. It is asked when the command line is built, by when the program
 // has said its name.
 func caddyHost() host {
-	return host{cmp.Or(caddy.CustomBinaryName, "caddy"), caddyExit, time.Local, os.Args, os.Getenv, os.Hostname}
+	return host{cmp.Or(caddy.CustomBinaryName, "caddy"), caddyExit, time.Local, os.Args, os.Getenv, os.Hostname, isTerminal}
 }
 
 // examples returns calls of the program as its help shows them.
@@ -67,10 +69,12 @@ func build(root *cobra.Command, h host) {
 	f.String("address", "", "admin address of the proxy: localhost:2019, unix//run/switchback/admin.sock")
 	f.Bool("json", false, "print one JSON document and nothing else: the API's answer as it is, or what went wrong")
 	root.AddCommand(
-		listCommand(h), statusCommand(h), eventsCommand(h), instancesCommand(h), drainedCommand(h),
+		listCommand(h), statusCommand(h), whyCommand(h), eventsCommand(h), instancesCommand(h), drainedCommand(h),
+		preflightCommand(h), drillCommand(h), switchCommand(h), retireCommand(h), targetsCommand(h),
 		weightCommand(h), killCommand(h), reviveCommand(h), renameCommand(h), adoptCommand(h), policyCommand(h),
 		forgetCommand(h), exportCommand(h), importCommand(h), judgeCommand(h),
 	)
+	root.AddCommand(rolloutCommands(h)...)
 	h.guard(root)
 	root.SetFlagErrorFunc(h.flagError)
 }

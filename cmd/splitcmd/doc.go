@@ -4,10 +4,17 @@
 //
 //	split list
 //	split status    assistant [--watch]
+//	split status    assistant --wait --timeout 30m
+//	split preflight assistant
+//	split drill     assistant test-1
+//	split start     assistant --reason "v8"
+//	split step      assistant 4
+//	split why       assistant
 //	split weight    assistant green=10% --reason "first tenth"
 //	split kill      assistant green --level cut --reason "leaks prompts"
 //	split revive    assistant green
-//	split events    assistant
+//	split events    assistant --follow
+//	split targets
 //	split instances
 //	split drained   assistant green --wait 30m
 //	split rename    assistant blue=azure
@@ -28,7 +35,11 @@
 //	4  the proxy or its store cannot be reached; nothing was changed
 //	5  drained: the variant is still in use
 //	6  drained: whether the variant is still in use is not known
+//	7  preflight, drill: not passed
+//
+// `status --wait` has codes of its own: 0 promoted, 2 failed back, 3 paused, 4 the time is up, 5 aborted or rolled back.
 //
 // With --json exactly one document is printed, be it an answer or what went wrong as a problem document, mistakes in the
-// call included; `export -o` writes it to the file instead, and a watch prints one for each look.
+// call included; `export -o` writes it to the file instead, a watch prints one for each look, and
+// `events --follow` and `--export` a line for each event.
 package splitcmd

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"net/http"
+	"slices"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
@@ -20,6 +21,15 @@ const (
 	exitUnreachable = 4
 	exitNotDrained  = 5
 	exitUnknown     = 6
+	exitNotPassed   = 7
+)
+
+// The exit codes of `status --wait`, which has only some of the others.
+const (
+	exitFailedBack = 2
+	exitPaused     = 3
+	exitTimeout    = 4
+	exitAborted    = 5
 )
 
 // exitHelp is the part of the command's help that explains the exit codes.
@@ -32,7 +42,10 @@ const exitHelp = `Exit codes:
      was asked for and no answer came: it may have been done
   4  the proxy or its store cannot be reached; nothing was changed
   5  drained: the variant is still in use
-  6  drained: whether the variant is still in use is not known`
+  6  drained: whether the variant is still in use is not known
+  7  preflight: something is missing; drill: it has failed
+status --wait has codes of its own: 0 promoted, 2 failed back, 3 paused,
+4 the time is up, 5 aborted or rolled back, 1 as above`
 
 // mayBeMade is the hint about a change that was sent and not answered.
 const mayBeMade = "it may have been made all the same: look at `split status` before you repeat it"
@@ -51,7 +64,11 @@ func (e hintedError) Unwrap() error { return e.error }
 
 // isAnswered reports whether an error is about a change that was made, and answered, or about the answer itself.
 func isAnswered(err error) bool {
-	return errors.Is(err, errUnconfirmed) || errors.Is(err, errNotDrained) || errors.Is(err, errDrainUnknown)
+	if o, ok := errors.AsType[outcome](err); ok {
+		return o.cause == nil
+	}
+	return slices.ContainsFunc([]error{errUnconfirmed, errNotDrained, errDrainUnknown, errDrillFailed, errPreflight},
+		func(answered error) bool { return errors.Is(err, answered) })
 }
 
 // exitCode returns the exit code that an error stands for.
@@ -59,7 +76,12 @@ func exitCode(err error) int {
 	if err == nil {
 		return exitOK
 	}
+	if o, ok := errors.AsType[outcome](err); ok {
+		return o.code
+	}
 	switch {
+	case errors.Is(err, errDrillFailed), errors.Is(err, errPreflight):
+		return exitNotPassed
 	case errors.Is(err, errNotDrained):
 		return exitNotDrained
 	case errors.Is(err, errDrainUnknown):
@@ -122,6 +144,8 @@ func problemHint(p *control.Problem) string {
 		return "wait until the cooldown is over, or repeat with --force"
 	case p.Kind() == "stale":
 		return "somebody changed it meanwhile: look at `split status`, then decide again"
+	case p.Kind() == "step":
+		return "the rollout has gone on meanwhile: look at `split status`, then decide again"
 	case p.Kind() == "unconfirmed":
 		return mayBeMade
 	case p.Kind() == "unknown-instance":

@@ -35,8 +35,13 @@ const (
 // coloured reports whether output to w may have colours: on a terminal, unless NO_COLOR is set (no-color.org) or the
 // terminal says that it cannot.
 func coloured(w io.Writer, getenv func(string) string) bool {
-	f, ok := w.(*os.File)
-	return ok && getenv("NO_COLOR") == "" && getenv("TERM") != "dumb" && term.IsTerminal(int(f.Fd()))
+	return getenv("NO_COLOR") == "" && getenv("TERM") != "dumb" && isTerminal(w)
+}
+
+// isTerminal reports whether what is read from or written to is a terminal.
+func isTerminal(stream any) bool {
+	f, ok := stream.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 // paint returns s in a colour.

@@ -2,6 +2,7 @@ package splitcmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -38,21 +39,51 @@ func listCommand(h host) *cobra.Command {
 func statusCommand(h host) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status [<split>]",
-		Short: "Shows a split: shares, evidence, verdict, kills and what does not agree",
-		Args:  atMost(1),
+		Short: "Shows a split: plan, shares, evidence, verdict, kills and what does not agree",
+		Long: `Shows a split: how far a rollout is in its plan and what it waits for, shares,
+evidence, verdict, kills, and what does not agree.
+
+--wait waits until a rollout by a plan is over, or paused. Proxies may restart
+meanwhile. Exit codes:
+  0  promoted: the canary is stable
+  2  failed back
+  3  paused: somebody must resume it
+  4  the time is up
+  5  aborted or rolled back
+  1  the call is wrong, or there is nothing to wait for`,
+		Example: h.examples("split status assistant", "split status assistant --watch", "split status assistant --wait --timeout 30m"),
+		Args:    atMost(1),
 	}
 	watch := cmd.Flags().BoolP("watch", "w", false, "show it again every second, until interrupted")
+	wait := cmd.Flags().Bool("wait", false, "wait until a rollout is over, or paused, and say so by the exit code")
+	timeout := cmd.Flags().Duration("timeout", 30*time.Minute, "how long --wait waits at most")
 	cmd.RunE = h.run(func(ctx context.Context, s *session, args []string) error {
-		split, err := s.splitOrOnly(ctx, args)
-		if err != nil {
+		if err := checkLooks(*watch, *wait, *timeout); err != nil {
 			return err
 		}
-		if *watch {
+		split, err := s.splitOrOnly(ctx, args)
+		switch {
+		case err != nil:
+			return err
+		case *wait:
+			return s.await(ctx, split, *timeout)
+		case *watch:
 			return s.watch(ctx, split)
 		}
 		return s.status(ctx, split)
 	})
 	return cmd
+}
+
+// checkLooks refuses flags of a status that do not go together.
+func checkLooks(watch, wait bool, timeout time.Duration) error {
+	switch {
+	case watch && wait:
+		return errors.New("--watch and --wait exclude each other")
+	case timeout <= 0:
+		return fmt.Errorf("--timeout %s: must be longer than 0s", timeout)
+	}
+	return nil
 }
 
 // status shows a split once.
@@ -105,15 +136,31 @@ func eventsCommand(h host) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "events <split>",
 		Short: "Shows a split's audit log, newest first",
-		Args:  atMost(1),
+		Long: `Shows a split's audit log, newest first.
+
+--follow shows it oldest first and goes on with each new event, until interrupted;
+with --json a line of JSON for each. --export prints all that is kept, oldest
+first, as lines of JSON.`,
+		Example: h.examples("split events assistant", "split events assistant --follow", "split events assistant --export > events.jsonl"),
+		Args:    atMost(1),
 	}
 	limit := cmd.Flags().IntP("limit", "n", 20, "how many events to show")
+	follow := cmd.Flags().BoolP("follow", "f", false, "go on with each new event, until interrupted")
+	export := cmd.Flags().Bool("export", false, "print all events that are kept, oldest first, as lines of JSON")
 	cmd.RunE = h.run(func(ctx context.Context, s *session, args []string) error {
 		if err := s.needSplit(ctx, args); err != nil {
 			return err
 		}
 		if *limit < 1 {
 			return fmt.Errorf("--limit %d: must be at least 1", *limit)
+		}
+		switch {
+		case *follow && *export:
+			return errors.New("--follow and --export exclude each other")
+		case *follow:
+			return s.followEvents(ctx, args[0], *limit)
+		case *export:
+			return s.exportEvents(ctx, args[0])
 		}
 		ctx, cancel := context.WithTimeout(ctx, readTimeout)
 		defer cancel()

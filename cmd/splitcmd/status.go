@@ -18,9 +18,12 @@ func (s *session) printStatus(status control.Status) {
 	s.printHead(status)
 	s.printWarning(status.Store.Warning)
 	s.printKills(status)
+	s.printProgress(status)
 	s.printVariants(status)
 	s.printLimits(status)
 	s.printVerdict(status)
+	s.printTraffic(status)
+	s.printDrilled(status)
 	s.printStore(status)
 	for _, note := range status.Notes {
 		s.say("note", once(note), doubt)

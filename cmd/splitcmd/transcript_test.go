@@ -107,6 +107,8 @@ func testHost() host {
 		zone:     time.UTC,
 		getenv:   func(name string) string { return map[string]string{"USER": "alice"}[name] },
 		hostname: func() (string, error) { return "laptop", nil },
+
+		interactive: func(any) bool { return false },
 	}
 }
 

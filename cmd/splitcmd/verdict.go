@@ -60,18 +60,23 @@ const barCells = 10
 // toward draws how far it is to the alarm. It is full only when the alarm is there.
 func toward(v health.Verdict) cell {
 	share := min(max(v.Toward, 0), 1)
-	full, percent := int(share*barCells), math.Round(share*100)
 	c := good
 	switch {
 	case share == 1:
 		c = bad
-	case full > 0:
+	case int(share*barCells) > 0:
 		c = doubt
 	}
+	return cell{bar(share), c}
+}
+
+// bar draws a share from 0 to 1, with its percentage. It is full, and says 100 %, at 1 alone.
+func bar(share float64) string {
+	full, percent := int(share*barCells), math.Round(share*100)
 	if share < 1 {
 		percent = min(percent, 99)
 	}
-	return cell{fmt.Sprintf("%s%s %.0f%%", strings.Repeat("█", full), strings.Repeat("░", barCells-full), percent), c}
+	return fmt.Sprintf("%s%s %.0f%%", strings.Repeat("█", full), strings.Repeat("░", barCells-full), percent)
 }
 
 // printStreams shows what each stream says of the canary. Those that have met none of its requests are left out.

@@ -49,11 +49,12 @@ func yesNo(yes bool, otherwise colour) cell {
 // eventColour makes what hurts stand out in the audit log.
 func eventColour(kind string) colour {
 	switch kind {
-	case "kill", "failback":
+	case "kill", "failback", "failback_held", "store_lost":
 		return bad
-	case "reconciled", "suspected", "probe", kindImported, "forgotten":
+	case "reconciled", "suspected", "probe", kindImported, "forgotten", "paused", "aborted", "rolled_back", "switched_back",
+		"waiting", "no_traffic", "drift", "share":
 		return doubt
-	case "revive":
+	case "revive", "promoted", "store_back":
 		return good
 	}
 	return plain

@@ -1,0 +1,149 @@
+package control_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/switchback-proxy/switchback/api/control"
+	"github.com/switchback-proxy/switchback/rollout"
+)
+
+func TestClientMovesARollout(t *testing.T) {
+	f := newFleet()
+	c := clients(t, handlerOf(f))["unix"]
+	by := control.Claim{Actor: "alice", Reason: "because"}
+	own := control.PlanDraft{Plan: *ownPlan()}
+	tests := []struct {
+		kind string
+		want any
+		do   func(ctx context.Context) (control.Change, error)
+	}{
+		{rollout.KindStarted, rollout.StartRequest{Plan: ownPlan(), Force: true}, func(ctx context.Context) (control.Change, error) {
+			return c.Start(ctx, "assistant", control.StartRequest{Plan: &own, Force: true, Claim: by}, control.Wait(time.Second))
+		}},
+		{rollout.KindPaused, "pause", func(ctx context.Context) (control.Change, error) {
+			return c.Pause(ctx, "assistant", control.PauseRequest{Claim: by})
+		}},
+		{rollout.KindResumed, "resume", func(ctx context.Context) (control.Change, error) {
+			return c.Resume(ctx, "assistant", control.ResumeRequest{Claim: by})
+		}},
+		{rollout.KindApproved, rollout.StepRequest{Step: 4}, func(ctx context.Context) (control.Change, error) {
+			return c.Step(ctx, "assistant", control.StepRequest{Step: 4, Claim: by})
+		}},
+		{rollout.KindStep, rollout.PromoteRequest{Full: true, Step: 3}, func(ctx context.Context) (control.Change, error) {
+			return c.Promote(ctx, "assistant", control.PromoteRequest{Full: true, Step: 3, Claim: by})
+		}},
+		{rollout.KindAborted, "abort", func(ctx context.Context) (control.Change, error) {
+			return c.Abort(ctx, "assistant", control.AbortRequest{Claim: by})
+		}},
+		{rollout.KindRolledBack, "rollback", func(ctx context.Context) (control.Change, error) {
+			return c.Rollback(ctx, "assistant", control.RollbackRequest{Claim: by})
+		}},
+		{rollout.KindRetried, rollout.RetryRequest{Force: true}, func(ctx context.Context) (control.Change, error) {
+			return c.Retry(ctx, "assistant", control.RetryRequest{Force: true, Claim: by})
+		}},
+		{rollout.KindSwitched, rollout.SwitchRequest{To: "green", SkipChecks: true}, func(ctx context.Context) (control.Change, error) {
+			return c.Switch(ctx, "assistant", control.SwitchRequest{To: "green", SkipChecks: true, Claim: by})
+		}},
+		{rollout.KindSwitchedBack, "switch back", func(ctx context.Context) (control.Change, error) {
+			return c.SwitchBack(ctx, "assistant", control.SwitchBackRequest{Claim: by})
+		}},
+		{rollout.KindRetired, rollout.RetireRequest{Variant: "red", Undo: true}, func(ctx context.Context) (control.Change, error) {
+			return c.Retire(ctx, "assistant", control.RetireRequest{Variant: "red", Undo: true, Claim: by})
+		}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.kind, func(t *testing.T) {
+			f.asked = nil
+			change, err := tt.do(t.Context())
+			if err != nil || change.Event.Kind != tt.kind {
+				t.Fatalf("change = %+v, %v, want one of kind %s", change, err, tt.kind)
+			}
+			want := []any{tt.want, rollout.By{Actor: "alice", Via: "socket", Reason: "because"}}
+			if diff := cmp.Diff(want, f.asked); diff != "" {
+				t.Errorf("the fleet was asked otherwise (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestClientAsksAboutARollout(t *testing.T) {
+	f := newFleet()
+	f.shows, f.trouble = f.planned, true
+	c, ctx := clients(t, handlerOf(f))["url"], t.Context()
+	status, err := c.Status(ctx, "assistant")
+	if err != nil || status.Plan == nil || status.Plan.Step != 3 || status.Plan.Plan.Step(4).Weight != 25_000 || len(status.Plan.Waits) != 3 {
+		t.Errorf("Status = %+v, %v", status.Plan, err)
+	}
+	why, err := c.Why(ctx, "assistant")
+	if err != nil || len(why.Why) != 2 {
+		t.Errorf("Why = %+v, %v", why, err)
+	}
+	preflight, err := c.Preflight(ctx, "assistant")
+	if err != nil || preflight.OK || len(preflight.Items) != 3 || preflight.Items[2].Result != control.PreflightMiss {
+		t.Errorf("Preflight = %+v, %v", preflight, err)
+	}
+	targets, err := c.Targets(ctx)
+	if err != nil || len(targets.Targets) != 2 || targets.Targets[1].Failed != 7 {
+		t.Errorf("Targets = %+v, %v", targets, err)
+	}
+	drill, err := c.Drill(ctx, "assistant", control.DrillRequest{Users: []string{"test-1"}})
+	if err != nil || !drill.Passed || len(drill.Steps) != 3 || drill.Steps[0].Took != ms(14) {
+		t.Errorf("Drill = %+v, %v", drill, err)
+	}
+}
+
+func TestClientTellsAnotherStep(t *testing.T) {
+	f := newFleet()
+	f.shows, f.err = f.planned, fmt.Errorf("%w: step 3 is reached", rollout.ErrStep)
+	_, err := clients(t, handlerOf(f))["url"].Step(t.Context(), "assistant", control.StepRequest{Step: 3})
+	p, ok := errors.AsType[*control.Problem](err)
+	if !errors.Is(err, rollout.ErrStep) || !ok || p.Step != 3 {
+		t.Errorf("error = %#v, want ErrStep with the present step 3", err)
+	}
+}
+
+func TestParsePlan(t *testing.T) {
+	tests := []struct {
+		in, wrong string
+		want      rollout.Plan
+	}{
+		{`{}`, "", rollout.DefaultPlan()},
+		{`{"steps":[{"weight":"2%","bake":"1h"},{"weight":"20%"},{"weight":"100%"}],"min_users":0,` +
+			`"gates":[{"webhook":"https://gate.example"},{"approval":true,"before":"20%"}],"on_fail":"pause"}`, "", *ownPlan()},
+		{`{"watch":"0s"}`, "watch 0s: must be from 1s", rollout.Plan{}},
+		{`{"step":1}`, `"step"`, rollout.Plan{}},
+		{`{"steps"`, "not valid JSON", rollout.Plan{}},
+	}
+	for _, tt := range tests {
+		got, err := control.ParsePlan([]byte(tt.in))
+		if tt.wrong != "" {
+			if err == nil || !strings.Contains(err.Error(), tt.wrong) {
+				t.Errorf("ParsePlan(%s) = %v, want an error with %q", tt.in, err, tt.wrong)
+			}
+			continue
+		}
+		if diff := cmp.Diff(tt.want, got); diff != "" || err != nil {
+			t.Errorf("ParsePlan(%s): %v (-want +got):\n%s", tt.in, err, diff)
+		}
+	}
+}
+
+func TestFilePlan(t *testing.T) {
+	var s control.Status
+	if diff := cmp.Diff(rollout.DefaultPlan(), s.FilePlan()); diff != "" {
+		t.Errorf("without a plan in the file (-want +got):\n%s", diff)
+	}
+	s.File.Plan = ownPlan()
+	got := s.FilePlan()
+	got.Steps[0].Weight = 1
+	if diff := cmp.Diff(*ownPlan(), *s.File.Plan); diff != "" {
+		t.Errorf("the copy is no copy (-want +got):\n%s", diff)
+	}
+}

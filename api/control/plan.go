@@ -1,0 +1,141 @@
+package control
+
+import (
+	"bytes"
+	"encoding/json"
+	"slices"
+	"time"
+
+	"github.com/switchback-proxy/switchback/health"
+	"github.com/switchback-proxy/switchback/rollout"
+	"github.com/switchback-proxy/switchback/splitter"
+)
+
+// These are package rollout's, for callers that know the API and not that package.
+type (
+	// Plan is how a rollout goes on by itself.
+	Plan = rollout.Plan
+	// PlanStep is one step of a plan.
+	PlanStep = rollout.Step
+	// Gate is what must open before a step.
+	Gate = rollout.Gate
+	// WaitFor names what a plan can wait for.
+	WaitFor = rollout.WaitFor
+)
+
+// What becomes of a canary that fails, and some of what a plan waits for.
+const (
+	OnFailFailback = rollout.OnFailFailback
+	OnFailPause    = rollout.OnFailPause
+
+	WaitResume   = rollout.WaitResume
+	WaitHealth   = rollout.WaitHealth
+	WaitTraffic  = rollout.WaitTraffic
+	WaitMembers  = rollout.WaitMembers
+	WaitWebhook  = rollout.WaitWebhook
+	WaitApproval = rollout.WaitApproval
+	WaitRevival  = rollout.WaitRevival
+)
+
+// PlanDraft is a plan as callers write it in JSON: what is absent has its default, as [rollout.Plan] has them.
+type PlanDraft struct{ rollout.Plan }
+
+// UnmarshalJSON reads a plan strictly, and completes it.
+func (p *PlanDraft) UnmarshalJSON(data []byte) error {
+	p.Plan = rollout.DefaultPlan()
+	p.Steps = nil // encoding/json would keep the bake times of steps that it overwrites
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&p.Plan); err != nil {
+		return err
+	}
+	p.complete()
+	return nil
+}
+
+// complete gives what has no value its default.
+func (p *PlanDraft) complete() {
+	standard := rollout.DefaultPlan()
+	if len(p.Steps) == 0 {
+		p.Steps = standard.Steps
+	}
+	for i := range p.Steps[:len(p.Steps)-1] {
+		if p.Steps[i].Bake == 0 {
+			p.Steps[i].Bake = standard.Steps[0].Bake
+		}
+	}
+	for i, g := range p.Gates {
+		if g.Webhook != "" && g.Timeout == 0 {
+			p.Gates[i].Timeout = defaultTimeout
+		}
+	}
+}
+
+// defaultTimeout bounds a question to a webhook that has no bound of its own.
+const defaultTimeout = health.Duration(10 * time.Second)
+
+// ParsePlan reads a plan that is written as JSON, and checks it. What is absent has its default.
+func ParsePlan(document []byte) (Plan, error) {
+	var draft PlanDraft
+	if err := unmarshal(document, &draft); err != nil {
+		return Plan{}, err
+	}
+	return draft.Plan, draft.Validate()
+}
+
+// PlanStatus is the plan that a rollout goes by, and where the rollout is in it.
+type PlanStatus struct {
+	// Plan was frozen when the rollout began.
+	rollout.Plan
+	// Step is the step reached, from 1; the last one is the watch. Weight is its share, Next that of the one after it, absent
+	// if that is the promotion.
+	Step   int             `json:"step"`
+	Weight splitter.Weight `json:"weight"`
+	Next   splitter.Weight `json:"next,omitempty"`
+	// Reached is when, by the store's clock.
+	Reached time.Time `json:"reached"`
+	// Baked is how long the step has lasted with somebody counting, of Bake that it must.
+	Baked health.Duration `json:"baked"`
+	Bake  health.Duration `json:"bake"`
+	// Requests are the judged ones of the canary in this step, in the fleet, and Users those behind its requests.
+	Requests uint64 `json:"requests"`
+	Users    uint64 `json:"users"`
+	// Waits says what is waited for, the weightiest first.
+	Waits []rollout.Wait `json:"waits"`
+	// Due is when the step's time is over, if nobody stops counting; in a window, when that opens after it.
+	Due time.Time `json:"due,omitzero"`
+	// Warnings are sentences about what may keep the plan from going on.
+	Warnings []string `json:"warnings"`
+	// Paused says who has stopped the plan and why; absent while it goes on.
+	Paused *splitter.Pause `json:"paused,omitempty"`
+}
+
+// planOf returns a running plan as the API says it; nil if none runs.
+func planOf(p *rollout.PlanStatus, state *splitter.State) *PlanStatus {
+	if p == nil {
+		return nil
+	}
+	status := &PlanStatus{
+		Plan: p.Plan, Step: p.Step, Weight: p.Weight, Next: p.Next, Reached: p.Reached,
+		Baked:    health.Duration(time.Duration(p.Tally.Baked) * time.Second),
+		Requests: p.Tally.Requests, Users: p.Tally.Users,
+		Waits: append([]rollout.Wait{}, p.Waits...), Due: p.Due, Warnings: append([]string{}, p.Warnings...),
+	}
+	if p.Step >= 1 && p.Step <= p.Plan.Last() {
+		status.Bake = health.Duration(p.Plan.Hold(p.Step))
+	}
+	if state != nil {
+		status.Paused = state.Progress.Paused
+	}
+	return status
+}
+
+// FilePlan returns the plan that a rollout goes by which is started without a plan of its own.
+func (s Status) FilePlan() Plan {
+	plan := rollout.DefaultPlan()
+	if s.File.Plan != nil {
+		plan = *s.File.Plan
+	}
+	plan.Steps = slices.Clone(plan.Steps)
+	return plan
+}
