@@ -96,8 +96,10 @@ func (f *Fleet) outcome(variant string) health.Outcome {
 	return o
 }
 
-// hashOf is a user's keyed hash.
+// hashOf is a user's keyed hash: as good as random (splitmix64), as who counts users takes it to be.
 func hashOf(user int) uint64 {
 	h := (uint64(user) + 1) * 0x9e3779b97f4a7c15
-	return (h ^ h>>31) | 1
+	h = (h ^ h>>30) * 0xbf58476d1ce4e5b9
+	h = (h ^ h>>27) * 0x94d049bb133111eb
+	return (h ^ h>>31)
 }
