@@ -57,7 +57,7 @@ func drawPlanned(t *rapid.T) rollout.Definition {
 // commands returns what can be done to a rollout. Steps and promotions are drawn more often than what ends them.
 func (m *campaign) commands() map[string]func(*rapid.T) {
 	s := func() *splitter.State { return m.state }
-	step := func(t *rapid.T) (rollout.Changed, bool, error) {
+	step := func(*rapid.T) (rollout.Changed, bool, error) {
 		return rollout.TakeStep(s(), m.def, s().Progress.Step+1, m.found, alice, m.seed())
 	}
 	all := map[string]func(*rapid.T) (rollout.Changed, bool, error){

@@ -61,16 +61,6 @@ func (c *Controller) told() []*courier {
 	return nil
 }
 
-// alertTargets returns the targets that are told of events.
-func (c *Controller) alertTargets() []Target {
-	couriers := c.told()
-	targets := make([]Target, len(couriers))
-	for i, k := range couriers {
-		targets[i] = k.target
-	}
-	return targets
-}
-
 // sendOut lets the couriers begin, each in a loop of its own, so that no target delays another. Caller must hold c.life.
 func (c *Controller) sendOut() {
 	ctx := c.working

@@ -285,6 +285,7 @@ func TestStoreLostAndBack(t *testing.T) {
 		if got := one.kinds() + two.kinds(); got != "" {
 			t.Errorf("short: got %q", got)
 		}
+		elapse(15 * time.Second) // until each has heard of the other again
 		cutOff(fleet, 20*time.Second)
 		elapse(2 * time.Minute)
 		if got := strings.TrimSpace(one.kinds() + " " + two.kinds()); got != "store_lost store_back" || !strings.HasPrefix(one.kinds(), "store_lost") {

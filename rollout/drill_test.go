@@ -218,7 +218,7 @@ func TestDrillThatFails(t *testing.T) {
 				}
 			}
 		}, []string{"restore"}, "not as before the drill: kills; meanwhile others have changed the state, by 3 revisions, last: kill by alice"},
-		{"somebody ends it", func(t *testing.T, s *embedded.Store, fleet []*proxy, a *agents) {
+		{"somebody ends it", func(t *testing.T, s *embedded.Store, _ []*proxy, a *agents) {
 			var once sync.Once
 			a.onAsk = func(string) {
 				once.Do(func() {

@@ -36,7 +36,7 @@ func TestImportPauses(t *testing.T) {
 func TestReconcilePlans(t *testing.T) {
 	common := must(t, created(t, planned()), started(2), approve(3, 2))
 	stepped := must(t, common, stepTo(63, 2))
-	other := func(id int, c change) *splitter.State {
+	other := func(c change) *splitter.State {
 		s := must(t, common, c)
 		s.ID = s.ID + "-other"
 		s.Placed = []splitter.Version{s.Version}
@@ -49,9 +49,9 @@ func TestReconcilePlans(t *testing.T) {
 		step         int
 		phase        splitter.Phase
 	}{
-		"a step against a pause":      {stepped, other(63, pause(63)), "alice: trying", 1, trial},
-		"a step against an approval":  {stepped, other(63, policy(63)), met, 1, trial},
-		"a step against a failback":   {stepped, other(63, failback(63)), "", 1, failedBack},
+		"a step against a pause":      {stepped, other(pause(63)), "alice: trying", 1, trial},
+		"a step against an approval":  {stepped, other(policy(63)), met, 1, trial},
+		"a step against a failback":   {stepped, other(failback(63)), "", 1, failedBack},
 		"a step that only was lost":   {stepped, common, "", 2, trial},
 		"a pause that only was lost":  {must(t, common, pause(4)), common, "alice: trying", 1, trial},
 		"a pause against a kill":      {must(t, common, pause(4)), must(t, common, kill(5, "k", "green")), "alice: trying", 1, trial},

@@ -273,7 +273,7 @@ func TestWatchEndsWithoutWhoBeganIt(t *testing.T) {
 		fleet[0].link.set(none)
 		elapse(3 * time.Second)
 		fleet[0].wants(t, "back", 99, true)
-		if got, want := kinds(t, s), []string{"created", "weights", "trickle"}; !cmp.Equal(got, want) {
+		if got, want := kinds(t, s), []string{"created", "weights", "trickle", "store_back"}; !cmp.Equal(got, want) {
 			t.Errorf("events: got %v, want %v", got, want)
 		}
 	})

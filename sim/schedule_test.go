@@ -169,7 +169,7 @@ func (c *tallied) mustHave(t *testing.T, things ...string) {
 // happen lets a schedule happen in a fleet of its own, heals everything, and returns what is wrong with what was.
 func (s schedule) happen(t *testing.T, counts *tallied) (wrong []string) {
 	synctest.Test(t, func(t *testing.T) {
-		f, err := fleet.New(fleet.Options{Folder: scratch(t), Instances: s.instances, Definition: hasty(s.plan), Seed: s.seed, Log: zap.NewNop()})
+		f, err := fleet.New(fleet.Options{Folder: t.TempDir(), Instances: s.instances, Definition: hasty(s.plan), Seed: s.seed, Log: zap.NewNop()})
 		if err != nil {
 			wrong = append(wrong, err.Error())
 			return

@@ -42,7 +42,7 @@ func TestDays(t *testing.T) {
 func playStory(t *testing.T, path string) {
 	cryptotest.SetGlobalRandom(t, 1)
 	synctest.Test(t, func(t *testing.T) {
-		s := &story{folder: scratch(t)}
+		s := &story{folder: t.TempDir()}
 		defer func() {
 			if s.fleet == nil {
 				return
@@ -55,24 +55,6 @@ func playStory(t *testing.T, path string) {
 	})
 }
 
-// scratch returns a folder in memory, where there is one: fleets write a lot.
-func scratch(t testing.TB) string {
-	t.Helper()
-	if info, err := os.Stat("/dev/shm"); err != nil || !info.IsDir() {
-		return t.TempDir()
-	}
-	dir, err := os.MkdirTemp("/dev/shm", "switchback-sim")
-	if err != nil {
-		return t.TempDir()
-	}
-	t.Cleanup(func() {
-		if err := os.RemoveAll(dir); err != nil {
-			t.Errorf("removing the fleet's folder: %v", err)
-		}
-	})
-	return dir
-}
-
 // story is a fleet, and how far its story has been told.
 type story struct {
 	folder string
@@ -81,7 +63,7 @@ type story struct {
 }
 
 // play does what a command of a script says, and returns what happened.
-func (s *story) play(t *testing.T, d *datadriven.TestData) string {
+func (s *story) play(_ *testing.T, d *datadriven.TestData) string {
 	if s.fleet == nil && d.Cmd != "fleet" {
 		return "no fleet yet\n"
 	}

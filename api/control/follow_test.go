@@ -201,7 +201,7 @@ func TestClientReadsTheLog(t *testing.T) {
 }
 
 func TestClientStopsFollowing(t *testing.T) {
-	begun := make(chan struct{})
+	begun := make(chan struct{}, 1)
 	tests := map[string]struct {
 		h    http.HandlerFunc
 		want error
@@ -210,18 +210,26 @@ func TestClientStopsFollowing(t *testing.T) {
 		"no log":         {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "<html>") }, control.ErrForeign},
 		"the caller leaves": {func(w http.ResponseWriter, r *http.Request) {
 			w.(http.Flusher).Flush()
-			close(begun)
+			begun <- struct{}{}
 			<-r.Context().Done()
 		}, nil},
 	}
 	for name, tt := range tests {
 		server := httptest.NewServer(tt.h)
 		ctx, cancel := context.WithCancel(t.Context())
-		go func() { <-begun; cancel() }()
+		ended := make(chan struct{})
+		go func() {
+			select {
+			case <-begun:
+				cancel()
+			case <-ended:
+			}
+		}()
 		err := control.NewClient(server.URL, server.Client()).FollowEvents(ctx, "assistant", "", nil)
 		if !errors.Is(err, tt.want) {
 			t.Errorf("%s: error = %v, want %v", name, err, tt.want)
 		}
+		close(ended)
 		cancel()
 		server.Close()
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -29,7 +30,7 @@ func moments(t *testing.T, names ...string) *control.Client {
 		case "away":
 			return nil, errors.New("connection refused")
 		case "blank":
-			w.WriteString(`{"split":"assistant"}`)
+			fmt.Fprint(w, `{"split":"assistant"}`)
 		default:
 			(&replay{t: t, answers: map[string]string{"GET /splits/v1/assistant": name}}).ServeHTTP(w, r)
 		}

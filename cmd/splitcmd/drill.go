@@ -38,7 +38,7 @@ some seconds.`,
 			return err
 		}
 		if len(args) < 2 {
-			return fmt.Errorf("which test users? %s %s USER...", cmd.CommandPath(), args[0])
+			return fmt.Errorf("no test user is named, as in `%s %s USER`", cmd.CommandPath(), args[0])
 		}
 		options, err := t.options()
 		if err != nil {

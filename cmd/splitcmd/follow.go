@@ -41,20 +41,17 @@ func (s *session) followEvents(ctx context.Context, split string, limit int) err
 			return err
 		}
 	}
-	for {
+	for ctx.Err() == nil {
 		err := client.FollowEvents(ctx, split, cursor, show)
-		if ctx.Err() != nil {
-			return nil
-		}
-		if exitCode(err) != exitUnreachable {
+		if ctx.Err() == nil && exitCode(err) != exitUnreachable {
 			return err
 		}
 		select {
 		case <-ctx.Done():
-			return nil
 		case <-time.After(againEvery):
 		}
 	}
+	return nil
 }
 
 // printLine prints a value as one line of JSON.

@@ -44,7 +44,7 @@ func (i *Instance) Rise() error {
 	if i.IsUp() {
 		return nil
 	}
-	time.Sleep(stagger)
+	<-time.After(stagger)
 	i.link = &link{history: i.fleet.history, fault: i.fault, skew: i.skew}
 	i.saves = &memory{Memory: i.disk}
 	link := i.link

@@ -52,7 +52,7 @@ func (f *Fleet) second() {
 			f.ask(up[f.next%len(up)], user)
 		}
 	}
-	time.Sleep(time.Second)
+	<-time.After(time.Second)
 }
 
 func (f *Fleet) users() int {
