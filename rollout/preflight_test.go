@@ -121,7 +121,7 @@ func TestPreflightFindsWhatIsMissing(t *testing.T) {
 			"miss: the plan is not valid: steps : the last must be 100%"},
 		{"no plan", func(d *rollout.Definition) { d.Plan = nil }, nil, "plan",
 			"warning: no rollout is configured: the default plan counts, 1% 5% 10% 25% 50% 100% in 168h"},
-		{"no target", nil, nil, "alerts", "miss: nobody is told of a failback: configure `alerts`"},
+		{"no target", nil, nil, "alerts", "miss: nobody is told of a failback: configure `alert`"},
 		{"a target that fails", nil, func(_ *testing.T, _ *embedded.Store, p *proxy, _ *agents) {
 			p.Tell([]rollout.Target{pager("chat", nil, 0), pager("mail", errors.New("no such host"), 0)})
 		}, "alerts", "miss: a test message did not arrive: mail: no such host"},
