@@ -22,11 +22,12 @@ in-modules = for module in . $(NESTED); do (cd $$module && $(1)) || exit 1; done
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-# The root module's tests come last, so that the output ends with their summary.
+# The root module's tests come last, so that the output ends with their summary. Three packages at a time, as several wait
+# for processes and clocks most of the time.
 .PHONY: test
 test: redis fmt-check vet lint ## Check everything: format, vet, lint, tests with the race detector
 	@for module in $(NESTED); do (cd $$module && $(GO) test -race ./...) || exit 1; done
-	$(GO) test -race ./...
+	$(GO) test -race -p 3 ./...
 
 # Vet and lint build with the race detector as the tests do, so that Caddy is compiled once and not twice: on a fresh
 # machine with two cores that saves two minutes.
