@@ -87,7 +87,7 @@ func (p *population) watched(requests int, alpha float64) (users, plain bool) {
 // users make most requests and more than 64 are only estimated. A test of requests would call most trials wrong.
 func TestSampleRatioDoesNotCryWolf(t *testing.T) {
 	t.Parallel()
-	const trials, alpha = 200, 0.05
+	const trials, alpha = 60, 0.05
 	for _, due := range []splitter.Weight{5 * percent, 50 * percent} {
 		wrong, plainly := 0, 0
 		for seed := range uint64(trials) {
@@ -99,8 +99,8 @@ func TestSampleRatioDoesNotCryWolf(t *testing.T) {
 				plainly++
 			}
 		}
-		// More than 21 of 200 at a rate of 5 % have a probability of 0.1 %.
-		if wrong > 21 {
+		// More than 10 of 60 at a rate of 5 % have a probability of 0.02 %.
+		if wrong > 10 {
 			t.Errorf("%s: %d of %d trials in which nothing was wrong were called so; at most %g of them may be", due, wrong, trials, alpha)
 		}
 		if plainly < trials/2 {

@@ -28,11 +28,8 @@ const schedulesVar = "SWITCHBACK_SCHEDULES_HUNDREDS"
 func lanes(t *testing.T) int {
 	t.Helper()
 	text, isSet := os.LookupEnv(schedulesVar)
-	switch {
-	case testing.Short():
+	if !isSet {
 		return 1
-	case !isSet:
-		return 3
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 {
@@ -41,10 +38,11 @@ func lanes(t *testing.T) int {
 	return n
 }
 
-// TestSchedules lets faults of all kinds befall fleets of which people ask changes, kills and revivals, in hundreds of
-// random schedules. No kill that was answered or applied is lost, none that was lifted comes back, no instance goes back in
+// TestSchedules lets faults of all kinds befall fleets of which people ask changes, kills and revivals, in a hundred
+// random schedules or as many as it is told. No kill that was answered or applied is lost, none that was lifted comes back, no instance goes back in
 // revision, and the last weights that were set hold in the end.
 func TestSchedules(t *testing.T) {
+	t.Parallel()
 	server, other := onServer(storetest.StartRedis(t)), onServer(storetest.StartRedis(t))
 	t.Cleanup(func() {
 		for _, c := range []*goredis.Client{server, other} {
