@@ -46,7 +46,7 @@ type account struct {
 func (a *advancing) takeUp(was *account) {
 	*a = advancing{}
 	if was != nil {
-		a.tally = tallying{was.Tally, was.UpTo}
+		a.tally = tallying{Tally: was.Tally, upTo: was.UpTo}
 		a.present = attendance{stored: was.Shares}
 		a.members, a.shut = was.Members, was.Closed
 	}

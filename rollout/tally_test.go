@@ -1,0 +1,37 @@
+package rollout
+
+import (
+	"testing"
+	"time"
+
+	"github.com/switchback-proxy/switchback/health"
+)
+
+// What a step has seen are requests of its own: those of the step before it are judged in its first seconds.
+func TestTallyCountsTheStepsOwnRequests(t *testing.T) {
+	reached := time.Unix(1000, 900_000_000)
+	second := func(n uint32) *health.Second {
+		sum := new(health.Second)
+		sum.Arms[health.Canary][health.AgeFast][0].N = n
+		sum.Arms[health.Baseline][health.AgeFast][0].N = 2 * n
+		return sum
+	}
+	var c tallying
+	c.begin(7, 2, reached)
+	for i, n := range []uint32{5, 5, 5, 0, 3, 0} { // of requests in the seconds 998 to 1003
+		c.count(1000+int64(i), second(n), 1)
+	}
+	want := Tally{Epoch: 7, Step: 2, Baked: 5, Requests: 3, Baseline: 6, RequestAt: 1002}
+	if c.Tally != want {
+		t.Errorf("got %+v, want %+v", c.Tally, want)
+	}
+
+	var next advancing // of who folds on, and folds some seconds again
+	next.takeUp(&account{Tally: c.Tally, UpTo: 1001})
+	next.tally.begin(7, 2, reached)
+	next.tally.count(1001, second(9), 1)
+	next.tally.count(1002, second(9), 1)
+	if next.tally.Requests != want.Requests {
+		t.Errorf("whoever goes on counts %d requests, want %d", next.tally.Requests, want.Requests)
+	}
+}
