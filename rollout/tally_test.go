@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/switchback-proxy/switchback/health"
+	"github.com/switchback-proxy/switchback/splitter"
+	"github.com/switchback-proxy/switchback/store"
 )
 
 // What a step has seen are requests of its own: those of the step before it are judged in its first seconds.
@@ -33,5 +35,19 @@ func TestTallyCountsTheStepsOwnRequests(t *testing.T) {
 	next.tally.count(1002, second(9), 1)
 	if next.tally.Requests != want.Requests {
 		t.Errorf("whoever goes on counts %d requests, want %d", next.tally.Requests, want.Requests)
+	}
+}
+
+// No time of a step passes while nobody can have the canary.
+func TestKilledCanaryDoesNotBake(t *testing.T) {
+	heard := map[store.MemberID]uint64{{Name: "proxy-1"}: 10}
+	h := &hearing{split: &Split{}, trial: trial{state: &splitter.State{Stable: "blue", Canary: "green"}, plan: &Plan{}}}
+	h.count(1, new(health.Second), heard)
+	h.trial.state.Kills = []splitter.Kill{{Variant: "green"}}
+	h.count(2, new(health.Second), heard)
+	h.trial.state.Kills = nil
+	h.count(3, new(health.Second), heard)
+	if got := h.split.docket.advance.tally.Baked; got != 2 {
+		t.Errorf("%d s were baked, want 2", got)
 	}
 }
