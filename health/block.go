@@ -141,6 +141,15 @@ func (j *Judge) isQuiet(a Age) bool {
 	return a != AgeMinute && float64(quiet) >= after
 }
 
+// Unjudged returns for how long the canary has had requests, up to the last second that was folded, which no verdict rests
+// on yet: a block waits for requests of stable to compare them with, up to a minute.
+func (j *Judge) Unjudged() time.Duration {
+	if b := &j.open[AgeFast]; b.opened {
+		return b.busy
+	}
+	return 0
+}
+
 func (j *Judge) closeAll() {
 	for a := range Age(NumAges) {
 		if j.open[a].opened {

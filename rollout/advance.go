@@ -16,6 +16,8 @@ const (
 	usersEvery = 5 * time.Second
 	// maxBehind is how many seconds may not be judged yet when a step is taken: as many as one may be waited for, and two.
 	maxBehind = int64(sealPatience/time.Second) + 2
+	// maxUnjudged is for how long the canary may have had requests that the verdict does not rest on when a step is taken.
+	maxUnjudged = 10 * time.Second
 )
 
 // advancing is what whoever folds a split's evidence knows of its plan.
@@ -46,7 +48,7 @@ type account struct {
 func (a *advancing) takeUp(was *account) {
 	*a = advancing{}
 	if was != nil {
-		a.tally = tallying{was.Tally, was.UpTo}
+		a.tally = tallying{Tally: was.Tally, upTo: was.UpTo}
 		a.present = attendance{stored: was.Shares}
 		a.members, a.shut = was.Members, was.Closed
 	}
@@ -68,10 +70,7 @@ func (c *Controller) advance(ctx context.Context, h *hearing, v health.Verdict) 
 	}
 	c.countUsers(ctx, h)
 	a.shut = nil
-	a.members = c.lags(h, rollOf(c.called.Load()), nil)
-	if behind := h.second - h.split.docket.next + 1; behind > maxBehind { // also where seconds are folded again
-		a.members = append(a.members, fmt.Sprintf("the last %d s are not judged yet", behind))
-	}
+	a.members = append(c.lags(h, rollOf(c.called.Load()), nil), h.lags()...)
 	m := c.next(h, v)
 	if waitsOnlyFor(m, WaitApproval) {
 		shut := c.askWebhooks(ctx, h, v)
@@ -86,6 +85,18 @@ func (c *Controller) advance(ctx context.Context, h *hearing, v health.Verdict) 
 	}
 	c.tellOfSilence(ctx, h)
 	h.split.know(state.Epoch, h.split.docket.account())
+}
+
+// lags says why the verdict is too old for a step to be taken on it.
+func (h *hearing) lags() (list []string) {
+	if behind := h.second - h.split.docket.next + 1; behind > maxBehind { // also where seconds are folded again
+		list = append(list, fmt.Sprintf("the last %d s are not judged yet", behind))
+	}
+	if since := h.judge.Unjudged(); since > maxUnjudged {
+		list = append(list, fmt.Sprintf("requests of %s of the last %s are not judged yet, as %s has had too few to compare them with",
+			h.trial.state.Canary, since, h.trial.state.Stable))
+	}
+	return list
 }
 
 // findings are what the plan moves on by now.

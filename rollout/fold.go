@@ -167,12 +167,17 @@ func (h *hearing) fold(sealed []store.Sealed) *summary {
 	return said
 }
 
-// count counts a folded second for the plan that the trial goes by.
+// count counts a folded second for the plan that the trial goes by. While the canary is killed no time of its step passes.
 func (h *hearing) count(second int64, sum *health.Second, requests map[store.MemberID]uint64) {
-	if h.trial.plan != nil {
-		h.split.docket.advance.tally.count(second, sum, len(requests))
-		h.split.docket.advance.present.note(requests)
+	if h.trial.plan == nil {
+		return
 	}
+	frames := len(requests)
+	if h.trial.state.KillOf(h.trial.state.Canary) != nil {
+		frames = 0
+	}
+	h.split.docket.advance.tally.count(second, sum, frames)
+	h.split.docket.advance.present.note(requests)
 }
 
 func namesOfIDs(ids []store.MemberID) []string {

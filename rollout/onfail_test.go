@@ -161,3 +161,26 @@ func TestFailbackToRetiredStableIsHeld(t *testing.T) {
 		}
 	})
 }
+
+// A pass from before stable was gone is none for requests that came after: nothing is promoted on it, and once the canary
+// is held against stable's past, it fails.
+func TestNoPromotionOnAnOldPass(t *testing.T) {
+	bubble(t, func(t *testing.T, s *embedded.Store) {
+		watched := planOf(100)
+		watched.Watch = health.Duration(40 * time.Second)
+		def := rolling(watched)
+		p := start(t, s, "proxy-1", def)
+		serve(60, healthy, p)
+		begins(t, s, def)
+		serve(20, healthy, p)
+		p.wants(t, "healthy", 100, true)
+		serve(40, traffic{green: 60, greenFails: 50}, p)
+		wantKinds(t, s, "created", "started")
+		plan := p.status(t).Plan
+		if plan == nil || !strings.Contains(encode(t, plan.Waits), "are not judged yet, as blue has had too few") {
+			t.Errorf("it says %s", encode(t, plan))
+		}
+		serve(40, traffic{green: 60, greenFails: 50}, p)
+		wantKinds(t, s, "created", "started", "failback")
+	})
+}

@@ -12,16 +12,20 @@ import (
 type tallying struct {
 	Tally
 	upTo int64 // the newest second that is in it, or that is before the step
+	// reached is the second in which the step was reached. Requests of that one, and of those before it, are not the step's.
+	reached int64
 }
 
 // begin sees to it that the tally is that of a step: another one begins at nothing, after the second in which it was reached.
 func (t *tallying) begin(epoch uint64, step int, reached time.Time) {
 	if t.Epoch != epoch || t.Step != step {
-		*t = tallying{Tally{Epoch: epoch, Step: step}, reached.Unix()}
+		*t = tallying{Tally: Tally{Epoch: epoch, Step: step}, upTo: reached.Unix()}
 	}
+	t.reached = reached.Unix()
 }
 
-// count counts a folded second, of which so many frames were heard. A request counts once, at the age of two seconds.
+// count counts a folded second, of which so many frames were heard. A request counts once, at the age of two seconds: what
+// the first two seconds of a step have are requests that the step before it had.
 func (t *tallying) count(second int64, sum *health.Second, frames int) {
 	if second <= t.upTo {
 		return
@@ -30,11 +34,15 @@ func (t *tallying) count(second int64, sum *health.Second, frames int) {
 	if frames > 0 {
 		t.Baked++
 	}
+	began := second - int64(health.AgeFast.Span()/time.Second)
+	if began <= t.reached {
+		return
+	}
 	n := requestsOf(sum, health.Canary)
 	t.Requests += n
 	t.Baseline += requestsOf(sum, health.Baseline)
 	if n > 0 {
-		t.RequestAt = second - int64(health.AgeFast.Span()/time.Second)
+		t.RequestAt = began
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -107,6 +108,18 @@ func (p Plan) webhooksBefore(step int) (gates []Gate) {
 	for _, g := range p.GatesBefore(step) {
 		if g.Webhook != "" {
 			gates = append(gates, g)
+		}
+	}
+	return gates
+}
+
+// webhooksAfter returns the webhooks that stand before any step after one, each once.
+func (p Plan) webhooksAfter(step int) (gates []Gate) {
+	for n := step + 1; n <= p.Last(); n++ {
+		for _, g := range p.webhooksBefore(n) {
+			if !slices.ContainsFunc(gates, func(o Gate) bool { return o.Webhook == g.Webhook }) {
+				gates = append(gates, g)
+			}
 		}
 	}
 	return gates

@@ -180,3 +180,32 @@ func TestWebhookIsAskedAgain(t *testing.T) {
 		wantKinds(t, s, "created", "started", "waiting", "waiting", "approved", "step", "step")
 	})
 }
+
+// Whoever gives the canary everything passes over no webhook that stands on the way.
+func TestPromotionAsksAllWebhooksOnTheWay(t *testing.T) {
+	bubble(t, func(t *testing.T, s *embedded.Store) {
+		plan := gated()
+		plan.Steps = planOf(10, 25, 50, 100).Steps
+		plan.Gates[0].Before = 50 * percent
+		plan.Gates = append(plan.Gates, rollout.Gate{Approval: true, Before: 25 * percent})
+		k, def := &hook{status: 500}, rolling(plan)
+		p := start(t, s, "proxy-1", def, asking(k))
+		serve(15, healthy, p)
+		begins(t, s, def)
+		serve(30, healthy, p)
+		_, err := p.PromoteNow(t.Context(), "assistant", rollout.PromoteRequest{}, alice)
+		if !errors.Is(err, rollout.ErrRefused) || !strings.Contains(err.Error(), "gate.example:8443 answers 500") {
+			t.Errorf("a webhook before 50%% says 500: got %v", err)
+		}
+		k.says(204)
+		if _, err := p.PromoteNow(t.Context(), "assistant", rollout.PromoteRequest{}, alice); err != nil {
+			t.Fatal(err)
+		}
+		for _, q := range k.questions() {
+			if q.Step != 4 || q.Weight != 100*percent {
+				t.Errorf("asked %+v, want what is to be given", q)
+			}
+		}
+		wantKinds(t, s, "created", "started", "waiting", "step")
+	})
+}
