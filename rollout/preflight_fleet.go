@@ -14,7 +14,7 @@ import (
 func (p *preflight) alerts(ctx context.Context) finding {
 	targets := p.c.told()
 	if len(targets) == 0 {
-		return misses("nobody is told of a failback: configure `alerts`")
+		return misses("nobody is told of a failback: configure `alert`")
 	}
 	wrong := atOnce(targets, func(k *courier) string {
 		if err := k.target.Test(ctx); err != nil {
