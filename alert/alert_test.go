@@ -75,6 +75,8 @@ func TestEveryKindIsKnown(t *testing.T) {
 func TestSeverityOf(t *testing.T) {
 	byVerdict := eventOf(rollout.KindPaused)
 	byVerdict.Evidence = json.RawMessage(`{}`)
+	passed, failed := eventOf(rollout.KindDrilled), eventOf(rollout.KindDrilled)
+	passed.Evidence, failed.Evidence = json.RawMessage(`{"passed":true}`), json.RawMessage(`{"passed":false}`)
 	for _, tt := range []struct {
 		in   store.Event
 		want string
@@ -83,6 +85,9 @@ func TestSeverityOf(t *testing.T) {
 		{eventOf(rollout.KindPaused), "warning"},
 		{byVerdict, "critical"},
 		{eventOf(rollout.KindStep), "info"},
+		{passed, "info"},
+		{failed, "warning"},
+		{eventOf(rollout.KindDrilled), "info"},
 		{eventOf("of a later release"), "warning"},
 	} {
 		if got := alert.SeverityOf(tt.in).String(); got != tt.want {

@@ -38,9 +38,12 @@ func ParseSeverity(text string) (Severity, error) {
 	return 0, fmt.Errorf("severity %q: it must be one of %s", text, strings.Join(severities[:], ", "))
 }
 
-// SeverityOf says how urgent an event is: by its kind, and a pause for a verdict like the failback that it is in place of.
-// A kind of a later release is a warning.
+// SeverityOf says how urgent an event is: by its kind, but a pause for a verdict like the failback that it is in place of,
+// and a drill that failed like what is to be looked at. A kind of a later release is a warning.
 func SeverityOf(ev store.Event) Severity {
+	if rollout.DrillFailed(ev) {
+		return Warning
+	}
 	if ev.Kind == rollout.KindPaused && len(ev.Evidence) > 0 {
 		return Critical
 	}

@@ -89,11 +89,15 @@ func (c *Check) verdict(s *shown, answer *reply, err error) error {
 	return nil
 }
 
-// failureOf says of what an answer failed, in the words of metrics and logs.
+// failureOf says of what an answer failed, in the words of metrics and logs. People are told it, so that of an error of
+// Caddy's only the cause is kept, without the place in Caddy's source that it was raised at.
 func failureOf(cause health.Cause, code string, err error) error {
 	text := cause.String()
 	if code != "" {
 		text += " (" + code + ")"
+	}
+	if raised, ok := errors.AsType[caddyhttp.HandlerError](err); ok && raised.Err != nil {
+		err = raised.Err
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", text, err)

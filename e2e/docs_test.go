@@ -54,7 +54,7 @@ func TestReadmeCaddyfiles(t *testing.T) {
 	for _, block := range blocks(document(t, "README.md")) {
 		text := block
 		switch {
-		case strings.HasPrefix(block, "failback {"), strings.HasPrefix(block, "judge {"):
+		case strings.HasPrefix(block, "failback {"), strings.HasPrefix(block, "judge {"), strings.HasPrefix(block, "rollout {"):
 			text = "example.com {\n" + split + block + "}\n}\n"
 		case strings.HasPrefix(block, "{"):
 			text = block + "\nexample.com {\n" + split + "}\n}\n"
@@ -70,8 +70,8 @@ func TestReadmeCaddyfiles(t *testing.T) {
 			}
 		}
 	}
-	if adapted != 4 {
-		t.Errorf("%d Caddyfiles in the README, want the 4 there were", adapted)
+	if adapted != 5 {
+		t.Errorf("%d Caddyfiles in the README, want the 5 there were", adapted)
 	}
 }
 

@@ -38,6 +38,12 @@ type DrillReport struct {
 	Event store.Event `json:"-"`
 }
 
+// DrillFailed reports whether an event says that a drill did not pass, so that nobody knows whether a failback would work.
+func DrillFailed(ev store.Event) bool {
+	var r DrillReport
+	return ev.Kind == KindDrilled && json.Unmarshal(ev.Evidence, &r) == nil && !r.Passed
+}
+
 // DrillStep is one step of a drill. Text says in a sentence what was found, and names no user but by number.
 type DrillStep struct {
 	Name string        `json:"name"`

@@ -420,6 +420,10 @@ func TestDrillRestores(t *testing.T) {
 			t.Fatal(err)
 		}
 		checkNothingChanged(t, before, done.State)
+		if rollout.DrillFailed(done.Event) == passed || rollout.DrillFailed(ended.Event) {
+			t.Errorf("passed %t, and the events say that it failed: %t, its end %t", passed, rollout.DrillFailed(done.Event),
+				rollout.DrillFailed(ended.Event))
+		}
 		want := before.Drilled
 		if passed {
 			want = splitter.Drilled{At: noon, By: "alice"}

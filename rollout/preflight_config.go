@@ -95,12 +95,12 @@ func (p *preflight) drill(context.Context) finding {
 		every, due = defaultDrillEvery, warns
 	}
 	if p.state == nil || p.state.Drilled.At.IsZero() {
-		return due("no drill has passed yet: `split drill %s` rehearses a failback", p.split.name)
+		return due("no drill has passed yet: `split drill %s USER...` rehearses a failback", p.split.name)
 	}
 	last := p.state.Drilled
 	age := p.now.Sub(last.At)
 	if age > every {
-		return due("the last drill that passed was %s ago, and is to be repeated every %s: `split drill %s`", days(age), days(every), p.split.name)
+		return due("the last drill that passed was %s ago, and is to be repeated every %s: `split drill %s USER...`", days(age), days(every), p.split.name)
 	}
 	return isOK("a drill passed %s ago%s", days(age), by(last.By))
 }

@@ -153,13 +153,13 @@ func TestPreflightFindsWhatIsMissing(t *testing.T) {
 			"miss: no configuration in force on this instance has a handler that could ask the agents"},
 		{"old metrics", nil, func(_ *testing.T, _ *embedded.Store, _ *proxy, _ *agents) { elapse(10 * time.Minute) }, "metrics",
 			"warning: this instance's metrics were read 10m0s ago, and not since"},
-		{"no drill", nil, nil, "drill", "miss: no drill has passed yet: `split drill assistant` rehearses a failback"},
+		{"no drill", nil, nil, "drill", "miss: no drill has passed yet: `split drill assistant USER...` rehearses a failback"},
 		{"no drill, none asked for", func(d *rollout.Definition) { d.DrillEvery = 0 }, nil, "drill",
-			"warning: no drill has passed yet: `split drill assistant` rehearses a failback"},
+			"warning: no drill has passed yet: `split drill assistant USER...` rehearses a failback"},
 		{"an old drill", nil, func(t *testing.T, _ *embedded.Store, p *proxy, _ *agents) {
 			p.drills(t)
 			elapse(49 * time.Hour)
-		}, "drill", "miss: the last drill that passed was 2 days ago, and is to be repeated every 1 day: `split drill assistant`"},
+		}, "drill", "miss: the last drill that passed was 2 days ago, and is to be repeated every 1 day: `split drill assistant USER...`"},
 		{"no contact", func(d *rollout.Definition) { d.Contact = "" }, nil, "contact",
 			"miss: nobody is named to be called when a rollout needs a person: set `contact`"},
 		{"a canary with a share", nil, func(t *testing.T, _ *embedded.Store, p *proxy, _ *agents) { p.set(t, 5) }, "canary",

@@ -168,7 +168,7 @@ func ask[T any](ctx context.Context, c *Client, method, split, what string, r an
 	for _, set := range opts {
 		set(&o)
 	}
-	header, query := http.Header{}, url.Values{}
+	header, query := jsonHeader(), url.Values{}
 	if o.version != nil {
 		header.Set("If-Match", entityTag(*o.version))
 	}
@@ -180,13 +180,15 @@ func ask[T any](ctx context.Context, c *Client, method, split, what string, r an
 	if err != nil {
 		return answer, fmt.Errorf("encoding the request: %w", err)
 	}
-	header.Set("Content-Type", "application/json")
 	status, got, err := c.send(ctx, method, url.PathEscape(split)+"/"+what, query, header, body)
 	if err != nil {
 		return answer, unanswered(err)
 	}
 	return answer, read(status, got, &answer)
 }
+
+// jsonHeader is the header of a request with a JSON body.
+func jsonHeader() http.Header { return http.Header{"Content-Type": {"application/json"}} }
 
 func get[T any](ctx context.Context, c *Client, path string, query url.Values) (T, error) {
 	var answer T

@@ -8,7 +8,6 @@
 //	GET   /splits/v1/{split}/events      the audit log, newest first (?limit=50)        Events
 //	                                     with ?after=CURSOR oldest first, with ?follow=1 on and on: JSON lines
 //	GET   /splits/v1/{split}/why         why the split is as it is, in sentences        Why
-//	GET   /splits/v1/{split}/preflight   could a rollout begin?                         Preflight
 //	GET   /splits/v1/{split}/drained     can ?variant=green be deleted?                 Drained
 //	POST  /splits/v1/{split}/start       {"plan": {…}}: begin a rollout by a plan       Change
 //	POST  /splits/v1/{split}/pause       {}, and resume                                 Change
@@ -21,6 +20,7 @@
 //	POST  /splits/v1/{split}/switch-back {}                                             Change
 //	POST  /splits/v1/{split}/retire      {"variant": "blue"}: it is gone                Change
 //	POST  /splits/v1/{split}/drill       {"users": ["test-1"]}: rehearse a failback     Drill
+//	POST  /splits/v1/{split}/preflight   {}: could a rollout begin? Sends test messages Preflight
 //	PATCH /splits/v1/{split}/weights     {"weights": {"green": "10%"}}                  Change
 //	POST  /splits/v1/{split}/kill        {"variant": "green", "level": "cut"}           Change
 //	POST  /splits/v1/{split}/revive      {"ids": ["k1"]} or {"variant": "green"}        Change

@@ -59,7 +59,7 @@ var (
 		"why":         {http.MethodGet: (*handler).why},
 		"events":      {http.MethodGet: (*handler).events},
 		"drained":     {http.MethodGet: (*handler).drained},
-		"preflight":   {http.MethodGet: (*handler).preflight},
+		"preflight":   {http.MethodPost: (*handler).preflight},
 		"start":       {http.MethodPost: change(start)},
 		"pause":       {http.MethodPost: change(pause)},
 		"resume":      {http.MethodPost: change(resume)},

@@ -94,7 +94,10 @@ func TestRefusedRequests(t *testing.T) {
 		{"too many lines", "GET", "/splits/v1/assistant/events?after=&limit=1001", "", nil, 400, `"1001"`},
 		{"follow an unknown split", "GET", "/splits/v1/nobody/events?follow=1", "", nil, 404, `"nobody"`},
 		{"why an unknown split", "GET", "/splits/v1/nobody/why", "", nil, 404, `"nobody"`},
-		{"preflight of an unknown split", "GET", "/splits/v1/nobody/preflight", "", nil, 404, `"nobody"`},
+		{"preflight of an unknown split", "POST", "/splits/v1/nobody/preflight", "", nil, 404, `"nobody"`},
+		{"preflight by a link", "GET", "/splits/v1/assistant/preflight", "", nil, 405, "POST"},
+		{"preflight by a form", "POST", "/splits/v1/assistant/preflight", "", []string{"Content-Type: text/plain"}, 415, "text/plain"},
+		{"preflight with more", "POST", "/splits/v1/assistant/preflight", `{"quiet":true}`, nil, 422, `"quiet"`},
 		{"drill an unknown split", "POST", "/splits/v1/nobody/drill", `{"users":["a"]}`, nil, 404, `"nobody"`},
 		{"limit 0", "GET", "/splits/v1/assistant/events?limit=0", "", nil, 400, `"0"`},
 	}

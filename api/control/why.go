@@ -29,7 +29,10 @@ func (c *Client) Why(ctx context.Context, split string) (Why, error) {
 	return get[Why](ctx, c, url.PathEscape(split)+"/why", nil)
 }
 
-// Preflight is the answer of GET {split}/preflight: whether a rollout could begin now.
+// PreflightRequest is the body of POST {split}/preflight, which has nothing to say.
+type PreflightRequest struct{}
+
+// Preflight is the answer of POST {split}/preflight: whether a rollout could begin now.
 type Preflight struct {
 	Split string `json:"split"`
 	// OK is false if an item is a miss.
@@ -53,8 +56,12 @@ const (
 	PreflightMiss    = rollout.PreflightMiss
 )
 
-// preflight answers GET {split}/preflight. It asks the variants, so it takes some seconds.
+// preflight answers POST {split}/preflight. It changes no State, but sends people test messages and asks the variants, so
+// that no page of another site may have a browser do it, and it takes some seconds.
 func (h *handler) preflight(w http.ResponseWriter, r *http.Request, split string) error {
+	if err := decode(w, r, maxBody, &PreflightRequest{}); err != nil {
+		return err
+	}
 	report, err := h.Fleet.Preflight(r.Context(), split)
 	if err != nil {
 		return err
@@ -66,7 +73,12 @@ func (h *handler) preflight(w http.ResponseWriter, r *http.Request, split string
 	return h.answer(w, r, http.StatusOK, answer)
 }
 
-// Preflight says whether a rollout could begin.
+// Preflight says whether a rollout could begin, and sends each target of alerts a test message.
 func (c *Client) Preflight(ctx context.Context, split string) (Preflight, error) {
-	return get[Preflight](ctx, c, url.PathEscape(split)+"/preflight", nil)
+	var answer Preflight
+	status, body, err := c.send(ctx, http.MethodPost, url.PathEscape(split)+"/preflight", nil, jsonHeader(), []byte("{}"))
+	if err != nil {
+		return answer, err
+	}
+	return answer, read(status, body, &answer)
 }

@@ -39,17 +39,25 @@ func outcomeOf(status control.Status) error {
 		return nil
 	case status.Plan != nil && status.Plan.Paused != nil:
 		pause := status.Plan.Paused
-		return outcome{exitPaused, fmt.Sprintf("%s is paused by %s: %s", status.Split, orDash(pause.Actor), orDash(pause.Reason)), nil}
+		return outcome{exitPaused, fmt.Sprintf("%s is paused by %s%s", status.Split, orDash(pause.Actor), because(pause.Reason)), nil}
 	case status.Plan != nil:
 		return nil
 	case p.Phase == splitter.PhaseFailedBack:
-		return outcome{exitFailedBack, status.Split + " is failed back: " + orDash(why), nil}
+		return outcome{exitFailedBack, status.Split + " is failed back" + because(why), nil}
 	case p.Ended == splitter.EndPromoted:
 		return errAwaited
 	case p.Ended != "":
-		return outcome{exitAborted, fmt.Sprintf("%s is %s: %s", status.Split, strings.ReplaceAll(string(p.Ended), "_", " "), orDash(why)), nil}
+		return outcome{exitAborted, fmt.Sprintf("%s is %s%s", status.Split, strings.ReplaceAll(string(p.Ended), "_", " "), because(why)), nil}
 	}
 	return fmt.Errorf("nothing to wait for: %s goes by no plan, and no rollout of it has ended", status.Split)
+}
+
+// because returns what a sentence about an end is followed by; nothing if nobody said why.
+func because(why string) string {
+	if why == "" {
+		return ""
+	}
+	return ": " + why
 }
 
 // await is a `status --wait`.
@@ -93,11 +101,14 @@ func (s *session) await(ctx context.Context, split string, timeout time.Duration
 }
 
 // lookAgain looks once and shows what it saw. It returns an error if there is nothing more to wait for.
-func (a *await) lookAgain(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+func (a *await) lookAgain(waiting context.Context) error {
+	ctx, cancel := context.WithTimeout(waiting, readTimeout)
 	defer cancel()
 	status, err := a.client.Status(ctx, a.split)
 	a.lastErr = err
+	if waiting.Err() != nil {
+		return nil // that the time is up says nothing of the proxy
+	}
 	if err != nil {
 		if !a.mayPass(err) {
 			return err
@@ -153,7 +164,7 @@ func inOneLine(p control.PlanStatus) string {
 
 func (a *await) printPromoted() {
 	if !a.json {
-		a.say("promoted", a.last.Stable+" is stable: "+orDash(once(a.last.Progress.Why)), good)
+		a.say("promoted", a.last.Stable+" is stable"+because(once(a.last.Progress.Why)), good)
 	}
 }
 

@@ -27,6 +27,9 @@ func moments(t *testing.T, names ...string) *control.Client {
 		calls++
 		w := httptest.NewRecorder()
 		switch name {
+		case "slow":
+			<-r.Context().Done()
+			return nil, context.Cause(r.Context())
 		case "away":
 			return nil, errors.New("connection refused")
 		case "blank":
@@ -96,6 +99,18 @@ func TestAwait(t *testing.T) {
 			})
 		})
 	}
+}
+
+// That the time is up while an answer is on its way says nothing of the proxy.
+func TestAwaitForLessThanAnAnswerTakes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		s := &session{client: moments(t, "plan_watch", "slow"), out: &out, look: look{zone: time.UTC}}
+		err := s.await(t.Context(), "assistant", 5*time.Second)
+		if want := "assistant  step 6 of 6 (100%)\n"; exitCode(err) != exitTimeout || out.String() != want {
+			t.Errorf("ended with %v (code %d) and said %q, want code %d and %q", err, exitCode(err), out.String(), exitTimeout, want)
+		}
+	})
 }
 
 func TestAwaitShowsTheStatusOnATerminal(t *testing.T) {

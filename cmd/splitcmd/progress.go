@@ -141,7 +141,7 @@ func planInWords(p control.Plan) string {
 	steps = append(steps, fmt.Sprintf("%s, watched for %s", p.Step(p.Last()).Weight, p.Watch))
 	says = append(says, strings.Join(steps, " → "))
 	if p.MinRequests > 0 || p.MinUsers > 0 {
-		says = append(says, fmt.Sprintf("at least %s and %s a step", plural(p.MinRequests, "request"), plural(p.MinUsers, "user")))
+		says = append(says, fmt.Sprintf("at least %s a step and %s", plural(p.MinRequests, "request"), plural(p.MinUsers, "user")))
 	}
 	for _, g := range p.Gates {
 		if g.Approval || g.Webhook != "" { // the verdict's is always there

@@ -61,6 +61,9 @@ meanwhile. Exit codes:
 		if err := checkLooks(*watch, *wait, *timeout); err != nil {
 			return err
 		}
+		if !*wait && cmd.Flags().Changed("timeout") {
+			return errors.New("--timeout needs --wait: it is how long that waits at most")
+		}
 		split, err := s.splitOrOnly(ctx, args)
 		switch {
 		case err != nil:
