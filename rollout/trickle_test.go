@@ -251,7 +251,7 @@ func TestTrickleOfAFleet(t *testing.T) {
 			p.wants(t, "after the watch", 99, true)
 		}
 		elapse(time.Hour)
-		if got, want := kinds(t, s), []string{"created", "weights", "trickle", "store_back"}; !cmp.Equal(got, want) {
+		if got, want := kinds(t, s), []string{"created", "weights", "trickle"}; !cmp.Equal(got, want) {
 			t.Errorf("events: got %v, want %v", got, want)
 		}
 		if got := stored(t, s).Changed; got.Actor != "switchback" || got.Via != "judge" {
