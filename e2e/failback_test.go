@@ -188,7 +188,7 @@ func TestHangingAgentFailsBack(t *testing.T) {
 		p.mustGet(well.next(), "/")
 		return p.share("assistant", "green") == 0
 	})
-	p.mustSplit(0, "kill", "assistant", "green", "--level", "cut")
+	p.mustSplit(0, "kill", "assistant", "--level", "cut") // blue too: whoever came as green was failed back waits there
 	for range asked {
 		if got := <-waiting; got.status != 503 {
 			t.Fatalf("a waiting request: %+v", got)
