@@ -20,7 +20,7 @@ type kind struct {
 
 var kinds = map[string]kind{
 	rollout.KindFailback:     {Critical, "the canary failed, everybody is back on the trusted version"},
-	rollout.KindFailbackHeld: {Critical, "the canary fails, and is not failed back as the trusted version is dead"},
+	rollout.KindFailbackHeld: {Critical, "the canary fails, and is not failed back"},
 	rollout.KindKill:         {Critical, "a kill switch is on"},
 	rollout.KindStoreLost:    {Critical, "the store is away, requests go on by the last state known"},
 

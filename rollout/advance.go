@@ -24,8 +24,9 @@ const (
 type advancing struct {
 	tally   tallying
 	present attendance
-	// members and shut are what was last found of members and webhooks: see Findings.
+	// members, stale and shut are what was last found of members, the verdict and webhooks: see Findings.
 	members []string
+	stale   string
 	shut    []string
 	usersAt time.Time // when users were last asked for
 }
@@ -35,8 +36,9 @@ type account struct {
 	Tally Tally `json:"tally"`
 	// UpTo is the newest second that is in the tally.
 	UpTo int64 `json:"up_to"`
-	// Members and Closed are as in Findings, Held says why a failback is held.
+	// Members, Stale and Closed are as in Findings, Held says why a failback is held.
 	Members []string `json:"members,omitempty"`
+	Stale   string   `json:"stale,omitempty"`
 	Closed  []string `json:"closed,omitempty"`
 	Held    string   `json:"held,omitempty"`
 	// Shares are the members' shares of the requests when they were last heard, by boot; of those that are missing it is
@@ -50,14 +52,14 @@ func (a *advancing) takeUp(was *account) {
 	if was != nil {
 		a.tally = tallying{Tally: was.Tally, upTo: was.UpTo}
 		a.present = attendance{stored: was.Shares}
-		a.members, a.shut = was.Members, was.Closed
+		a.members, a.stale, a.shut = was.Members, was.Stale, was.Closed
 	}
 }
 
 // account returns what the others are to know.
 func (d *docket) account() *account {
 	a := &d.advance
-	return &account{Tally: a.tally.Tally, UpTo: a.tally.upTo, Members: a.members, Closed: a.shut, Held: d.held.why,
+	return &account{Tally: a.tally.Tally, UpTo: a.tally.upTo, Members: a.members, Stale: a.stale, Closed: a.shut, Held: d.held.why,
 		Shares: a.present.shares()}
 }
 
@@ -70,7 +72,7 @@ func (c *Controller) advance(ctx context.Context, h *hearing, v health.Verdict) 
 	}
 	c.countUsers(ctx, h)
 	a.shut = nil
-	a.members = append(c.lags(h, rollOf(c.called.Load()), nil), h.lags()...)
+	a.members, a.stale = c.lags(h, rollOf(c.called.Load()), nil), h.stale()
 	m := c.next(h, v)
 	if waitsOnlyFor(m, WaitApproval) {
 		shut := c.askWebhooks(ctx, h, v)
@@ -87,26 +89,27 @@ func (c *Controller) advance(ctx context.Context, h *hearing, v health.Verdict) 
 	h.split.know(state.Epoch, h.split.docket.account())
 }
 
-// lags says why the verdict is too old for a step to be taken on it.
-func (h *hearing) lags() (list []string) {
-	if behind := h.second - h.split.docket.next + 1; behind > maxBehind { // also where seconds are folded again
-		list = append(list, fmt.Sprintf("the last %d s are not judged yet", behind))
+// stale says why the verdict is too old for a step to be taken on it; empty if it is not.
+func (h *hearing) stale() string {
+	behind, since := h.second-h.split.docket.next+1, h.judge.Unjudged()
+	switch {
+	case behind > maxBehind: // also where seconds are folded again
+		return fmt.Sprintf("the last %d s are not judged yet", behind)
+	case since > maxUnjudged:
+		return fmt.Sprintf("requests of %s of the last %s are not judged yet, as %s has had too few to compare them with",
+			h.trial.state.Canary, since, h.trial.state.Stable)
 	}
-	if since := h.judge.Unjudged(); since > maxUnjudged {
-		list = append(list, fmt.Sprintf("requests of %s of the last %s are not judged yet, as %s has had too few to compare them with",
-			h.trial.state.Canary, since, h.trial.state.Stable))
-	}
-	return list
+	return ""
 }
 
-// findings are what the plan moves on by now.
+// next says what the plan does by what was found until now.
 func (c *Controller) next(h *hearing, v health.Verdict) Move {
 	return Next(*h.trial.plan, h.trial.state, h.split.docket.findings(v), c.now())
 }
 
 func (d *docket) findings(v health.Verdict) Findings {
 	a := &d.advance
-	return Findings{Tally: a.tally.Tally, Verdict: v, Members: a.members, Closed: a.shut}
+	return Findings{Tally: a.tally.Tally, Verdict: v, Members: a.members, Stale: a.stale, Closed: a.shut}
 }
 
 // waitsOnlyFor reports whether nothing is waited for but this, if anything is.
@@ -205,8 +208,16 @@ func (c *Controller) tellOfSilence(ctx context.Context, h *hearing) {
 		state.Canary, clockTime(last), h.trial.plan.weightText(state.Progress.Step)), c.seed()))
 }
 
-// pausePlan pauses a plan whose canary fails and is not to be failed back.
+// pausePlan pauses a plan whose canary fails and is not to be failed back. That it fails while somebody has paused it is
+// recorded, once in a step.
 func (c *Controller) pausePlan(ctx context.Context, s *Split, v verdict) error {
+	if state := s.storedState(); state != nil && state.Epoch == v.epoch && state.Progress.Paused != nil {
+		if isOurs := state.Progress.Paused.Actor == selfActor; !isOurs {
+			reason := fmt.Sprintf("%s fails while the rollout is paused, and keeps its share; %s", state.Canary, v.Reason)
+			c.record(ctx, s, recorded(state, KindFailbackHeld, "paused", reason, c.seed()))
+		}
+		return nil
+	}
 	return c.untilSwapped(ctx, s, func(prev *splitter.State) (Changed, bool, error) {
 		if prev.Epoch != v.epoch || prev.Progress.Paused != nil {
 			return Changed{}, false, nil

@@ -406,6 +406,10 @@ func TestDrillRestores(t *testing.T) {
 		if diff := cmp.Diff([]string{"a", "z"}, begun.State.Drill.Users); diff != "" {
 			t.Errorf("users (-want +got):\n%s", diff)
 		}
+		if _, err := rollout.Start(begun.State, def, rollout.StartRequest{}, alice, seedAt(3, noon)); !errors.Is(err, rollout.ErrRefused) ||
+			!strings.Contains(err.Error(), "a drill of") {
+			t.Errorf("a rollout during a drill: %v", err)
+		}
 		if _, ok, err := rollout.EndDrill(begun.State, "another", "", alice, seedAt(3, noon)); ok || err != nil {
 			t.Errorf("another drill's end: got %t, %v; want no change", ok, err)
 		}

@@ -125,7 +125,7 @@ func (d *rehearsal) confirm(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("%d of %d members have applied it in %s, and %s not", len(conf.Applied),
 			len(conf.Applied)+len(conf.Missing), drillConfirm, strings.Join(conf.Missing, ", "))
 	}
-	return fmt.Sprintf("applied by all %d members in %s", len(conf.Applied), conf.Took.Round(time.Millisecond)), nil
+	return fmt.Sprintf("applied by %s in %s", allOf(len(conf.Applied), "member"), conf.Took.Round(time.Millisecond)), nil
 }
 
 // ask asks as every test user at once, and expects that each lands on the variant that belongs to the key.
@@ -153,7 +153,7 @@ func (d *rehearsal) ask(ctx context.Context, want func(key string) string) (stri
 		names = append(names, want(key))
 	}
 	slices.Sort(names)
-	return fmt.Sprintf("%s answered all %d test users", strings.Join(slices.Compact(names), " and "), len(d.users)), nil
+	return fmt.Sprintf("%s answered %s", strings.Join(slices.Compact(names), " and "), allOf(len(d.users), "test user")), nil
 }
 
 // home returns who serves a key without the drill: stable, or another variant with a share.

@@ -17,7 +17,7 @@ func (s *Split) findings() Findings {
 		f.Verdict = *j.Verdict
 	}
 	if s.effective != nil && s.known.epoch == s.effective.Epoch {
-		f.Tally, f.Members, f.Closed = s.known.Tally, s.known.Members, s.known.Closed
+		f.Tally, f.Members, f.Stale, f.Closed = s.known.Tally, s.known.Members, s.known.Stale, s.known.Closed
 	}
 	return f
 }

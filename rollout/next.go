@@ -33,6 +33,8 @@ type Findings struct {
 	Verdict health.Verdict
 	// Members says of members why no step can be taken for now, a sentence each: they lag, or say nothing.
 	Members []string
+	// Stale says why the verdict is older than what is to be judged, in a sentence; empty if it is not.
+	Stale string
 	// Closed says of webhooks before the next step why they have not opened, a sentence each; nil once all have.
 	Closed []string
 }
@@ -106,6 +108,7 @@ func Next(plan Plan, s *splitter.State, f Findings, now time.Time) Move {
 	wait(t.Requests > 0 && t.Requests < least, WaitMinimum, "%d of %d requests of %s", t.Requests, least, s.Canary)
 	wait(t.Users < users, WaitMinimum, "%d of %d users of %s", t.Users, users, s.Canary)
 	wait(v.Result == health.Inconclusive, WaitVerdict, "no pass yet: %s", orNone(v.Reason))
+	wait(f.Stale != "", WaitVerdict, "%s", f.Stale)
 	hold := plan.Hold(step)
 	baked := time.Duration(t.Baked) * time.Second
 	wait(baked < hold, WaitBake, "%s of %s at %s", health.Duration(baked), health.Duration(hold), plan.Step(step).Weight)

@@ -60,6 +60,42 @@ func TestOnFailPause(t *testing.T) {
 	})
 }
 
+// That a canary fails while somebody has paused its rollout is told, once.
+func TestFailsWhilePaused(t *testing.T) {
+	bubble(t, func(t *testing.T, s *embedded.Store) {
+		p := rollsAt(t, s, 50, func(plan *rollout.Plan) { plan.OnFail = rollout.OnFailPause }, nil)
+		if _, err := p.PauseRollout(t.Context(), "assistant", alice); err != nil {
+			t.Fatal(err)
+		}
+		serve(40, broken, p)
+		p.wants(t, "failing", 50, true)
+		wantKinds(t, s, "created", "started", "paused", "failback_held")
+	})
+}
+
+// A plan by which nothing can pass says so, and so does one whose stable is gone.
+func TestPlanThatCannotPassSaysSo(t *testing.T) {
+	bubble(t, func(t *testing.T, s *embedded.Store) {
+		p := rollsAt(t, s, 100, nil, nil)
+		if _, err := p.Retire(t.Context(), "assistant", rollout.RetireRequest{Variant: "blue"}, alice); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(p.status(t).Plan.Warnings, "; "); !strings.Contains(got, "blue is retired, and nothing passes without it") {
+			t.Errorf("warnings: %q", got)
+		}
+	})
+	bubble(t, func(t *testing.T, s *embedded.Store) {
+		def := rolling(planOf(50, 100))
+		def.Policy.Judge = nil
+		p := start(t, s, "proxy-1", def)
+		begins(t, s, def)
+		elapse(2 * time.Second)
+		if got := strings.Join(p.status(t).Plan.Warnings, "; "); !strings.Contains(got, "the judge is off") {
+			t.Errorf("warnings: %q", got)
+		}
+	})
+}
+
 // Without it, the plan ends with a failback.
 func TestRolloutFailsBack(t *testing.T) {
 	bubble(t, func(t *testing.T, s *embedded.Store) {
@@ -179,6 +215,9 @@ func TestNoPromotionOnAnOldPass(t *testing.T) {
 		plan := p.status(t).Plan
 		if plan == nil || !strings.Contains(encode(t, plan.Waits), "are not judged yet, as blue has had too few") {
 			t.Errorf("it says %s", encode(t, plan))
+		}
+		if _, err := p.PromoteNow(t.Context(), "assistant", rollout.PromoteRequest{}, alice); !errors.Is(err, rollout.ErrRefused) {
+			t.Errorf("promoted by hand: %v", err)
 		}
 		serve(40, traffic{green: 60, greenFails: 50}, p)
 		wantKinds(t, s, "created", "started", "failback")

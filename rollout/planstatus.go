@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/switchback-proxy/switchback/health"
@@ -62,16 +63,29 @@ func (s *Split) planStatus(now time.Time, storeError string) *PlanStatus {
 	if f.Tally.Epoch == state.Epoch && f.Tally.Step == p.Step {
 		p.Tally = f.Tally
 	}
+	p.Warnings = s.planWarnings(p, storeError)
+	return p
+}
+
+// planWarnings says what keeps a plan from going on. Caller must hold s.mu.
+func (s *Split) planWarnings(p *PlanStatus, storeError string) (list []string) {
+	state := s.effective
 	if storeError != "" {
-		p.Warnings = append(p.Warnings, "the store is away: no step is taken until it is back")
+		list = append(list, "the store is away: no step is taken until it is back")
 	}
 	if held := s.known.Held; held != "" && s.known.epoch == state.Epoch {
-		p.Warnings = append(p.Warnings, "no failback: "+held)
+		list = append(list, "no failback: "+held)
+	}
+	if slices.Contains(state.Retired, state.Stable) {
+		list = append(list, fmt.Sprintf("%s is retired, and nothing passes without it: `split promote --full` ends the watch, "+
+			"`split retire --undo` lets it be compared again", state.Stable))
+	} else if err := (Definition{Name: s.name, Stable: state.Stable, Canary: state.Canary, Policy: s.policy}).Fits(); err != nil {
+		list = append(list, err.Error())
 	}
 	if text := p.scarcity(state.Canary); text != "" {
-		p.Warnings = append(p.Warnings, text)
+		list = append(list, text)
 	}
-	return p
+	return list
 }
 
 // knownRate is how many seconds must have been counted for a rate of requests to say something.

@@ -113,3 +113,11 @@ func (p *preflight) look(ctx context.Context) []PreflightItem {
 	all.Wait()
 	return items
 }
+
+// allOf names all of so many things, for people.
+func allOf(n int, what string) string {
+	if n == 1 {
+		return "the only " + what
+	}
+	return fmt.Sprintf("all %d %ss", n, what)
+}

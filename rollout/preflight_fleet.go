@@ -25,7 +25,7 @@ func (p *preflight) alerts(ctx context.Context) finding {
 	if len(wrong) > 0 {
 		return misses("a test message did not arrive: %s", strings.Join(wrong, "; "))
 	}
-	return isOK("a test message went to all %d targets", len(targets))
+	return isOK("a test message went to %s", allOf(len(targets), "target"))
 }
 
 // store: whether it answers, and takes what is written.
@@ -72,7 +72,7 @@ func (p *preflight) members(context.Context) finding {
 	case len(unsure) > 0:
 		return warns("%s", strings.Join(all, "; "))
 	}
-	return isOK("all %d members have one configuration and every variant", len(members))
+	return isOK("one configuration and every variant are on %s", allOf(len(members), "member"))
 }
 
 // lack says what is missing of one member; isSure is false of one that does not tell, as earlier releases do not.
@@ -140,7 +140,7 @@ func (p *preflight) upstreams(ctx context.Context) finding {
 			return warns("it is not known which upstreams %s has", v)
 		}
 	}
-	return isOK("all %d upstreams of %s can be connected to", n, strings.Join(asked, " and "))
+	return isOK("%s of %s can be connected to", allOf(n, "upstream"), strings.Join(asked, " and "))
 }
 
 // checks: whether the variants of a rollout answer as configured.

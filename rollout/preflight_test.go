@@ -73,7 +73,7 @@ func TestPreflight(t *testing.T) {
 			"alerts":      "ok: a test message went to all 2 targets",
 			"store":       "ok: the store answers (embedded)",
 			"persistence": "ok: nothing is known to lose changes",
-			"members":     "ok: all 2 members have one configuration and every variant",
+			"members":     "ok: one configuration and every variant are on all 2 members",
 			"upstreams":   "ok: all 4 upstreams of blue and green can be connected to",
 			"checks":      "ok: blue and green answered 4 checks",
 			"metrics":     "ok: this instance's metrics were read 1m0s ago",

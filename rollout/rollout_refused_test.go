@@ -35,6 +35,7 @@ func TestRolloutsRefused(t *testing.T) {
 	fail := found(func(f *rollout.Findings) { f.Verdict = failing })
 	doubt := found(func(f *rollout.Findings) { f.Verdict = health.Verdict{Reason: "too few"} })
 	closed := found(func(f *rollout.Findings) { f.Closed = []string{"deploys are frozen"} })
+	stale := found(func(f *rollout.Findings) { f.Stale = "the last 20 s are not judged yet" })
 	for name, tt := range map[string]struct {
 		in   []change // on a State with everybody on blue; the last one is looked at
 		want error
@@ -116,6 +117,8 @@ func TestRolloutsRefused(t *testing.T) {
 			rollout.ErrRefused, `"green" fails: 30 of 40 failed`},
 		"promote in doubt": {[]change{started(2), promoteOn(3, rollout.PromoteRequest{}, doubt)},
 			rollout.ErrRefused, "is inconclusive, not pass: too few"},
+		"promote on an old pass": {[]change{started(2), promoteOn(3, rollout.PromoteRequest{}, stale)},
+			rollout.ErrRefused, "the last 20 s are not judged yet; `--full`"},
 		"promote before a webhook": {[]change{started(2), promoteOn(3, rollout.PromoteRequest{}, closed)},
 			rollout.ErrRefused, "deploys are frozen; `--full`"},
 		"abort nothing": {[]change{abort(2)}, rollout.ErrRefused, "no trial of \"assistant\" is under way"},

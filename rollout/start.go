@@ -89,6 +89,8 @@ func mayBegin(s *splitter.State, def Definition) error {
 		return unknownVariant(def, s.Split, s.Stable)
 	case phase == splitter.PhaseTrial || phase == splitter.PhaseUnknown || w[s.Canary] > 0:
 		return refuse("a trial of %q is under way, which has %s (phase %s); `abort` ends it", s.Canary, w[s.Canary], phase)
+	case s.Drill != nil:
+		return refuse("a drill of %q is under way, until %s at the latest", s.Split, clockTime(s.Drill.Until))
 	case s.KillOf(s.Canary) != nil:
 		return refuse("%q is killed; revive it first", s.Canary)
 	case slices.Contains(s.Retired, s.Canary):

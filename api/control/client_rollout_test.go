@@ -118,6 +118,7 @@ func TestParsePlan(t *testing.T) {
 		{`{"steps":[{"weight":"2%","bake":"1h"},{"weight":"20%"},{"weight":"100%"}],"min_users":0,` +
 			`"gates":[{"webhook":"https://gate.example"},{"approval":true,"before":"20%"}],"on_fail":"pause"}`, "", *ownPlan()},
 		{`{"watch":"0s"}`, "watch 0s: must be from 1s", rollout.Plan{}},
+		{`{"steps":[]}`, "the last must be 100%", rollout.Plan{}},
 		{`{"step":1}`, `"step"`, rollout.Plan{}},
 		{`{"steps"`, "not valid JSON", rollout.Plan{}},
 	}

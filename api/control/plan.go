@@ -56,10 +56,10 @@ func (p *PlanDraft) UnmarshalJSON(data []byte) error {
 // complete gives what has no value its default.
 func (p *PlanDraft) complete() {
 	standard := rollout.DefaultPlan()
-	if len(p.Steps) == 0 {
+	if p.Steps == nil {
 		p.Steps = standard.Steps
 	}
-	for i := range p.Steps[:len(p.Steps)-1] {
+	for i := range max(len(p.Steps)-1, 0) {
 		if p.Steps[i].Bake == 0 {
 			p.Steps[i].Bake = standard.Steps[0].Bake
 		}

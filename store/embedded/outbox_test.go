@@ -19,18 +19,7 @@ import (
 // claimed claims all that is free for the group alerts, and wants these events.
 func claimed(t *testing.T, s store.Store, want ...string) (receipts []string) {
 	t.Helper()
-	got, err := s.Claim(t.Context(), store.ClaimAsk{Group: "alerts", Limit: 100, Idle: time.Hour})
-	if err != nil {
-		t.Fatalf("Claim: %v", err)
-	}
-	var ids []string
-	for _, d := range got {
-		ids, receipts = append(ids, d.Event.ID), append(receipts, d.Receipt)
-	}
-	if diff := cmp.Diff(want, ids); diff != "" {
-		t.Errorf("claimed: got %v, want %v", ids, want)
-	}
-	return receipts
+	return storetest.WantClaimed(t, s, store.ClaimAsk{Group: "alerts", Limit: 100, Idle: time.Hour}, want...)
 }
 
 // record records an event and wants it to be new, or not.

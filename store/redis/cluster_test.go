@@ -78,7 +78,7 @@ func TestSlotMoves(t *testing.T) {
 	t.Parallel()
 	cluster := storetest.StartCluster(t, 3)
 	s, fleet := inCluster(t, cluster)
-	wantClaimed(t, s, alerts(10))
+	storetest.WantClaimed(t, s, alerts(10))
 	state := begin(t, s, "assistant")
 	w := storetest.StartWatch(t, s)
 	w.Resync(t)
@@ -107,7 +107,7 @@ func TestSlotMoves(t *testing.T) {
 	for _, ev := range slices.Backward(events) {
 		order = append(order, ev.ID)
 	}
-	wantClaimed(t, s, alerts(1000), order...)
+	storetest.WantClaimed(t, s, alerts(1000), order...)
 	wantHeard(t, s, w, "after")
 }
 

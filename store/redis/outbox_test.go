@@ -11,8 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/switchback-proxy/switchback/splitter"
 	"github.com/switchback-proxy/switchback/store"
 	"github.com/switchback-proxy/switchback/store/redis"
@@ -25,23 +23,6 @@ const outboxKey = "switchback:{default}:outbox"
 // alerts claims up to limit events of the group alerts that nobody has claimed for an hour.
 func alerts(limit int) store.ClaimAsk {
 	return store.ClaimAsk{Group: "alerts", From: store.MemberID{Name: "a", Boot: "1"}, Limit: limit, Idle: time.Hour}
-}
-
-// wantClaimed claims and wants these events.
-func wantClaimed(t *testing.T, s store.Store, ask store.ClaimAsk, want ...string) (receipts []string) {
-	t.Helper()
-	got, err := s.Claim(t.Context(), ask)
-	if err != nil {
-		t.Fatalf("Claim: %v", err)
-	}
-	var ids []string
-	for _, d := range got {
-		ids, receipts = append(ids, d.Event.ID), append(receipts, d.Receipt)
-	}
-	if diff := cmp.Diff(want, ids); diff != "" {
-		t.Errorf("claimed: got %v, want %v", ids, want)
-	}
-	return receipts
 }
 
 // record records events that must be new.
@@ -59,27 +40,27 @@ func TestTrimmedWhilePending(t *testing.T) {
 	t.Parallel()
 	server := storetest.StartRedis(t)
 	s := open(t, at(server))
-	wantClaimed(t, s, alerts(10))
+	storetest.WantClaimed(t, s, alerts(10))
 	begin(t, s, "assistant")
 	record(t, s, "n-1", "n-2", "n-3", "n-4", "n-5", "n-6")
-	receipts := wantClaimed(t, s, alerts(5), "assistant-1", "n-1", "n-2", "n-3", "n-4")
+	receipts := storetest.WantClaimed(t, s, alerts(5), "assistant-1", "n-1", "n-2", "n-3", "n-4")
 	server.Do("XTRIM", outboxKey, "MINID", receipts[2])
 	server.Do("XDEL", outboxKey, receipts[3])
 	again := alerts(2)
 	again.Idle = 0
-	wantClaimed(t, s, again, "n-2", "n-4")
+	storetest.WantClaimed(t, s, again, "n-2", "n-4")
 	if pending := server.Do("XPENDING", outboxKey, "alerts").([]any); pending[0] != int64(2) {
 		t.Errorf("pending: got %v, want two", pending)
 	}
-	wantClaimed(t, s, alerts(10), "n-5", "n-6")
+	storetest.WantClaimed(t, s, alerts(10), "n-5", "n-6")
 	server.Do("XTRIM", outboxKey, "MAXLEN", 0)
 	again.Limit = 1 // far fewer than are pending
-	wantClaimed(t, s, again)
+	storetest.WantClaimed(t, s, again)
 	if pending := server.Do("XPENDING", outboxKey, "alerts").([]any); pending[0] != int64(0) {
 		t.Errorf("pending: got %v, want none", pending)
 	}
 	record(t, s, "n-7")
-	wantClaimed(t, s, again, "n-7")
+	storetest.WantClaimed(t, s, again, "n-7")
 }
 
 // An entry that is no event is told of once and keeps nothing back.
@@ -87,7 +68,7 @@ func TestOddEntry(t *testing.T) {
 	t.Parallel()
 	server := storetest.StartRedis(t)
 	s, log := openLogged(t, at(server))
-	wantClaimed(t, s, alerts(10))
+	storetest.WantClaimed(t, s, alerts(10))
 	begin(t, s, "assistant")
 	server.Do("XADD", outboxKey, "*", "event", "{")
 	server.Do("XADD", outboxKey, "*", "other", "field")
@@ -95,7 +76,7 @@ func TestOddEntry(t *testing.T) {
 	again := alerts(10)
 	again.Idle = 0
 	for range 2 {
-		wantClaimed(t, s, again, "assistant-1", "n")
+		storetest.WantClaimed(t, s, again, "assistant-1", "n")
 	}
 	wantLines(t, log, "cannot be read", 1)
 }
@@ -160,13 +141,13 @@ func TestLostAnswerOfSwap(t *testing.T) {
 	server := storetest.StartRedis(t)
 	path := newRelay(t, server.Addr())
 	s := open(t, redis.Config{Addresses: []string{path.addr()}})
-	wantClaimed(t, s, alerts(10))
+	storetest.WantClaimed(t, s, alerts(10))
 	state := begin(t, s, "assistant")
 	next, ev := storetest.Next(state, "lost")
 	if err := losing(t, path, func() error { return s.Swap(t.Context(), state.Version, next, ev) }, func() {}); err != nil {
 		t.Errorf("Swap: %v", err)
 	}
-	wantClaimed(t, s, alerts(10), "assistant-1", "lost")
+	storetest.WantClaimed(t, s, alerts(10), "assistant-1", "lost")
 }
 
 // What a claim took whose answer is lost comes again.
@@ -175,11 +156,11 @@ func TestLostAnswerOfClaim(t *testing.T) {
 	server := storetest.StartRedis(t)
 	path := newRelay(t, server.Addr())
 	s := open(t, redis.Config{Addresses: []string{path.addr()}})
-	wantClaimed(t, s, alerts(10))
+	storetest.WantClaimed(t, s, alerts(10))
 	begin(t, s, "assistant")
 	record(t, s, "n")
 	err := losing(t, path, func() error {
-		wantClaimed(t, s, alerts(1), "n")
+		storetest.WantClaimed(t, s, alerts(1), "n")
 		return nil
 	}, func() {})
 	if err != nil {
@@ -187,7 +168,7 @@ func TestLostAnswerOfClaim(t *testing.T) {
 	}
 	again := alerts(10)
 	again.Idle = 0
-	wantClaimed(t, s, again, "assistant-1", "n")
+	storetest.WantClaimed(t, s, again, "assistant-1", "n")
 }
 
 // At rest, a claim is one round trip, which writes nothing.
@@ -197,13 +178,13 @@ func TestClaimIsOneRoundTrip(t *testing.T) {
 	s := open(t, at(server))
 	begin(t, s, "assistant")
 	for range 2 { // the group begins, and the script is loaded
-		wantClaimed(t, s, alerts(10))
+		storetest.WantClaimed(t, s, alerts(10))
 	}
 	server.Do("CONFIG", "RESETSTAT")
 	size := field(t, server, "persistence", "aof_current_size")
 	const claims = 20
 	for range claims {
-		wantClaimed(t, s, alerts(10))
+		storetest.WantClaimed(t, s, alerts(10))
 	}
 	got := commands(t, server)
 	if got["evalsha"] != claims || got["eval"]+got["xack"]+got["xclaim"]+got["xgroup|create"] != 0 {
@@ -214,7 +195,7 @@ func TestClaimIsOneRoundTrip(t *testing.T) {
 	}
 	record(t, s, "n-1", "n-2")
 	server.Do("CONFIG", "RESETSTAT")
-	wantClaimed(t, s, alerts(10), "n-1", "n-2")
+	storetest.WantClaimed(t, s, alerts(10), "n-1", "n-2")
 	if got := commands(t, server); got["evalsha"] != 1 {
 		t.Errorf("a claim of two: got %v, want one script", got)
 	}
@@ -240,7 +221,7 @@ func TestConsumersGo(t *testing.T) {
 	t.Parallel()
 	server := storetest.StartRedis(t)
 	s := open(t, at(server))
-	wantClaimed(t, s, alerts(1))
+	storetest.WantClaimed(t, s, alerts(1))
 	begin(t, s, "assistant")
 	record(t, s, "n")
 	ask := alerts(1)
@@ -260,7 +241,7 @@ func TestConsumersGo(t *testing.T) {
 	eventually(t, func(context.Context) error { // until they have been silent for so long
 		runs++
 		ask.From.Boot = fmt.Sprint("new-", runs)
-		wantClaimed(t, s, ask)
+		storetest.WantClaimed(t, s, ask)
 		if got := consumers(server); !slices.Equal(got, []string{"a/died", "a/" + ask.From.Boot}) {
 			return fmt.Errorf("consumers: got %v, want the new one, and the one that has something", got)
 		}
@@ -284,9 +265,9 @@ func TestGroupIsLost(t *testing.T) {
 	t.Parallel()
 	server := storetest.StartRedis(t)
 	s := open(t, at(server))
-	wantClaimed(t, s, alerts(10))
+	storetest.WantClaimed(t, s, alerts(10))
 	state := begin(t, s, "assistant")
-	receipts := wantClaimed(t, s, alerts(10), "assistant-1")
+	receipts := storetest.WantClaimed(t, s, alerts(10), "assistant-1")
 	if err := s.Acknowledge(t.Context(), "alerts", receipts); err != nil {
 		t.Fatal(err)
 	}
@@ -294,9 +275,9 @@ func TestGroupIsLost(t *testing.T) {
 	next, ev := storetest.Next(state, "reconciled")
 	eventually(t, func(ctx context.Context) error { return s.Swap(ctx, splitter.Version{}, next, ev) })
 	record(t, s, "n")
-	wantClaimed(t, s, alerts(10), "reconciled", "n")
+	storetest.WantClaimed(t, s, alerts(10), "reconciled", "n")
 	other := open(t, at(server))
-	wantClaimed(t, other, store.ClaimAsk{Group: "new", Limit: 10}) // as it has never been
+	storetest.WantClaimed(t, other, store.ClaimAsk{Group: "new", Limit: 10}) // as it has never been
 }
 
 // A server that takes no writes any more still hands out what it has: alarms are needed then.
@@ -304,18 +285,18 @@ func TestClaimFromFullServer(t *testing.T) {
 	t.Parallel()
 	server := storetest.StartRedis(t)
 	s := open(t, at(server))
-	wantClaimed(t, s, alerts(10))
+	storetest.WantClaimed(t, s, alerts(10))
 	begin(t, s, "assistant")
 	record(t, s, "n")
-	wantClaimed(t, s, alerts(1), "assistant-1")
+	storetest.WantClaimed(t, s, alerts(1), "assistant-1")
 	server.Fill()
 	ask := alerts(10)
 	ask.From.Boot, ask.Idle = "new", 0
-	receipts := wantClaimed(t, s, ask, "assistant-1", "n")
+	receipts := storetest.WantClaimed(t, s, ask, "assistant-1", "n")
 	if err := s.Acknowledge(t.Context(), "alerts", receipts); err != nil {
 		t.Errorf("Acknowledge: %v", err)
 	}
-	wantClaimed(t, s, ask)
+	storetest.WantClaimed(t, s, ask)
 }
 
 // During each fault of the server a claim says the truth; afterwards everything that was not acknowledged is delivered that
@@ -326,11 +307,11 @@ func TestOutboxOverFaults(t *testing.T) {
 			t.Parallel()
 			server := storetest.StartRedis(t)
 			s := open(t, at(server))
-			wantClaimed(t, s, alerts(10))
+			storetest.WantClaimed(t, s, alerts(10))
 			begin(t, s, "assistant")
 			fault.Prepare(server)
 			record(t, s, "n-1")
-			wantClaimed(t, s, alerts(1), "assistant-1")
+			storetest.WantClaimed(t, s, alerts(1), "assistant-1")
 			fault.Begin(server)
 			ctx, cancel := context.WithTimeout(t.Context(), longest)
 			defer cancel()
