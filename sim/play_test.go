@@ -155,10 +155,10 @@ func (p *play) heal() error {
 		i.Befall(fleet.Healthy)
 		i.Skew(time.Duration(n+1) * 7 * time.Millisecond)
 	}
-	if err := p.fleet.Rise(); err != nil {
-		return err
-	}
 	for passed := time.Duration(0); ; passed += time.Second {
+		if err := p.fleet.Rise(); err != nil {
+			return err
+		}
 		if err := p.fleet.Serve(time.Second); err != nil {
 			return err
 		}
@@ -177,7 +177,10 @@ func (p *play) heal() error {
 func (p *play) disagreements() (list []string) {
 	want := p.fleet.State()
 	for _, i := range p.fleet.Instances {
-		if got := i.View().State; got == nil || want == nil || got.Version != want.Version {
+		switch {
+		case !i.IsUp(): // the winner of a change that was to die died just now
+			list = append(list, i.Name+" is down")
+		case i.View().State == nil || want == nil || i.View().State.Version != want.Version:
 			list = append(list, i.Name+" decides by another State than the store's")
 		}
 	}
