@@ -159,13 +159,35 @@ func TestKilledAndRestarted(t *testing.T) {
 // A subscription over which nothing comes any more, as on a path that swallows packets, is given up for a new one.
 func TestWatchNoticesSilence(t *testing.T) {
 	t.Parallel()
+	testDeafWatch(t, func(s *redis.Store) { redis.SetQuiet(s, 100*time.Millisecond) }, func(*redis.Store) {})
+}
+
+// So is one that a pulse shows to have missed a change.
+func TestWatchNoticesMissedChange(t *testing.T) {
+	t.Parallel()
+	testDeafWatch(t, func(*redis.Store) {}, func(s *redis.Store) {
+		state := begin(t, s, "missed")
+		eventually(t, func(ctx context.Context) error { // the connections that are deaf too are made anew
+			p, err := s.Pulse(ctx, store.Beat{MemberID: store.MemberID{Name: "a", Boot: "1"},
+				Applied: map[string]splitter.Version{"missed": {}}})
+			if err == nil && p.Versions["missed"] != state.Version {
+				t.Errorf("Pulse: got %v, want %v", p.Versions, state.Version)
+			}
+			return err
+		})
+	})
+}
+
+// testDeafWatch wants a subscription that went deaf to be replaced, after prepare before it stood and act once it is deaf.
+func testDeafWatch(t *testing.T, prepare, act func(*redis.Store)) {
 	server := storetest.StartRedis(t)
 	path := newRelay(t, server.Addr())
 	s := open(t, redis.Config{Addresses: []string{path.addr()}})
-	redis.SetQuiet(s, 100*time.Millisecond)
+	prepare(s)
 	w := storetest.StartWatch(t, s)
 	w.Resync(t)
 	path.swallow()
+	act(s)
 	w.Resync(t)
 	state := begin(t, s, "assistant")
 	if n := w.Next(t); n.State == nil || n.State.Version != state.Version {

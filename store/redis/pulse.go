@@ -38,6 +38,7 @@ func (s *Store) Pulse(ctx context.Context, beat store.Beat) (store.Pulse, error)
 		parsed.Members = nil
 	}
 	s.tell(parsed)
+	s.doubt(beat.Applied, parsed.Versions)
 	s.inspectIfDue()
 	return parsed.Pulse, nil
 }

@@ -32,6 +32,7 @@ type Store struct {
 	life    context.Context // done once the store is closed
 	end     context.CancelFunc
 	quiet   time.Duration // how long a subscription may be silent before it is asked whether it lives
+	doubts  chan struct{} // says that a subscription is to be asked now
 
 	claimed     claimTimes
 	forgetAfter time.Duration // how long a claimant that has nothing must be silent to be forgotten
@@ -72,6 +73,7 @@ func Open(cfg Config, logger *slog.Logger) (*Store, error) {
 		life:    life,
 		end:     end,
 		quiet:   quiet,
+		doubts:  make(chan struct{}, 1),
 
 		forgetAfter: store.MemberKept,
 	}, nil

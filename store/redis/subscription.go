@@ -9,14 +9,15 @@ import (
 
 	goredis "github.com/redis/go-redis/v9"
 
+	"github.com/switchback-proxy/switchback/splitter"
 	"github.com/switchback-proxy/switchback/store"
 )
 
 const (
-	// quiet is how long a subscription may be silent before it is asked whether it lives. A server that hangs, or a path
-	// that swallows packets, looks like silence. It is long, as asking costs a round trip and the poll of each second
-	// covers what is lost meanwhile.
-	quiet = 20 * time.Second
+	// quiet is how long a subscription may be silent before it is asked whether it lives. It is long, as asking is a
+	// round trip: a path that swallows packets is found by TCP's keep-alive within 45 s, without the server, and a
+	// subscription that misses a change by the pulse that brings the change.
+	quiet = 5 * time.Minute
 	// pingPatience is how long it then has to answer.
 	pingPatience = 2 * time.Second
 )
@@ -51,8 +52,9 @@ func (s *Store) subscribe(ctx context.Context, notify func(store.Notice)) (stood
 	}
 }
 
-// guardSilence closes a subscription when ctx is done, or when it is silent and does not answer a ping. Closing is what
-// ends a read: a deadline could strike in the middle of a message and leave the rest of it to be misread.
+// guardSilence closes a subscription when ctx is done, or when it does not answer a ping. It is asked when it has been
+// silent for long, and sooner when it is doubted. Closing is what ends a read: a deadline could strike in the middle of a
+// message and leave the rest of it to be misread.
 func (s *Store) guardSilence(ctx context.Context, sub *goredis.PubSub, heard <-chan struct{}) {
 	defer s.release(sub)
 	timer := time.NewTimer(s.quiet)
@@ -64,13 +66,33 @@ func (s *Store) guardSilence(ctx context.Context, sub *goredis.PubSub, heard <-c
 		case <-heard:
 			asked = false
 			timer.Reset(s.quiet)
-		case <-timer.C:
-			if asked || sub.Ping(ctx) != nil {
-				return
+			continue
+		case <-s.doubts:
+			if asked {
+				continue
 			}
-			asked = true
-			timer.Reset(pingPatience)
+		case <-timer.C:
 		}
+		if asked || sub.Ping(ctx) != nil {
+			return
+		}
+		asked = true
+		timer.Reset(pingPatience)
+	}
+}
+
+// doubt has the subscription be asked whether it lives if a pulse brings a version that the member has not applied: it
+// may not have been told of it. Of several subscriptions one is asked.
+func (s *Store) doubt(applied, versions map[string]splitter.Version) {
+	for split, version := range versions {
+		if version == applied[split] {
+			continue
+		}
+		select {
+		case s.doubts <- struct{}{}:
+		default:
+		}
+		return
 	}
 }
 
