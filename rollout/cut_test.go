@@ -266,7 +266,7 @@ func TestRate(t *testing.T) {
 				elapse(15 * time.Second) // everybody knows of everybody
 				var all []*streams
 				for _, p := range fleet {
-					all = append(all, p.streams(t, "green", max(tt.want, 1)*seconds/tt.fleet+tt.burst))
+					all = append(all, p.streams(t, "green", max(tt.want, 1)*seconds/tt.fleet+min(tt.burst, 1000)))
 				}
 				fleet[0].ends(t, rollout.KillRequest{Level: splitter.KillCut, Rate: tt.rate})
 				for tenth := range 10 * seconds {

@@ -156,10 +156,10 @@ func TestPreflightFindsWhatIsMissing(t *testing.T) {
 		{"no drill", nil, nil, "drill", "miss: no drill has passed yet: `split drill assistant USER...` rehearses a failback"},
 		{"no drill, none asked for", func(d *rollout.Definition) { d.DrillEvery = 0 }, nil, "drill",
 			"warning: no drill has passed yet: `split drill assistant USER...` rehearses a failback"},
-		{"an old drill", nil, func(t *testing.T, _ *embedded.Store, p *proxy, _ *agents) {
+		{"an old drill", func(d *rollout.Definition) { d.DrillEvery = health.Duration(time.Hour) }, func(t *testing.T, _ *embedded.Store, p *proxy, _ *agents) {
 			p.drills(t)
-			elapse(49 * time.Hour)
-		}, "drill", "miss: the last drill that passed was 2 days ago, and is to be repeated every 1 day: `split drill assistant USER...`"},
+			elapse(2*time.Hour + time.Minute)
+		}, "drill", "miss: the last drill that passed was 2h1m ago, and is to be repeated every 1h: `split drill assistant USER...`"},
 		{"no contact", func(d *rollout.Definition) { d.Contact = "" }, nil, "contact",
 			"miss: nobody is named to be called when a rollout needs a person: set `contact`"},
 		{"a canary with a share", nil, func(t *testing.T, _ *embedded.Store, p *proxy, _ *agents) { p.set(t, 5) }, "canary",

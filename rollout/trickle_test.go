@@ -250,7 +250,7 @@ func TestTrickleOfAFleet(t *testing.T) {
 		for _, p := range fleet {
 			p.wants(t, "after the watch", 99, true)
 		}
-		elapse(time.Hour)
+		elapse(10 * time.Minute)
 		if got, want := kinds(t, s), []string{"created", "weights", "trickle"}; !cmp.Equal(got, want) {
 			t.Errorf("events: got %v, want %v", got, want)
 		}
