@@ -2,6 +2,8 @@ package rollout
 
 import (
 	"context"
+	"slices"
+	"strings"
 
 	"github.com/switchback-proxy/switchback/splitter"
 )
@@ -117,12 +119,18 @@ func (c *Controller) Retire(ctx context.Context, split string, r RetireRequest, 
 	})
 }
 
-// give makes a change that gives users to somebody, and says what stable keeps of them.
+// give makes a change that gives users to somebody, and says what stable keeps of them, and whether a rollout that began so
+// can come to an end by itself.
 func (c *Controller) give(ctx context.Context, split string, by By, f func(*splitter.State, Definition, Seed) (Changed, error),
 ) (Result, error) {
 	result, err := c.change(ctx, split, by, f)
-	if err == nil {
-		result.Note = trickleNote(result.State, c.now())
+	if err != nil {
+		return result, err
 	}
-	return result, err
+	notes := []string{trickleNote(result.State, c.now())}
+	if s := c.lookup(split); s != nil {
+		notes = append(notes, hopelessNote(result.State, s.Definition().Policy))
+	}
+	result.Note = strings.Join(slices.DeleteFunc(notes, func(n string) bool { return n == "" }), "; ")
+	return result, nil
 }

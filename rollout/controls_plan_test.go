@@ -151,6 +151,30 @@ func TestCommandsOnWhatWasSeen(t *testing.T) {
 	})
 }
 
+// Whoever begins a rollout that cannot end by itself is told at once, and again by status.
+func TestHopelessRolloutIsTold(t *testing.T) {
+	const want = "the judge is off, so that no traffic stays on \"blue\" at 100%, and without it no canary passes: " +
+		"`split promote --full` ends the rollout by hand"
+	for name, begin := range map[string]command{
+		"start":  starting,
+		"switch": switching(rollout.SwitchRequest{To: "green", SkipChecks: true}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, s *embedded.Store) {
+				p := start(t, s, "proxy-1", planned())
+				elapse(2 * time.Second)
+				got, err := begin(t.Context(), p)
+				if err != nil || !strings.HasSuffix(got.Note, want) {
+					t.Errorf("note: got %q, %v, want %q", got.Note, err, want)
+				}
+				if warnings := p.status(t).Plan.Warnings; len(warnings) != 1 || warnings[0] != got.Note {
+					t.Errorf("status warns %q, want %q", warnings, got.Note)
+				}
+			})
+		})
+	}
+}
+
 // The verdict of the fleet's judge is what a promotion by hand rests on.
 func TestPromoteOnTheVerdict(t *testing.T) {
 	bubble(t, func(t *testing.T, s *embedded.Store) {

@@ -76,16 +76,27 @@ func (s *Split) planWarnings(p *PlanStatus, storeError string) (list []string) {
 	if held := s.known.Held; held != "" && s.known.epoch == state.Epoch {
 		list = append(list, "no failback: "+held)
 	}
-	if slices.Contains(state.Retired, state.Stable) {
-		list = append(list, fmt.Sprintf("%s is retired, and nothing passes without it: `split promote --full` ends the watch, "+
-			"`split retire --undo` lets it be compared again", state.Stable))
-	} else if err := (Definition{Name: s.name, Stable: state.Stable, Canary: state.Canary, Policy: s.policy}).Fits(); err != nil {
-		list = append(list, err.Error())
-	}
-	if text := p.scarcity(state.Canary); text != "" {
-		list = append(list, text)
+	for _, text := range []string{hopelessNote(state, s.policy), p.scarcity(state.Canary)} {
+		if text != "" {
+			list = append(list, text)
+		}
 	}
 	return list
+}
+
+// hopelessNote says why a rollout that is under way cannot pass, or cannot fail; empty if it can, and without a rollout.
+func hopelessNote(state *splitter.State, p Policy) string {
+	if state == nil || !planRuns(state) {
+		return ""
+	}
+	if slices.Contains(state.Retired, state.Stable) {
+		return fmt.Sprintf("%s is retired, and nothing passes without it: `split promote --full` ends the watch, "+
+			"`split retire --undo` lets it be compared again", state.Stable)
+	}
+	if err := (Definition{Name: state.Split, Stable: state.Stable, Canary: state.Canary, Policy: p}).Fits(); err != nil {
+		return err.Error() + ": `split promote --full` ends the rollout by hand"
+	}
+	return ""
 }
 
 // knownRate is how many seconds must have been counted for a rate of requests to say something.
