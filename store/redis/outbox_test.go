@@ -233,7 +233,8 @@ func TestConsumersGo(t *testing.T) {
 	}
 	receipt := server.Do("XPENDING", outboxKey, "alerts", "-", "+", 1, "a/ended").([]any)[0].([]any)[0]
 	server.Do("XACK", outboxKey, "alerts", receipt)
-	if got := consumers(server); !slices.Equal(got, []string{"a/died", "a/ended", "a/idle"}) {
+	got := slices.DeleteFunc(consumers(server), func(name string) bool { return name == "a/1" }) // from Redis 7.2 on it has a name
+	if !slices.Equal(got, []string{"a/died", "a/ended", "a/idle"}) {
 		t.Errorf("consumers: got %v, want all: none has been silent for a day", got)
 	}
 	redis.SetForgetAfter(s, time.Millisecond)
