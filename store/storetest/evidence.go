@@ -54,9 +54,9 @@ var evidenceTests = map[string]func(*testing.T, store.Store){
 		none := frameAt(0, "")
 		none.Data, none.Window = nil, []byte("window")
 		equal(t, "late", put(t, s, memberA, none).Late, false)
-		none.Second = now
+		none.Second = now + 2 // which does not pass meanwhile
 		put(t, s, memberA, none)
-		equal(t, "sealed", sealOne(t, s, now, 0, memberA).Second, int64(0))
+		equal(t, "sealed", sealOne(t, s, none.Second, 0, memberA).Second, int64(0))
 		sealPast(t, s, now-1, memberA)
 	},
 	"a second that is out of reach is late": func(t *testing.T, s store.Store) {
