@@ -23,7 +23,7 @@ type Rollout struct {
 	// for none. Default: 500.
 	MinRequests *int `json:"min_requests,omitempty"`
 
-	// MinUsers is how many users must be behind them; 0 asks for none. Default: 50.
+	// MinUsers is how many users the canary must have had since the trial began; 0 asks for none. Default: 50.
 	MinUsers *int `json:"min_users,omitempty"`
 
 	// Gates must open before a step is taken, besides the one that is always there: that the verdict is pass. Each is either

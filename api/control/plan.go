@@ -97,7 +97,8 @@ type PlanStatus struct {
 	// Baked is how long the step has lasted with somebody counting, of Bake that it must.
 	Baked health.Duration `json:"baked"`
 	Bake  health.Duration `json:"bake"`
-	// Requests are the judged ones of the canary in this step, in the fleet, and Users those behind its requests.
+	// Requests are the judged ones of the canary in this step, in the fleet, and Users those that it has had since the trial
+	// began.
 	Requests uint64 `json:"requests"`
 	Users    uint64 `json:"users"`
 	// Waits says what is waited for, the weightiest first.

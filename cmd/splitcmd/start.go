@@ -61,7 +61,7 @@ func (p *planFlags) add(cmd *cobra.Command) {
 	f.DurationVar(&p.bake, "bake", 24*time.Hour, "how long each step lasts at least that has no time of its own")
 	f.DurationVar(&p.watch, "watch", 48*time.Hour, "how long a canary that has everything is watched before it becomes stable")
 	f.IntVar(&p.minRequests, "min-requests", 500, "how many requests of the canary each step must have seen")
-	f.IntVar(&p.minUsers, "min-users", 50, "how many users each step must have seen")
+	f.IntVar(&p.minUsers, "min-users", 50, "how many users the canary must have had since the trial began")
 	f.StringVar(&p.onFail, "on-fail", "failback", "what becomes of a canary that fails: failback or pause")
 }
 
