@@ -16,7 +16,7 @@ import (
 func judgeCommand(h host) *cobra.Command {
 	return &cobra.Command{
 		Use:   "judge",
-		Short: "Judge rollouts that are played on standard input",
+		Short: "Judges rollouts that are played on standard input",
 		Long: `Judges rollouts that a simulator plays on standard input, a JSON object a line, by
 the default settings, and answers each tick with a line: {"decision":"ok"} or
 {"decision":"fail_back","reason":"errors"}. No proxy is asked and nothing is

@@ -44,7 +44,9 @@ func retireCommand(h host) *cobra.Command {
 		Use:   "retire <split> <variant>",
 		Short: "Says that a variant is gone, so that nothing is given to it",
 		Long: `Says that a variant is gone, so that nothing is given to it: no rollout, no
-switch and no rollback leads to it. It must have no share and not be stable.
+switch and no rollback leads to it. It must have no share. Stable can be retired
+while the canary is watched that has its place: it loses what it has kept, and
+no failback goes to it.
 
 --undo lets it be used again; so does a new version of it in the configuration.`,
 		Args: atMost(2),
