@@ -12,8 +12,8 @@ import (
 	"github.com/switchback-proxy/switchback/splitter"
 )
 
-// maxKey is the longest key in bytes; a longer one is not used.
-const maxKey = 256
+// maxKey is how long a key may be, or a conversation's ID, in bytes; a longer one is not used.
+const maxKey = splitter.MaxKey
 
 // placement is who asks, as far as it could be made out.
 type placement struct {

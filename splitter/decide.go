@@ -42,6 +42,9 @@ type cell struct {
 	decision Decision
 }
 
+// MaxKey is how long a key may be, in bytes. Whoever makes out keys passes a longer one over.
+const MaxKey = 256
+
 // Request is what a decision is made on. The zero value has no key, no user and no override.
 type Request struct {
 	// Key is who is being placed; empty means that nobody could be made out.

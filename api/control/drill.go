@@ -7,19 +7,16 @@ import (
 
 	"github.com/switchback-proxy/switchback/health"
 	"github.com/switchback-proxy/switchback/rollout"
+	"github.com/switchback-proxy/switchback/splitter"
 )
 
-const (
-	// maxDrillKey is how long the key of one may be, in bytes.
-	maxDrillKey = 1024
-	// drillLimit bounds a drill, which waits for the fleet twice.
-	drillLimit = time.Minute
-)
+// drillLimit bounds a drill, which waits for the fleet twice.
+const drillLimit = time.Minute
 
 // DrillRequest is the body of POST {split}/drill.
 type DrillRequest struct {
-	// Users are the keys of test users, by which requests of theirs are known: from 1 to 20. They must have agreed, as the
-	// canary serves them for some seconds.
+	// Users are the keys of test users, by which requests of theirs are known: from 1 to 20, of at most 256 bytes
+	// each. They must have agreed, as the canary serves them for some seconds.
 	Users []string `json:"users"`
 	Claim
 }
@@ -72,8 +69,9 @@ func checkUsers(users []string) error {
 		return kindInvalid.problem(`"users" has %d: from 1 to %d test users are needed`, len(users), rollout.MaxDrillUsers)
 	}
 	for n, user := range users {
-		if user == "" || len(user) > maxDrillKey {
-			return kindInvalid.problem(`"users": the key of number %d has %d bytes: from 1 to %d are needed`, n+1, len(user), maxDrillKey)
+		if user == "" || len(user) > splitter.MaxKey {
+			return kindInvalid.problem(`"users": the key of number %d has %d bytes: from 1 to %d are needed`, n+1, len(user),
+				splitter.MaxKey)
 		}
 	}
 	return nil
