@@ -13,7 +13,7 @@ import (
 
 // Why says in sentences what is going on with a split, since when, what is waited for, and what comes next. It asks nobody:
 // it says what this instance knows. The error is ErrUnknownSplit.
-func (c *Controller) Why(_ context.Context, split string) ([]string, error) {
+func (c *Controller) Why(split string) ([]string, error) {
 	st, err := c.StatusHere(split)
 	if err != nil {
 		return nil, err

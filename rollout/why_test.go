@@ -14,7 +14,7 @@ import (
 // whyIs fails the test unless an instance's sentences have these in them, and none has a placeholder that was not filled.
 func (p *proxy) whyIs(t *testing.T, when string, want ...string) {
 	t.Helper()
-	list, err := p.Why(t.Context(), "assistant")
+	list, err := p.Why("assistant")
 	if err != nil {
 		t.Fatalf("%s: Why: %v", when, err)
 	}
@@ -89,7 +89,7 @@ func TestWhyAfterAWatch(t *testing.T) {
 func TestWhyOfNothing(t *testing.T) {
 	p := newProxy(t, newStore(t), "proxy-1", assistant(100, 0))
 	p.whyIs(t, "blind", "No state is known yet: blue serves everyone")
-	if _, err := p.Why(t.Context(), "nothing"); err == nil {
+	if _, err := p.Why("nothing"); err == nil {
 		t.Error("Why of an unknown split: got no error")
 	}
 }

@@ -1,7 +1,6 @@
 package sim_test
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"slices"
@@ -226,7 +225,7 @@ func (s *story) why(d *datadriven.TestData) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	lines, err := i.Why(context.Background(), "assistant")
+	lines, err := i.Why("assistant")
 	return strings.Join(lines, "\n") + "\n", err
 }
 

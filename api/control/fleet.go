@@ -15,7 +15,8 @@ import (
 type Fleet interface {
 	// Splits lists the splits by name, sorted.
 	Splits() []string
-	// Status returns all that this instance knows of a split, without asking the store.
+	// Status returns all that is known of a split, with what the fleet has seen of its variants, as far as the store tells it
+	// in time; StatusHere with what this instance has seen, and asks nobody.
 	Status(ctx context.Context, split string) (rollout.Status, error)
 	StatusHere(split string) (rollout.Status, error)
 
@@ -58,8 +59,8 @@ type Fleet interface {
 	Drill(ctx context.Context, split string, r rollout.DrillRequest, by rollout.By) (rollout.DrillReport, error)
 	// Preflight says whether a rollout could begin.
 	Preflight(ctx context.Context, split string) (rollout.PreflightReport, error)
-	// Why says in sentences why a split is as it is.
-	Why(ctx context.Context, split string) ([]string, error)
+	// Why says in sentences why a split is as it is, by what this instance knows.
+	Why(split string) ([]string, error)
 
 	// Forget gives a split up that no member configures; this instance need not have run it.
 	Forget(ctx context.Context, split string, by rollout.By) (rollout.Result, error)

@@ -155,7 +155,7 @@ func (f *fleet) Preflight(_ context.Context, split string) (rollout.PreflightRep
 	return rollout.PreflightReport{Items: items}, f.err
 }
 
-func (f *fleet) Why(_ context.Context, split string) ([]string, error) {
+func (f *fleet) Why(split string) ([]string, error) {
 	if _, err := f.StatusHere(split); err != nil {
 		return nil, err
 	}

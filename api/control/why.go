@@ -17,7 +17,7 @@ type Why struct {
 
 // why answers GET {split}/why.
 func (h *handler) why(w http.ResponseWriter, r *http.Request, split string) error {
-	sentences, err := h.Fleet.Why(r.Context(), split)
+	sentences, err := h.Fleet.Why(split)
 	if err != nil {
 		return err
 	}
