@@ -88,6 +88,24 @@ func drillOf(split string, report rollout.DrillReport) Drill {
 // shown rounds a duration to what people read of it.
 func shown(d time.Duration) health.Duration { return health.Duration(d.Round(time.Microsecond)) }
 
+// RunningDrill is a drill while it lasts. The test users stay unnamed.
+type RunningDrill struct {
+	ID string `json:"id"`
+	// Variant serves the test users.
+	Variant string `json:"variant"`
+	// Users is how many they are.
+	Users int `json:"users"`
+	// Until is when it ends if nobody ends it, by the store's clock.
+	Until time.Time `json:"until"`
+}
+
+func runningDrillOf(d *splitter.Drill) *RunningDrill {
+	if d == nil {
+		return nil
+	}
+	return &RunningDrill{ID: d.ID, Variant: d.Variant, Users: len(d.Users), Until: d.Until}
+}
+
 // Drill rehearses a failback with test users. One that has failed is no error.
 func (c *Client) Drill(ctx context.Context, split string, r DrillRequest, o ...Option) (Drill, error) {
 	return ask[Drill](ctx, c, http.MethodPost, split, "drill", r, o)

@@ -47,7 +47,8 @@ func (p *Problem) Error() string {
 }
 
 // Kind returns the last part of the problem's type, which does not change from release to release: unknown-split,
-// unknown-variant, invalid, stale, cooldown, step, refused, unavailable, unconfirmed … It is empty for an answer that is not Switchback's.
+// unknown-variant, invalid, stale, cooldown, step, refused, unavailable, unconfirmed … It is empty for an answer that is
+// not Switchback's.
 func (p *Problem) Kind() string {
 	name, ours := strings.CutPrefix(p.Type, problemType)
 	if !ours {
@@ -78,11 +79,14 @@ type kind struct {
 	title  string
 }
 
+// kindInvalid is a Fleet's kind that this package makes too.
+var kindInvalid = kind{rollout.ErrInvalid, "invalid", http.StatusUnprocessableEntity, "Invalid request"}
+
 // kinds lists the kinds that stand for errors of a Fleet; the first whose error is wrapped wins.
 var kinds = []kind{
 	{rollout.ErrUnknownSplit, "unknown-split", http.StatusNotFound, "No such split"},
 	{rollout.ErrUnknownVariant, "unknown-variant", http.StatusNotFound, "No such variant"},
-	{rollout.ErrInvalid, "invalid", http.StatusUnprocessableEntity, "Invalid request"},
+	kindInvalid,
 	{rollout.ErrStale, "stale", http.StatusPreconditionFailed, "Precondition failed"},
 	{rollout.ErrCooldown, "cooldown", http.StatusConflict, "In cooldown"},
 	{rollout.ErrStep, "step", http.StatusConflict, "At another step"},
@@ -102,7 +106,6 @@ var (
 	kindMethod    = kind{nil, "method", http.StatusMethodNotAllowed, "Method not allowed"}
 	kindTooLarge  = kind{nil, "too-large", http.StatusRequestEntityTooLarge, "Request body too large"}
 	kindMediaType = kind{nil, "media-type", http.StatusUnsupportedMediaType, "Unsupported media type"}
-	kindInvalid   = kinds[2]
 	kindInternal  = kind{nil, "internal", http.StatusInternalServerError, "Internal error"}
 )
 

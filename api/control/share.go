@@ -1,8 +1,6 @@
 package control
 
 import (
-	"time"
-
 	"github.com/switchback-proxy/switchback/rollout"
 	"github.com/switchback-proxy/switchback/splitter"
 )
@@ -28,22 +26,4 @@ func sharesOf(shares []rollout.ShareStatus) []Share {
 		said = append(said, Share(s))
 	}
 	return said
-}
-
-// RunningDrill is a drill while it lasts. The test users stay unnamed.
-type RunningDrill struct {
-	ID string `json:"id"`
-	// Variant serves the test users.
-	Variant string `json:"variant"`
-	// Users is how many they are.
-	Users int `json:"users"`
-	// Until is when it ends if nobody ends it, by the store's clock.
-	Until time.Time `json:"until"`
-}
-
-func runningDrillOf(d *splitter.Drill) *RunningDrill {
-	if d == nil {
-		return nil
-	}
-	return &RunningDrill{ID: d.ID, Variant: d.Variant, Users: len(d.Users), Until: d.Until}
 }
