@@ -133,7 +133,7 @@ func (a *await) show(status control.Status) {
 	switch {
 	case a.json:
 	case a.look.colours:
-		fmt.Fprint(a.out, "\x1b[H\x1b[2J") // home, clear
+		a.clearScreen()
 		a.printStatus(status)
 	case status.Plan != nil:
 		a.showOnce(status.Split + "  " + inOneLine(*status.Plan))

@@ -24,6 +24,7 @@ func readExport(file string, stdin io.Reader, only []string) ([]*splitter.State,
 	return choose(document.States, only)
 }
 
+// readAll reads a file, or the standard input if it is called "-".
 func readAll(file string, stdin io.Reader) ([]byte, error) {
 	if file == "-" {
 		return io.ReadAll(stdin)

@@ -14,11 +14,8 @@ import (
 // drillTimeout bounds a drill and a preflight, which ask the fleet and the variants.
 const drillTimeout = 70 * time.Second
 
-// What a drill and a preflight end with unless they pass.
-var (
-	errDrillFailed = errors.New("the drill has failed")
-	errPreflight   = errors.New("something is missing")
-)
+// errDrillFailed is what a drill ends with unless it passes.
+var errDrillFailed = errors.New("the drill has failed")
 
 func drillCommand(h host) *cobra.Command {
 	cmd := &cobra.Command{
@@ -74,70 +71,4 @@ func (s *session) printDrill(d control.Drill) {
 	if d.Passed {
 		s.say("passed", "in "+duration(time.Duration(d.Took)), good)
 	}
-}
-
-func preflightCommand(h host) *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "preflight <split>",
-		Short: "Says whether a rollout could begin, and what is missing",
-		Args:  atMost(1),
-	}
-	cmd.RunE = h.run(func(ctx context.Context, s *session, args []string) error {
-		if err := s.needSplit(ctx, args); err != nil {
-			return err
-		}
-		ctx, cancel := context.WithTimeout(ctx, drillTimeout)
-		defer cancel()
-		preflight, err := s.client.Preflight(ctx, args[0])
-		if err != nil {
-			return err
-		}
-		if !s.json {
-			s.printPreflight(preflight)
-		}
-		if !preflight.OK {
-			return errPreflight
-		}
-		return nil
-	})
-	return cmd
-}
-
-func (s *session) printPreflight(p control.Preflight) {
-	t := table{header: []string{"", "WHAT", ""}}
-	for _, item := range p.Items {
-		mark := cell{"☐", bad}
-		switch item.Result {
-		case control.PreflightOK:
-			mark = cell{"☑", good}
-		case control.PreflightWarning:
-			mark = cell{"⚠", doubt}
-		}
-		t.add(mark, cell{item.Name, strong}, cell{item.Text, plain})
-	}
-	t.print(s.out, s.look, "")
-}
-
-func whyCommand(h host) *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "why <split>",
-		Short: "Says in sentences why a split is as it is, and what it waits for",
-		Args:  atMost(1),
-	}
-	cmd.RunE = h.run(func(ctx context.Context, s *session, args []string) error {
-		if err := s.needSplit(ctx, args); err != nil {
-			return err
-		}
-		ctx, cancel := context.WithTimeout(ctx, readTimeout)
-		defer cancel()
-		why, err := s.client.Why(ctx, args[0])
-		if err != nil || s.json {
-			return err
-		}
-		for _, sentence := range why.Why {
-			fmt.Fprintln(s.out, printable(once(sentence)))
-		}
-		return nil
-	})
-	return cmd
 }

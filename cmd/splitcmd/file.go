@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -45,7 +44,7 @@ func adoption(cmd *cobra.Command, split string) (control.AdoptRequest, error) {
 // loadConfig reads a configuration file ("-": the standard input) as Caddy's own commands do, but in silence: theirs log
 // what they read and every warning of the adapter, which is for who runs the proxy and not for who asks it something.
 func loadConfig(file, adapter string) (json.RawMessage, error) {
-	config, err := readConfig(file)
+	config, err := readAll(file, os.Stdin)
 	if err != nil {
 		return nil, fmt.Errorf("reading the configuration: %w", err)
 	}
@@ -67,13 +66,6 @@ func loadConfig(file, adapter string) (json.RawMessage, error) {
 		return nil, fmt.Errorf("%q, read by the adapter %s: %w", file, adapter, err)
 	}
 	return config, nil
-}
-
-func readConfig(file string) ([]byte, error) {
-	if file == "-" {
-		return io.ReadAll(os.Stdin)
-	}
-	return os.ReadFile(file)
 }
 
 // isCaddyfile reports whether Caddy takes a file for a Caddyfile by its name.

@@ -108,7 +108,7 @@ func (s *session) watch(ctx context.Context, split string) error {
 	defer ticker.Stop()
 	for {
 		if s.look.colours {
-			fmt.Fprint(s.out, "\x1b[H\x1b[2J") // home, clear
+			s.clearScreen()
 		}
 		err := s.status(ctx, split)
 		if err != nil && exitCode(err) != exitUnreachable {
@@ -122,6 +122,9 @@ func (s *session) watch(ctx context.Context, split string) error {
 		}
 	}
 }
+
+// clearScreen makes a terminal empty, and writing begin at its top.
+func (s *session) clearScreen() { fmt.Fprint(s.out, "\x1b[H\x1b[2J") } // home, clear
 
 // printLook ends one look of a watch, which may have failed.
 func (s *session) printLook(err error) {
