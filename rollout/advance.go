@@ -129,14 +129,6 @@ func (c *Controller) countUsers(ctx context.Context, h *hearing) {
 	a.tally.see(seen.evidence[h.trial.state.Canary].Users.TrialSeen.Count())
 }
 
-// rollOf returns the fleet as it was last listed, as the store lists it.
-func rollOf(call *rollCall) store.Pulse {
-	if call == nil {
-		return store.Pulse{}
-	}
-	return store.Pulse{Members: call.members, Now: call.now}
-}
-
 // lags says of the members in a roll call why no step can be taken; with a version, also who decides by another.
 func (c *Controller) lags(h *hearing, roll store.Pulse, version *splitter.Version) []string {
 	if len(roll.Members) == 0 {

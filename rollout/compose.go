@@ -73,7 +73,7 @@ func (s *Split) withOverlay(state *splitter.State) *splitter.State {
 func unwritten(kills []splitter.Kill, state *splitter.State) []splitter.Kill {
 	var rest []splitter.Kill
 	for _, k := range kills {
-		if !hasKill(state, k.ID) && !isRevived(state, k.ID) {
+		if !hasKill(state.Kills, k.ID) && !isRevived(state, k.ID) {
 			rest = append(rest, k)
 		}
 	}

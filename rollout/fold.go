@@ -71,13 +71,10 @@ func await(ctx context.Context) bool {
 // was last listed, and this one.
 func (c *Controller) expected(split string) []store.MemberID {
 	list := []store.MemberID{c.id}
-	call := c.called.Load()
-	if call == nil {
-		return list
-	}
-	for _, m := range call.members {
+	p := rollOf(c.called.Load())
+	for _, m := range p.Members {
 		_, runs := m.Applied[split]
-		if m.MemberID != c.id && runs && call.now.Sub(m.Seen) < store.SilentAfter {
+		if m.MemberID != c.id && runs && isAlive(p, m) {
 			list = append(list, m.MemberID)
 		}
 	}

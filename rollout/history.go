@@ -26,7 +26,7 @@ func (s *Split) keepLost(before, now *splitter.State) {
 	if kills := unwritten(before.Kills, now); len(kills) > 0 {
 		s.log.Error("the store has lost kills; they hold here and are written again", zap.Int("kills", len(kills)),
 			zap.Uint64("revision", now.Revision))
-		s.queue = slices.Concat(s.queue, unwritten(kills, &splitter.State{Kills: s.queue}))
+		s.queue = slices.Concat(s.queue, slices.DeleteFunc(kills, func(k splitter.Kill) bool { return hasKill(s.queue, k.ID) }))
 	}
 	if now.Revision <= before.Revision || now.Overtook(before.Version) || before.Overtook(now.Version) {
 		s.log.Error("the store has lost a state; the two histories are brought together", zap.Uint64("lost", before.Revision),

@@ -53,7 +53,7 @@ func (c *Controller) obey(ctx context.Context, s *Split, order string, p store.P
 func (s *Split) isStanding(order string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.order.text == order && hasKill(&splitter.State{Kills: s.queue}, s.order.kill)
+	return s.order.text == order && hasKill(s.queue, s.order.kill)
 }
 
 // orderedKill is the kill that an order asks for. Its id follows from the order and the version that it was found with,

@@ -86,7 +86,7 @@ func checkKill(k splitter.Kill) error {
 // Kill writes a kill into the State. It returns false, and no change, if the State has it already or lists it as
 // lifted. The change's id is the seed's, not the kill's: a kill may need several tries.
 func Kill(prev *splitter.State, k splitter.Kill, seed Seed) (Changed, bool, error) {
-	if hasKill(prev, k.ID) || isRevived(prev, k.ID) {
+	if hasKill(prev.Kills, k.ID) || isRevived(prev, k.ID) {
 		return Changed{}, false, nil
 	}
 	n := next(prev, KindKill, By{Actor: k.Actor, Via: k.Via, Reason: k.Reason}, seed)
@@ -144,8 +144,8 @@ func (r ReviveRequest) names(k splitter.Kill) bool {
 	return r.Variant == "" || r.Variant == k.Variant
 }
 
-func hasKill(s *splitter.State, id string) bool {
-	return slices.ContainsFunc(s.Kills, func(k splitter.Kill) bool { return k.ID == id })
+func hasKill(kills []splitter.Kill, id string) bool {
+	return slices.ContainsFunc(kills, func(k splitter.Kill) bool { return k.ID == id })
 }
 
 func isRevived(s *splitter.State, id string) bool {

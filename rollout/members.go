@@ -19,6 +19,14 @@ type rollCall struct {
 	twin    string    // boot of a living member with our name; empty if there is none
 }
 
+// rollOf returns the fleet as it was last listed, as the store lists it.
+func rollOf(call *rollCall) store.Pulse {
+	if call == nil {
+		return store.Pulse{}
+	}
+	return store.Pulse{Members: call.members, Now: call.now}
+}
+
 // rollIsOld reports whether it is time to ask for the members again: sooner while they share the ending of requests.
 func (c *Controller) rollIsOld() bool {
 	last, roll := c.called.Load(), c.opts.pace.roll
@@ -31,12 +39,8 @@ func (c *Controller) rollIsOld() bool {
 // crew counts the members that run a split and are not known to be gone, as they were last listed. This one is always
 // counted.
 func (c *Controller) crew(split string) int {
-	n, call := 1, c.called.Load()
-	if call == nil {
-		return n
-	}
-	p := store.Pulse{Members: call.members, Now: call.now}
-	for _, m := range call.members {
+	n, p := 1, rollOf(c.called.Load())
+	for _, m := range p.Members {
 		if m.MemberID != c.id && mayServe(p, m, split) {
 			n++
 		}
@@ -81,14 +85,11 @@ func (c *Controller) twinNotes() []string {
 
 // others names the members that were alive when the fleet was last listed, but for this one.
 func (c *Controller) others() []string {
-	call := c.called.Load()
-	if call == nil {
-		return nil
-	}
 	var names []string
-	for _, m := range call.members {
+	p := rollOf(c.called.Load())
+	for _, m := range p.Members {
 		switch {
-		case m.MemberID == c.id || call.now.Sub(m.Seen) >= store.SilentAfter:
+		case m.MemberID == c.id || !isAlive(p, m):
 		case m.Name == c.id.Name:
 			names = append(names, m.MemberID.String())
 		default:
@@ -101,12 +102,9 @@ func (c *Controller) others() []string {
 // othersActive adds up what the other members that were alive when the fleet was last listed do for a split.
 func (c *Controller) othersActive(split string) store.Activity {
 	sum := store.Activity{InFlight: map[string]int{}, Conversations: map[string]int{}}
-	call := c.called.Load()
-	if call == nil {
-		return sum
-	}
-	for _, m := range call.members {
-		if m.MemberID == c.id || call.now.Sub(m.Seen) >= store.SilentAfter {
+	p := rollOf(c.called.Load())
+	for _, m := range p.Members {
+		if m.MemberID == c.id || !isAlive(p, m) {
 			continue
 		}
 		for variant, n := range m.Active[split].InFlight {

@@ -119,7 +119,7 @@ func (c *Controller) recall(s *Split) {
 	defer s.mu.Unlock()
 	s.stored = snap.State
 	for _, k := range slices.Concat(snap.Carried, c.replayable(s.name, snap.Queued)) {
-		if !hasKill(&splitter.State{Kills: s.queue}, k.ID) {
+		if !hasKill(s.queue, k.ID) {
 			s.queue = append(s.queue, k)
 		}
 	}

@@ -30,8 +30,7 @@ func (c *Controller) hold(s *Split, k splitter.Kill) error {
 func (s *Split) enqueue(k splitter.Kill) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	isQueued := hasKill(&splitter.State{Kills: s.queue}, k.ID)
-	if isQueued || s.stored != nil && (hasKill(s.stored, k.ID) || isRevived(s.stored, k.ID)) {
+	if hasKill(s.queue, k.ID) || s.stored != nil && (hasKill(s.stored.Kills, k.ID) || isRevived(s.stored, k.ID)) {
 		return false
 	}
 	s.queue = slices.Concat(s.queue, []splitter.Kill{k})

@@ -172,7 +172,7 @@ func mergeKills(a, b *splitter.State) ([]splitter.Kill, []splitter.Revival) {
 func newKills(before, after *splitter.State) []splitter.Kill {
 	var kills []splitter.Kill
 	for _, k := range after.Kills {
-		if !hasKill(before, k.ID) {
+		if !hasKill(before.Kills, k.ID) {
 			kills = append(kills, k)
 		}
 	}

@@ -119,9 +119,8 @@ func (c *Controller) beat(ctx context.Context, splits []*Split, list bool) (stor
 	}
 	// What is in progress is counted after what is applied was noted: nothing is placed by an earlier State that is not
 	// among it.
-	p, err := st.Pulse(ctx, store.Beat{MemberID: c.id, Release: c.opts.Release, Started: c.started, Applied: applied,
+	return st.Pulse(ctx, store.Beat{MemberID: c.id, Release: c.opts.Release, Started: c.started, Applied: applied,
 		Active: activity(splits), Files: files(splits), ListMembers: list})
-	return p, err
 }
 
 // catchUp brings one split in step with the store's version of it, carries out an order for it, and writes what waits
