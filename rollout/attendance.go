@@ -110,7 +110,7 @@ func (a *attendance) shares() map[string]float64 {
 func (a *attendance) lags(p store.Pulse, split string, version *splitter.Version) (list []string) {
 	for _, m := range p.Members {
 		applied, runs := m.Applied[split]
-		if !runs || isReplaced(p, m) {
+		if !runs || m.IsReplaced(p.Members, p.Now) {
 			continue
 		}
 		if text := a.lag(p, m); text != "" {

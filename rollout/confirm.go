@@ -102,21 +102,9 @@ func whoApplied(p store.Pulse, split string, counts func(splitter.Version) bool)
 // mayServe reports whether a member runs the split and is not known to be gone.
 func mayServe(p store.Pulse, m store.Member, split string) bool {
 	_, runs := m.Applied[split]
-	return runs && p.Now.Sub(m.Seen) <= silentFor && !isReplaced(p, m)
+	return runs && p.Now.Sub(m.Seen) <= silentFor && !m.IsReplaced(p.Members, p.Now)
 }
 
 func hasNamesake(members []store.Member, m store.Member) bool {
 	return slices.ContainsFunc(members, func(o store.Member) bool { return o.Name == m.Name && o.Boot != m.Boot })
-}
-
-// clocksDiffer is by how much the clocks of a member and the store may differ without our taking a restart for two that
-// lived side by side.
-const clocksDiffer = 2 * time.Second
-
-// isReplaced reports whether a silent member has a living namesake that started when it had fallen silent: the same
-// proxy, restarted without a goodbye. One that was heard beside its namesake is a twin, and may still serve.
-func isReplaced(p store.Pulse, m store.Member) bool {
-	return !isAlive(p, m) && slices.ContainsFunc(p.Members, func(o store.Member) bool {
-		return o.Name == m.Name && o.Boot != m.Boot && m.Seen.Before(o.Started.Add(clocksDiffer)) && isAlive(p, o)
-	})
 }

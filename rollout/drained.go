@@ -75,7 +75,7 @@ func drainOf(state *splitter.State, variant string, p store.Pulse) DrainStatus {
 		applied, runs := m.Applied[d.Split]
 		active, tells := m.Active[d.Split]
 		switch {
-		case !runs || isReplaced(p, m):
+		case !runs || m.IsReplaced(p.Members, p.Now):
 			continue
 		case !isAlive(p, m):
 			unknown = append(unknown, fmt.Sprintf("%s, and may still serve; once it is gone for good, forget it", memberText(m, p.Now)))

@@ -127,12 +127,12 @@ func (c *Controller) roll(ctx context.Context) (store.Pulse, error) {
 }
 
 // isAlive reports whether a member was heard lately.
-func isAlive(p store.Pulse, m store.Member) bool { return p.Now.Sub(m.Seen) < store.SilentAfter }
+func isAlive(p store.Pulse, m store.Member) bool { return !m.IsSilent(p.Now) }
 
 // memberText names a member for people.
 func memberText(m store.Member, now time.Time) string {
-	if unseen := now.Sub(m.Seen); unseen >= store.SilentAfter {
-		return fmt.Sprintf("%s (unseen for %s)", m.Name, unseen.Round(time.Second))
+	if m.IsSilent(now) {
+		return fmt.Sprintf("%s (unseen for %s)", m.Name, now.Sub(m.Seen).Round(time.Second))
 	}
 	return m.Name
 }

@@ -118,7 +118,7 @@ func laggardOf(name, split string, members []store.Member, now time.Time) Laggar
 			continue
 		}
 		if unseen := unseenFor(m, now); l.Unseen == nil || unseen < *l.Unseen {
-			l.Unseen, l.Silent, l.Duplicate = &unseen, isSilent(m, now), isTwin(m, members, now)
+			l.Unseen, l.Silent, l.Duplicate = &unseen, m.IsSilent(now), isTwin(m, members, now)
 		}
 	}
 	return l

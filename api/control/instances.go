@@ -10,10 +10,6 @@ import (
 	"github.com/switchback-proxy/switchback/store"
 )
 
-// clocksDiffer is how far an instance's clock may be behind the store's: a run begins by the one and is last seen by the
-// other.
-const clocksDiffer = 2 * time.Second
-
 // Instances is the answer of GET -/instances.
 type Instances struct {
 	// Now is the store's clock.
@@ -98,9 +94,9 @@ func instancesOf(members []store.Member, now time.Time, current map[string]split
 			Started:   m.Started,
 			Seen:      m.Seen,
 			Unseen:    unseenFor(m, now),
-			Silent:    isSilent(m, now),
+			Silent:    m.IsSilent(now),
 			Duplicate: isTwin(m, members, now),
-			Replaced:  isReplaced(m, members, now),
+			Replaced:  m.IsReplaced(members, now),
 			Applied:   m.Applied,
 			Behind:    behind(m.Applied, current),
 		})
@@ -113,22 +109,11 @@ func unseenFor(m store.Member, now time.Time) health.Duration {
 	return health.Duration(max(now.Sub(m.Seen), 0).Round(time.Millisecond))
 }
 
-// isSilent reports whether a member has missed so many heartbeats that it counts as silent.
-func isSilent(m store.Member, now time.Time) bool { return now.Sub(m.Seen) >= store.SilentAfter }
-
 // isTwin reports whether another living member has a member's name and is not its next run. A silent one counts: it may
 // still serve.
 func isTwin(m store.Member, members []store.Member, now time.Time) bool {
-	return !isReplaced(m, members, now) && slices.ContainsFunc(members, func(o store.Member) bool {
-		return o.Name == m.Name && o.Boot != m.Boot && !isSilent(o, now)
-	})
-}
-
-// isReplaced reports whether a member is silent and a living namesake is its next run. Two that ever lived side by side
-// are two proxies: the silent one may still serve.
-func isReplaced(m store.Member, members []store.Member, now time.Time) bool {
-	return isSilent(m, now) && slices.ContainsFunc(members, func(o store.Member) bool {
-		return o.Name == m.Name && !isSilent(o, now) && m.Seen.Before(o.Started.Add(clocksDiffer))
+	return !m.IsReplaced(members, now) && slices.ContainsFunc(members, func(o store.Member) bool {
+		return o.Name == m.Name && o.Boot != m.Boot && !o.IsSilent(now)
 	})
 }
 

@@ -56,7 +56,7 @@ func (s *Store) Leave(ctx context.Context, id store.MemberID) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	maps.DeleteFunc(s.members, func(other store.MemberID, m store.Member) bool {
-		return other == id || other.Name == id.Name && now.Sub(m.Seen) >= store.SilentAfter
+		return other == id || other.Name == id.Name && m.IsSilent(now)
 	})
 	return nil
 }
