@@ -15,24 +15,32 @@ func Abort(prev *splitter.State, by By, seed Seed) (Changed, error) {
 }
 
 func abort(prev *splitter.State, kind string, by By, seed Seed) (Changed, error) {
-	w := prev.Weights()
-	if prev.Progress.Phase != splitter.PhaseTrial || w[prev.Canary] == 0 {
-		return Changed{}, fmt.Errorf("%w: no trial of %q is under way that could be aborted (its phase is %s)", ErrRefused, prev.Split,
+	if prev.Progress.Phase != splitter.PhaseTrial || prev.Weights()[prev.Canary] == 0 {
+		return Changed{}, refuse("no trial of %q is under way that could be aborted (its phase is %s)", prev.Split,
 			prev.Progress.Phase)
 	}
 	if slices.Contains(prev.Retired, prev.Stable) {
 		return Changed{}, retired(prev, prev.Stable)
 	}
 	n := next(prev, kind, by, seed)
+	if err := giveBack(n, prev); err != nil {
+		return Changed{}, err
+	}
+	n.Progress = aborted(prev, seed.Now)
+	return tell(prev, n)
+}
+
+// giveBack gives all that the canary has in prev to stable in n. Nothing is kept or lent any more.
+func giveBack(n, prev *splitter.State) error {
+	w := prev.Weights()
 	w[prev.Stable] += w[prev.Canary]
 	w[prev.Canary] = 0
 	n.Trickle, n.Probe = nil, nil
 	var err error
 	if n.Ranges, err = splitter.Reassign(prev.Ranges, prev.Canary, shares(w, nil)); err != nil {
-		return Changed{}, fmt.Errorf("abort the trial of %q: %w", prev.Split, err)
+		return fmt.Errorf("give the share of %q back to %q: %w", prev.Canary, prev.Stable, err)
 	}
-	n.Progress = aborted(prev, seed.Now)
-	return tell(prev, n)
+	return nil
 }
 
 // aborted is the progress of a trial that was aborted: of one that went by a plan it tells at which step.

@@ -48,8 +48,7 @@ func (s *Split) agents() Agents {
 func (s *Split) check(ctx context.Context, variant string) error {
 	agents := s.agents()
 	if agents == nil {
-		return fmt.Errorf("%w: this instance cannot ask %q whether it works; skip the checks (--skip-checks) to switch all the same",
-			ErrRefused, variant)
+		return refuse("this instance cannot ask %q whether it works; skip the checks (--skip-checks) to switch all the same", variant)
 	}
 	var failed []string
 	for _, c := range agents.Check(ctx, variant) {
@@ -58,7 +57,7 @@ func (s *Split) check(ctx context.Context, variant string) error {
 		}
 	}
 	if len(failed) > 0 {
-		return fmt.Errorf("%w: %q does not work: %s", ErrRefused, variant, strings.Join(failed, "; "))
+		return refuse("%q does not work: %s", variant, strings.Join(failed, "; "))
 	}
 	return nil
 }

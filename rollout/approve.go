@@ -19,7 +19,7 @@ func Approve(prev *splitter.State, r StepRequest, by By, seed Seed) (Changed, bo
 		return Changed{}, false, fmt.Errorf("%w: step %d was to be opened, and %s is the next", ErrStep, r.Step, p.stepText(step+1))
 	}
 	if !slices.ContainsFunc(p.GatesBefore(r.Step), func(g Gate) bool { return g.Approval }) {
-		return Changed{}, false, fmt.Errorf("%w: nobody needs to approve %s", ErrRefused, p.stepText(r.Step))
+		return Changed{}, false, refuse("nobody needs to approve %s", p.stepText(r.Step))
 	}
 	if prev.Progress.Approved >= r.Step {
 		return Changed{}, false, nil

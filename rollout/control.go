@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/switchback-proxy/switchback/health"
@@ -26,6 +27,11 @@ var (
 	// ErrStep means that the rollout is at another step than the caller saw.
 	ErrStep = errors.New("another step")
 )
+
+// refuse returns an ErrRefused that says why.
+func refuse(format string, args ...any) error {
+	return fmt.Errorf("%w: "+format, append([]any{ErrRefused}, args...)...)
+}
 
 // By says who asks, why, and what they saw when they decided to.
 type By struct {

@@ -72,17 +72,17 @@ func BeginDrill(prev *splitter.State, def Definition, users []string, by By, see
 func mayDrill(s *splitter.State, def Definition) error {
 	switch {
 	case s.Canary == "":
-		return fmt.Errorf("%w: %q has no canary that test users could be sent to", ErrRefused, s.Split)
+		return refuse("%q has no canary that test users could be sent to", s.Split)
 	case !def.has(s.Canary):
 		return fmt.Errorf("%w: the canary of %q is %q, which this instance's file does not have", ErrUnknownVariant, s.Split, s.Canary)
 	case slices.Contains(s.Retired, s.Canary):
-		return fmt.Errorf("%w: %q of %q is retired", ErrRefused, s.Canary, s.Split)
+		return retired(s, s.Canary)
 	case s.Drill != nil:
-		return fmt.Errorf("%w: a drill of %q is under way, until %s at the latest", ErrRefused, s.Split, s.Drill.Until.Format(time.RFC3339))
+		return refuse("a drill of %q is under way, until %s at the latest", s.Split, clockTime(s.Drill.Until))
 	case s.Progress.Phase == splitter.PhaseTrial, s.Progress.Phase == splitter.PhaseUnknown:
-		return fmt.Errorf("%w: a trial of %q is under way; drill between trials", ErrRefused, s.Canary)
+		return refuse("a trial of %q is under way; drill between trials", s.Canary)
 	case len(s.Kills) > 0:
-		return fmt.Errorf("%w: a kill of %q is on; revive it first", ErrRefused, s.Split)
+		return refuse("a kill of %q is on; revive it first", s.Split)
 	}
 	return nil
 }

@@ -73,8 +73,7 @@ type rehearsal struct {
 func (d *rehearsal) hashes() ([]string, error) {
 	switch n := len(d.users); {
 	case d.agents == nil:
-		return nil, fmt.Errorf("%w: no configuration in force on this instance has a handler of %q that could ask its agents",
-			ErrRefused, d.split.name)
+		return nil, refuse("no configuration in force on this instance has a handler of %q that could ask its agents", d.split.name)
 	case n == 0 || n > MaxDrillUsers:
 		return nil, fmt.Errorf("%w: %d test users: must be from 1 to %d", ErrInvalid, n, MaxDrillUsers)
 	}

@@ -1,8 +1,6 @@
 package rollout
 
 import (
-	"encoding/json"
-	"fmt"
 	"slices"
 	"time"
 
@@ -16,38 +14,27 @@ const maxCooldown = 24 * time.Hour
 // Failback gives the canary's share back to stable, in one change, on a failing verdict. It returns false, and no
 // change, if there is nothing to give back: somebody else was first, or the trial is over; nor if stable was said to be gone.
 func Failback(prev *splitter.State, v health.Verdict, by By, seed Seed) (Changed, bool, error) {
-	w := prev.Weights()
-	if v.Result != health.Fail || prev.Progress.Phase != splitter.PhaseTrial || w[prev.Canary] == 0 ||
+	if v.Result != health.Fail || prev.Progress.Phase != splitter.PhaseTrial || prev.Weights()[prev.Canary] == 0 ||
 		slices.Contains(prev.Retired, prev.Stable) {
 		return Changed{}, false, nil
 	}
 	by.Reason = v.Reason
 	n := next(prev, KindFailback, by, seed)
-	w[prev.Stable] += w[prev.Canary]
-	w[prev.Canary] = 0
-	var err error
-	if n.Ranges, err = splitter.Reassign(prev.Ranges, prev.Canary, shares(w, nil)); err != nil {
-		return Changed{}, false, fmt.Errorf("fail back %q: %w", prev.Split, err)
+	if err := giveBack(n, prev); err != nil {
+		return Changed{}, false, err
 	}
 	p, err := policyOf(prev)
 	if err != nil {
 		return Changed{}, false, err
 	}
-	n.Trickle, n.Probe = nil, nil
 	n.Progress = splitter.Progress{Phase: splitter.PhaseFailedBack, Since: seed.Now, Why: v.Reason,
 		Step: prev.Progress.Step, Reached: prev.Progress.Reached} // the plan stays too, to tell at which step it ended
 	n.Cooldown = splitter.Cooldown{
 		Until:     seed.Now.Add(cooldown(time.Duration(p.Cooldown), prev.Cooldown.Failbacks)),
 		Failbacks: prev.Cooldown.Failbacks + 1,
 	}
-	c, err := tell(prev, n)
-	if err != nil {
-		return Changed{}, false, err
-	}
-	if c.Event.Evidence, err = json.Marshal(v); err != nil {
-		return Changed{}, false, fmt.Errorf("encode the verdict: %w", err)
-	}
-	return c, true, nil
+	c, err := tellWhy(prev, n, Grounds{Verdict: v})
+	return c, err == nil, err
 }
 
 // cooldown doubles with every earlier failback, up to a day.

@@ -40,8 +40,8 @@ func NewKill(s *splitter.State, def Definition, r KillRequest, by By, seed Seed)
 	case r.Variant == stable && r.All:
 		k.Variant = ""
 	case r.Variant == stable:
-		return k, fmt.Errorf("%w: %q is stable, killing it leaves nobody to serve; to kill the whole split, say so "+
-			"(--all, or \"all\": true)", ErrRefused, r.Variant)
+		return k, refuse("%q is stable, killing it leaves nobody to serve; to kill the whole split, say so "+
+			"(--all, or \"all\": true)", r.Variant)
 	case s == nil && !def.has(r.Variant):
 		return k, unknownVariant(def, def.Name, r.Variant)
 	case s != nil:
@@ -108,7 +108,7 @@ func Revive(prev *splitter.State, r ReviveRequest, by By, seed Seed) (Changed, e
 		return true
 	})
 	if len(lifted) == 0 {
-		return Changed{}, fmt.Errorf("%w: no kill of %q is on that this would lift; %s", ErrRefused, prev.Split, killsOn(prev))
+		return Changed{}, refuse("no kill of %q is on that this would lift; %s", prev.Split, killsOn(prev))
 	}
 	n.Revived = slices.DeleteFunc(n.Revived, func(v splitter.Revival) bool { return seed.Now.Sub(v.At) > revivedKept })
 	for _, k := range lifted {

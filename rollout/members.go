@@ -167,7 +167,7 @@ func (c *Controller) ForgetInstance(ctx context.Context, name string) ([]store.M
 	switch {
 	case len(gone) > 0:
 	case alive != nil:
-		return nil, fmt.Errorf("%w: %q was heard of %s ago; if it is gone, try again in %s", ErrRefused, name,
+		return nil, refuse("%q was heard of %s ago; if it is gone, try again in %s", name,
 			max(p.Now.Sub(alive.Seen).Round(100*time.Millisecond), 100*time.Millisecond), store.SilentAfter)
 	default:
 		return nil, fmt.Errorf("%w: %q; the fleet has %q", ErrUnknownInstance, name, namesOf(p.Members))

@@ -1,7 +1,6 @@
 package rollout
 
 import (
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -38,14 +37,8 @@ func Probe(prev *splitter.State, v health.Verdict, age time.Duration, by By, see
 	}
 	n.Probe = &splitter.Probe{Epoch: n.Epoch, Since: seed.Now, Until: seed.Now.Add(age + ProbeTime), Why: v.Reason, Holds: share,
 		Lent: splitter.Taken(prev.Ranges, n.Ranges, prev.Canary)}
-	c, err := tell(prev, n)
-	if err != nil {
-		return Changed{}, false, err
-	}
-	if c.Event.Evidence, err = json.Marshal(v); err != nil {
-		return Changed{}, false, fmt.Errorf("encode the verdict: %w", err)
-	}
-	return c, true, nil
+	c, err := tellWhy(prev, n, Grounds{Verdict: v})
+	return c, err == nil, err
 }
 
 // EndProbe gives the canary back what it lent stable for a probe that did not fail it; why says what was found. It returns

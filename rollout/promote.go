@@ -29,9 +29,6 @@ func PromoteNow(prev *splitter.State, def Definition, r PromoteRequest, f Findin
 func mayPromote(prev *splitter.State, r PromoteRequest, f Findings) (*Plan, error) {
 	p, err := mustRun(prev)
 	isByHand := p == nil && r.Full && prev.Progress.Phase == splitter.PhaseTrial
-	refuse := func(format string, args ...any) error {
-		return fmt.Errorf("%w: "+format, append([]any{ErrRefused}, args...)...)
-	}
 	progress, v := prev.Progress, f.Verdict
 	switch {
 	case err != nil && !isByHand:

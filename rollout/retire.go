@@ -1,7 +1,6 @@
 package rollout
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/switchback-proxy/switchback/splitter"
@@ -63,9 +62,9 @@ func mayRetire(s *splitter.State, def Definition, r RetireRequest) error {
 	case r.Variant == s.Stable && isSucceeded(s):
 		return nil
 	case r.Variant == s.Stable:
-		return fmt.Errorf("%w: %q is stable in %q, and no canary has its place yet", ErrRefused, r.Variant, s.Split)
+		return refuse("%q is stable in %q, and no canary has its place yet", r.Variant, s.Split)
 	case share > 0:
-		return fmt.Errorf("%w: %q has %s of %q; give that back first", ErrRefused, r.Variant, share, s.Split)
+		return refuse("%q has %s of %q; give that back first", r.Variant, share, s.Split)
 	}
 	return knows(s, def, r.Variant)
 }

@@ -50,7 +50,7 @@ func mayRename(prev *splitter.State, from, to string) error {
 		return fmt.Errorf("%w: %q is not a name: lower-case letters, digits, - and _, at most 63", ErrInvalid, to)
 	}
 	if _, taken := w[to]; taken || to == prev.Stable || to == prev.Canary {
-		return fmt.Errorf("%w: %q is a variant of %q already", ErrRefused, to, prev.Split)
+		return refuse("%q is a variant of %q already", to, prev.Split)
 	}
 	if slices.Contains(prev.Retired, to) {
 		return retired(prev, to)

@@ -33,9 +33,6 @@ func rollBack(prev *splitter.State, def Definition, kind string, by By, seed See
 
 // mayRollBack says why the latest promotion cannot be taken back.
 func mayRollBack(s *splitter.State, def Definition) error {
-	refuse := func(format string, args ...any) error {
-		return fmt.Errorf("%w: "+format, append([]any{ErrRefused}, args...)...)
-	}
 	if phase := s.Progress.Phase; phase == splitter.PhaseTrial || phase == splitter.PhaseUnknown {
 		return refuse("a trial of %q is under way (phase %s); `abort` ends it", s.Canary, phase)
 	}

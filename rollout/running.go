@@ -29,7 +29,7 @@ func runningPlan(s *splitter.State) (*Plan, error) {
 func mustRun(s *splitter.State) (*Plan, error) {
 	p, err := runningPlan(s)
 	if err == nil && p == nil {
-		return nil, fmt.Errorf("%w: no rollout of %q is under way (its phase is %s); `start` begins one", ErrRefused, s.Split,
+		return nil, refuse("no rollout of %q is under way (its phase is %s); `start` begins one", s.Split,
 			s.Progress.Phase)
 	}
 	return p, err
@@ -72,8 +72,8 @@ func give(n, prev *splitter.State, running *splitter.Trickle, p Policy, share sp
 	has := want[n.Stable] + want[n.Canary]
 	share = max(share, want[n.Canary])
 	if share > has {
-		return fmt.Errorf("%w: %s of %q are with others than %q (stable) and %q (canary), which is to have %s; give them back first",
-			ErrRefused, splitter.Full-has, prev.Split, n.Stable, n.Canary, share)
+		return refuse("%s of %q are with others than %q (stable) and %q (canary), which is to have %s; give them back first",
+			splitter.Full-has, prev.Split, n.Stable, n.Canary, share)
 	}
 	want[n.Canary], want[n.Stable] = share, has-share
 	return place(n, ranges, running, p, want, now)
@@ -103,5 +103,5 @@ func mayGive(s *splitter.State, before, want map[string]splitter.Weight) error {
 }
 
 func retired(s *splitter.State, variant string) error {
-	return fmt.Errorf("%w: %q of %q is retired; `retire --undo` takes that back", ErrRefused, variant, s.Split)
+	return refuse("%q of %q is retired; `retire --undo` takes that back", variant, s.Split)
 }

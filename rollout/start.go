@@ -12,8 +12,8 @@ import (
 // anything or has failed; ErrCooldown while a failback's cooldown lasts, unless forced.
 func Start(prev *splitter.State, def Definition, r StartRequest, by By, seed Seed) (Changed, error) {
 	if prev.Progress.Phase == splitter.PhaseFailedBack && !isRedeclared(prev, def) {
-		return Changed{}, fmt.Errorf("%w: %q was failed back and declares no other version since: %s; `retry` tries it again, "+
-			"and wants a reason", ErrRefused, prev.Canary, orNone(prev.Progress.Why))
+		return Changed{}, refuse("%q was failed back and declares no other version since: %s; `retry` tries it again, "+
+			"and wants a reason", prev.Canary, orNone(prev.Progress.Why))
 	}
 	p := def.plan()
 	if r.Plan != nil {
@@ -30,7 +30,7 @@ func Retry(prev *splitter.State, def Definition, r RetryRequest, by By, seed See
 	}
 	isOver := prev.Progress.Phase == splitter.PhaseFailedBack || prev.Progress.Ended == splitter.EndAborted
 	if !isOver && prev.Progress.Phase != splitter.PhaseTrial {
-		return Changed{}, fmt.Errorf("%w: %q was neither failed back nor aborted; `start` begins a rollout", ErrRefused, prev.Canary)
+		return Changed{}, refuse("%q was neither failed back nor aborted; `start` begins a rollout", prev.Canary)
 	}
 	return beginning{KindRetried, def.plan(), r.Force}.make(prev, def, by, seed)
 }
@@ -75,9 +75,6 @@ func (b beginning) make(prev *splitter.State, def Definition, by By, seed Seed) 
 
 // mayBegin says why no rollout of the canary can begin.
 func mayBegin(s *splitter.State, def Definition) error {
-	refuse := func(format string, args ...any) error {
-		return fmt.Errorf("%w: "+format, append([]any{ErrRefused}, args...)...)
-	}
 	w := s.Weights()
 	phase := s.Progress.Phase
 	switch {

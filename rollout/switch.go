@@ -1,10 +1,6 @@
 package rollout
 
-import (
-	"fmt"
-
-	"github.com/switchback-proxy/switchback/splitter"
-)
+import "github.com/switchback-proxy/switchback/splitter"
 
 // SwitchTo gives the canary everybody at once, but for the trickle that stable keeps. It is a rollout of one step: the
 // canary is watched for as long as the file's plan says, and then becomes stable; if it fails, all go back in one change.
@@ -14,14 +10,14 @@ func SwitchTo(prev *splitter.State, def Definition, r SwitchRequest, by By, seed
 		return Changed{}, err
 	}
 	if r.To == prev.Stable {
-		return Changed{}, fmt.Errorf("%w: %q is stable already", ErrRefused, r.To)
+		return Changed{}, refuse("%q is stable already", r.To)
 	}
 	if r.To != prev.Canary {
-		return Changed{}, fmt.Errorf("%w: %q is neither stable nor canary; `adopt` gives it that role", ErrRefused, r.To)
+		return Changed{}, refuse("%q is neither stable nor canary; `adopt` gives it that role", r.To)
 	}
 	if prev.Progress.Phase == splitter.PhaseFailedBack && !isRedeclared(prev, def) {
-		return Changed{}, fmt.Errorf("%w: %q was failed back and declares no other version since: %s; `retry` tries it again, "+
-			"step by step", ErrRefused, prev.Canary, orNone(prev.Progress.Why))
+		return Changed{}, refuse("%q was failed back and declares no other version since: %s; `retry` tries it again, "+
+			"step by step", prev.Canary, orNone(prev.Progress.Why))
 	}
 	return beginning{KindSwitched, def.plan().atOnce(), false}.make(prev, def, by, seed)
 }

@@ -19,7 +19,7 @@ func Forget(prev *splitter.State, by By, seed Seed) (Changed, error) {
 		return Changed{}, fmt.Errorf("%w: %q was forgotten on %s", ErrUnknownSplit, prev.Split, prev.Forgotten.Format(time.DateOnly))
 	}
 	if len(prev.Kills) > 0 {
-		return Changed{}, fmt.Errorf("%w: %q is killed, which would be forgotten too; revive it first", ErrRefused, prev.Split)
+		return Changed{}, refuse("%q is killed, which would be forgotten too; revive it first", prev.Split)
 	}
 	n := next(prev, KindForget, by, seed)
 	n.Forgotten = seed.Now
@@ -116,8 +116,8 @@ func (c *Controller) Forget(ctx context.Context, split string, by By) (Result, e
 		}
 	}
 	if len(users) > 0 {
-		return Result{}, fmt.Errorf("%w: %q is configured by %s; take it out of their files and reload, or forget a "+
-			"member that is gone for good", ErrRefused, split, strings.Join(users, ", "))
+		return Result{}, refuse("%q is configured by %s; take it out of their files and reload, or forget a "+
+			"member that is gone for good", split, strings.Join(users, ", "))
 	}
 	return c.changeStored(ctx, split, by, func(prev *splitter.State, seed Seed) (Changed, error) {
 		if prev == nil {
@@ -135,8 +135,8 @@ func (c *Controller) Import(ctx context.Context, split string, r ImportRequest, 
 	}
 	if s := c.lookup(split); s != nil && r.State != nil && !r.Force {
 		if def := s.Definition(); !def.has(r.State.Stable) {
-			return Result{}, fmt.Errorf("%w: stable is %q in the state to import, and this instance's file has only %q; "+
-				"use force to import it all the same", ErrRefused, r.State.Stable, def.names())
+			return Result{}, refuse("stable is %q in the state to import, and this instance's file has only %q; "+
+				"use force to import it all the same", r.State.Stable, def.names())
 		}
 	}
 	result, err := c.changeStored(ctx, split, by, func(prev *splitter.State, seed Seed) (Changed, error) {

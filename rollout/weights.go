@@ -69,13 +69,13 @@ func planAllows(prev *splitter.State, before, want map[string]splitter.Weight, a
 	}
 	has := before[prev.Canary]
 	if isMoved := asked != has || want[prev.Canary] != has; isMoved && prev.Progress.Paused == nil {
-		return fmt.Errorf("%w: a rollout moves the share of %q (step %d, %s); `pause` it to set the weights by hand, or `abort` it",
-			ErrRefused, prev.Canary, prev.Progress.Step, has)
+		return refuse("a rollout moves the share of %q (step %d, %s); `pause` it to set the weights by hand, or `abort` it",
+			prev.Canary, prev.Progress.Step, has)
 	}
 	for v, w := range want {
 		if v != prev.Stable && v != prev.Canary && w > before[v] {
-			return fmt.Errorf("%w: a rollout is under way, which ends with all on %q, so %q cannot be given any; `abort` it first",
-				ErrRefused, prev.Canary, v)
+			return refuse("a rollout is under way, which ends with all on %q, so %q cannot be given any; `abort` it first",
+				prev.Canary, v)
 		}
 	}
 	return nil
@@ -126,8 +126,8 @@ func wanted(prev *splitter.State, before map[string]splitter.Weight, def Definit
 			return nil, fmt.Errorf("%w: weights are named and to be taken from the file: choose one", ErrInvalid)
 		}
 		if !def.has(prev.Stable) {
-			return nil, fmt.Errorf("%w: the file has %q and not %q (stable by the state), which would be left without a share; "+
-				"adopt the file instead", ErrRefused, def.names(), prev.Stable)
+			return nil, refuse("the file has %q and not %q (stable by the state), which would be left without a share; "+
+				"adopt the file instead", def.names(), prev.Stable)
 		}
 		named = def.weights()
 	}
