@@ -1,8 +1,6 @@
 package rollout
 
 import (
-	"context"
-
 	"go.uber.org/zap"
 
 	"github.com/switchback-proxy/switchback/splitter"
@@ -98,15 +96,3 @@ func (s *Split) withoutSmallCanary(state *splitter.State) *splitter.State {
 	layered.Ranges = ranges
 	return layered
 }
-
-// ErrKilled is the cause with which a cut request's context ends. It is a context.Canceled, so that a reverse proxy
-// neither retries nor blames its upstream.
-var ErrKilled error = killedError{}
-
-type killedError struct{}
-
-// Error returns the sentence for logs.
-func (killedError) Error() string { return "ended by the kill switch" }
-
-// Is reports whether target is context.Canceled.
-func (killedError) Is(target error) bool { return target == context.Canceled }

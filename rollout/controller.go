@@ -17,8 +17,8 @@ import (
 	"github.com/switchback-proxy/switchback/store"
 )
 
-// How often the controller does what it does, and how long it waits for the store.
 const (
+	// storeTimeout bounds most calls to the store.
 	storeTimeout = time.Second
 	// firstContact bounds how long loading a configuration waits for the store.
 	firstContact = 500 * time.Millisecond
@@ -172,6 +172,9 @@ func (c *Controller) seed() Seed { return Seed{Now: c.now(), ID: newID(), Salt: 
 
 // now is the store's clock as last heard; our own before that.
 func (c *Controller) now() time.Time { return time.Now().Add(time.Duration(c.skew.Load())).Round(0) }
+
+// StoreTime returns a time of this machine's clock by the store's.
+func (c *Controller) StoreTime(t time.Time) time.Time { return t.Add(time.Duration(c.skew.Load())) }
 
 // Start opens the store and begins to work; it waits at most half a second for the store's first answer. The definitions
 // attached so far come into force, so call it again after each reload: what is attached to a configuration that is given

@@ -186,6 +186,19 @@ func (c *Controller) Events(ctx context.Context, split string, limit int) ([]sto
 	return events, nil
 }
 
+// EventsAfter returns a split's events that follow a cursor, oldest first; see [store.Outbox].
+func (c *Controller) EventsAfter(ctx context.Context, split, cursor string, limit int) ([]store.Event, error) {
+	st := c.openStore()
+	if st == nil {
+		return nil, fmt.Errorf("%w: it is not open", ErrUnavailable)
+	}
+	events, err := st.EventsAfter(ctx, split, cursor, limit)
+	if err != nil {
+		return nil, unanswered(err)
+	}
+	return events, nil
+}
+
 // Store describes the store.
 func (c *Controller) Store() store.Description {
 	if st := c.openStore(); st != nil {

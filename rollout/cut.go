@@ -13,6 +13,18 @@ import (
 // clockBeat is how long a deadline is waited for before the clock is looked at again, which the store may have corrected.
 const clockBeat = time.Second
 
+// ErrKilled is the cause with which a cut request's context ends. It is a context.Canceled, so that a reverse proxy
+// neither retries nor blames its upstream.
+var ErrKilled error = killedError{}
+
+type killedError struct{}
+
+// Error returns the sentence for logs.
+func (killedError) Error() string { return "ended by the kill switch" }
+
+// Is reports whether target is context.Canceled.
+func (killedError) Is(target error) bool { return target == context.Canceled }
+
 // cut ends the requests in progress that a kill ends at once. What waits for a deadline, or its turn, is left to cutLoop,
 // which knows the clock. Ending one twice does nothing. Caller must hold s.mu.
 func (s *Split) cut() {

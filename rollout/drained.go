@@ -110,7 +110,7 @@ func (d *DrainStatus) judgeUse() {
 		d.needed("%d requests are in progress on it", d.InFlight)
 	}
 	if !d.HeldUntil.IsZero() {
-		d.needed("conversations may be held on it until %s at the latest", d.HeldUntil.UTC().Format("15:04:05 MST"))
+		d.needed("conversations may be held on it until %s at the latest", clockOf(d.HeldUntil))
 	}
 }
 
@@ -161,7 +161,7 @@ func talkNote(state *splitter.State, s *Split) string {
 		if until := heldUntil(state, v, s.activity(), state.Changed.At); until.IsZero() {
 			notes = append(notes, fmt.Sprintf("conversations on %s go on elsewhere with their next turn", v))
 		} else {
-			notes = append(notes, fmt.Sprintf("conversations may stay on %s until %s", v, until.UTC().Format("15:04:05 MST")))
+			notes = append(notes, fmt.Sprintf("conversations may stay on %s until %s", v, clockOf(until)))
 		}
 	}
 	return strings.Join(notes, "; ")

@@ -30,8 +30,8 @@ type laggard struct {
 func (l laggard) hasDrifted() bool { return l.last.Sub(l.since) >= driftAfter }
 
 // laggards returns which of the listed members are heard of and decide by an older State than the present one; before are
-// those that did when the fleet was last listed. One that has joined, came back or moved on meanwhile begins anew, as it may be catching up.
-// A member that is ahead of us does not lag: we do, and others see it.
+// those that did when the fleet was last listed. One that has joined, came back or moved on meanwhile begins anew, as it may
+// be catching up. A member that is ahead of us does not lag: we do, and others see it.
 func laggards(before map[store.MemberID]laggard, p store.Pulse, split string, state *splitter.State) map[store.MemberID]laggard {
 	list := map[store.MemberID]laggard{}
 	for _, m := range p.Members {

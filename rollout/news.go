@@ -49,6 +49,22 @@ func (c *Controller) passOn(n news) {
 	}
 }
 
+// eventLoop passes events on, apart from all else: whoever listens may be slow. It ends when untold is closed
+// and nothing waits any more.
+func (c *Controller) eventLoop(untold <-chan struct{}) {
+	for {
+		select {
+		case n := <-c.events:
+			c.tell(n)
+		case <-untold:
+			for len(c.events) > 0 {
+				c.tell(<-c.events)
+			}
+			return
+		}
+	}
+}
+
 // tell passes one of the news on. It is the event loop's alone.
 func (c *Controller) tell(n news) {
 	if n.recorded == "" {

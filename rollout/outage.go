@@ -86,5 +86,3 @@ func (c *Controller) outageEvent(kind, reason string) store.Event {
 		Kind: kind, Actor: selfActor, Via: "store", At: c.now(), Reason: reason,
 	}}
 }
-
-func clockOf(t time.Time) string { return t.UTC().Format("15:04:05 MST") }

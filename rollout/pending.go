@@ -39,8 +39,8 @@ func (s *Split) enqueue(k splitter.Kill) bool {
 }
 
 // settle writes what waits for the store: what it has lost, kills, a failback made while it was away, a newly declared
-// version, the end of a watch, that of a probe, that of a drill, and who has
-// drifted. What cannot be written does not keep the rest from it, unless the store is away.
+// version, the end of a watch, that of a probe, that of a drill, and who has drifted. What cannot be written does not keep
+// the rest from it, unless the store is away.
 func (c *Controller) settle(ctx context.Context, s *Split) error {
 	var errs []error
 	steps := []func(context.Context, *Split) error{c.settleHistory, c.settleKills, c.settleFailback, c.settleVersion, c.settleTrickle,

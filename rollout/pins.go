@@ -97,9 +97,6 @@ func keepPins(ctx context.Context, st store.Store, split string, batch []*conver
 	return nil
 }
 
-// StoreTime returns a time of this machine's clock by the store's.
-func (c *Controller) StoreTime(t time.Time) time.Time { return t.Add(time.Duration(c.skew.Load())) }
-
 // activity returns what this instance does at the moment.
 func activity(splits []*Split) map[string]store.Activity {
 	active := make(map[string]store.Activity, len(splits))

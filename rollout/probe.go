@@ -17,8 +17,9 @@ const (
 )
 
 // Probe lends stable some of the canary's users, when a verdict fails the canary and stable has too little to compare it
-// with: for [ProbeTime] longer than age, which requests must have for what is suspected to show. Those of the highest buckets go, and come back with [EndProbe]; a failback is possible meanwhile. It
-// returns false, and no change, if there is nothing to lend, stable has enough, or a probe is running.
+// with: for [ProbeTime] longer than age, which requests must have for what is suspected to show. Those of the highest
+// buckets go, and come back with [EndProbe]; a failback is possible meanwhile. It returns false, and no change, if there
+// is nothing to lend, stable has enough, or a probe is running.
 func Probe(prev *splitter.State, v health.Verdict, age time.Duration, by By, seed Seed) (Changed, bool, error) {
 	w := prev.Weights()
 	share := min(probeShare, (w[prev.Stable]+w[prev.Canary])/2)

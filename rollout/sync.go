@@ -254,19 +254,3 @@ func (c *Controller) applied(s *Split, state *splitter.State) {
 	c.saveSoon(s)
 	c.wakeCouriers()
 }
-
-// eventLoop passes events on, apart from all else: whoever listens may be slow. It ends when untold is closed
-// and nothing waits any more.
-func (c *Controller) eventLoop(untold <-chan struct{}) {
-	for {
-		select {
-		case n := <-c.events:
-			c.tell(n)
-		case <-untold:
-			for len(c.events) > 0 {
-				c.tell(<-c.events)
-			}
-			return
-		}
-	}
-}

@@ -11,10 +11,10 @@ import (
 	"github.com/switchback-proxy/switchback/splitter"
 )
 
-// keepTrickle takes from the canary what stable is to keep of the weights wanted in n, and notes in n for how long. Stable
-// keeps nothing if it was given as much, or if nobody may be served by it, or it is retired; and never more than half of what the two have.
-// running is the trickle of n's trial, nil if that begins or had none yet: the watch of a trial goes on, and is not begun
-// again, until stable is given as much as it keeps during a watch.
+// keepTrickle takes from the canary what stable is to keep of the weights wanted in n, and notes in n for how long.
+// Stable keeps nothing if it was given as much, or if nobody may be served by it, or it is retired; and never more than
+// half of what the two have. running is the trickle of n's trial, nil if that begins or had none yet: the watch of a
+// trial goes on, and is not begun again, until stable is given as much as it keeps during a watch.
 func keepTrickle(n *splitter.State, running *splitter.Trickle, p Policy, want map[string]splitter.Weight, now time.Time) {
 	n.Trickle = nil
 	if !p.trickles() || n.Canary == "" || isKilledAlone(n, n.Stable) || slices.Contains(n.Retired, n.Stable) {
@@ -132,6 +132,3 @@ func thenKeeps(t *splitter.Trickle) string {
 	}
 	return fmt.Sprintf(" until %s, and then %s until the promotion", clockTime(t.Until), t.Then)
 }
-
-// clockTime returns a time for people, to the second.
-func clockTime(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 MST") }

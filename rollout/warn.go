@@ -17,9 +17,9 @@ type warned struct {
 	sharedAt  time.Time // when it was
 }
 
-// warnOf logs what somebody must know of a verdict that fails nothing back: once in a trial that one user makes nearly all of
-// a canary's requests, and once more if that alone keeps it from a failback; and that both variants fail for
-// a shared cause, once in ten minutes, and when that is over. Only the judge may call it.
+// warnOf logs what somebody must know of a verdict that fails nothing back: once in a trial that one user makes nearly
+// all of a canary's requests, and once more if that alone keeps it from a failback; and that both variants fail for a
+// shared cause, once in ten minutes, and when that is over. Only the judge may call it.
 func (s *Split) warnOf(v verdict) {
 	if s.warned.epoch != v.epoch {
 		s.warned = warned{epoch: v.epoch}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/switchback-proxy/switchback/splitter"
 )
@@ -178,7 +179,7 @@ func mayIncrease(prev *splitter.State, before, want map[string]splitter.Weight, 
 		return nil
 	}
 	return fmt.Errorf("%w: after a failback %q may not be increased before %s (in %s)",
-		ErrCooldown, prev.Canary, until.UTC().Format("2006-01-02 15:04:05 MST"), until.Sub(seed.Now).Round(1e9))
+		ErrCooldown, prev.Canary, clockTime(until), until.Sub(seed.Now).Round(time.Second))
 }
 
 // knows returns ErrUnknownVariant unless the State or the file has the variant.

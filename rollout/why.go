@@ -2,13 +2,11 @@ package rollout
 
 import (
 	"cmp"
-	"context"
 	"fmt"
 	"time"
 
 	"github.com/switchback-proxy/switchback/health"
 	"github.com/switchback-proxy/switchback/splitter"
-	"github.com/switchback-proxy/switchback/store"
 )
 
 // Why says in sentences what is going on with a split, since when, what is waited for, and what comes next. It asks nobody:
@@ -19,19 +17,6 @@ func (c *Controller) Why(split string) ([]string, error) {
 		return nil, err
 	}
 	return why(st), nil
-}
-
-// EventsAfter returns a split's events that follow a cursor, oldest first; see [store.Outbox].
-func (c *Controller) EventsAfter(ctx context.Context, split, cursor string, limit int) ([]store.Event, error) {
-	st := c.openStore()
-	if st == nil {
-		return nil, fmt.Errorf("%w: it is not open", ErrUnavailable)
-	}
-	events, err := st.EventsAfter(ctx, split, cursor, limit)
-	if err != nil {
-		return nil, unanswered(err)
-	}
-	return events, nil
 }
 
 // why says what a status comes to.
@@ -148,6 +133,12 @@ func (st Status) whyCooldown() []string {
 	return []string{fmt.Sprintf("After a failback, %s may not be increased before %s (in %s) without force.", st.State.Canary,
 		clockTime(until), health.Duration(until.Sub(st.Now).Round(time.Second)))}
 }
+
+// clockTime returns a time for people, to the second.
+func clockTime(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 MST") }
+
+// clockOf is clockTime of what is so near that everybody knows the day.
+func clockOf(t time.Time) string { return t.UTC().Format("15:04:05 MST") }
 
 // ago says when something was, for people.
 func ago(t, now time.Time) string {
