@@ -64,11 +64,6 @@ var kinds = map[string]kind{
 // Kinds returns the kinds of event that there are, sorted.
 func Kinds() []string { return slices.Sorted(maps.Keys(kinds)) }
 
-// KindsOf returns the kinds that are as urgent as that, sorted.
-func KindsOf(s Severity) []string {
-	return slices.DeleteFunc(Kinds(), func(name string) bool { return kinds[name].severity != s })
-}
-
 // whatHappened says in a few words what an event of that kind tells.
 func whatHappened(name string) string {
 	if name == kindTest {

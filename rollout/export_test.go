@@ -24,6 +24,11 @@ func Asking(o Options, r http.RoundTripper) Options {
 	return o
 }
 
+// Reconcile brings a State that the store has lost together with the one that it has.
+func Reconcile(ours, theirs *splitter.State, by By, seed Seed) (Changed, bool, error) {
+	return reconcile(lostState{state: ours}, theirs, by, seed)
+}
+
 // SampleRatio is the test of whether users are shared as they should be.
 var SampleRatio = sampleRatio
 

@@ -9,18 +9,6 @@ import (
 	"github.com/switchback-proxy/switchback/splitter"
 )
 
-// Reconcile brings a State that the store once had, and has no more, together with the one that it has: a failover that
-// lost acknowledged writes, an older dump, two halves that both went on. It returns false, and no change, if the store's
-// State comes from ours. The result is at the greater revision + 1 and descends from both.
-//
-// Kills of both hold, but for those that either lists as lifted. Everything else is taken whole from one of the two: from
-// the one that was made in knowledge of what the other says, if there is one; from the one that somebody decided on, if
-// the other is a file's first weights; otherwise from the one that gives its canary the lower share. In that last case a
-// plan that runs is paused: what the other decided, a pause perhaps, is lost.
-func Reconcile(ours, theirs *splitter.State, by By, seed Seed) (Changed, bool, error) {
-	return reconcile(lostState{state: ours}, theirs, by, seed)
-}
-
 // lostState is a State that the store had and has lost.
 type lostState struct {
 	state *splitter.State
@@ -29,6 +17,14 @@ type lostState struct {
 	fromDisk bool
 }
 
+// reconcile brings a State that the store once had, and has no more, together with the one that it has: a failover that
+// lost acknowledged writes, an older dump, two halves that both went on. It returns false, and no change, if the store's
+// State comes from ours. The result is at the greater revision + 1 and descends from both.
+//
+// Kills of both hold, but for those that either lists as lifted. Everything else is taken whole from one of the two: from
+// the one that was made in knowledge of what the other says, if there is one; from the one that somebody decided on, if
+// the other is a file's first weights; otherwise from the one that gives its canary the lower share. In that last case a
+// plan that runs is paused: what the other decided, a pause perhaps, is lost.
 func reconcile(lost lostState, theirs *splitter.State, by By, seed Seed) (Changed, bool, error) {
 	ours := lost.state
 	if theirs.Descends(ours.Version) {
