@@ -4,17 +4,12 @@ import (
 	"cmp"
 	"slices"
 	"strings"
-	"time"
 
 	// A fleet must agree on when a window is open, whatever its machines have installed.
 	_ "time/tzdata"
 
-	"github.com/switchback-proxy/switchback/health"
 	"github.com/switchback-proxy/switchback/rollout"
 )
-
-// defaultGateTimeout bounds one question to a webhook.
-const defaultGateTimeout = health.Duration(10 * time.Second)
 
 // plan returns what a rollout goes by, defaults filled in; nil if the configuration says nothing of it.
 func (r *Rollout) plan() *rollout.Plan {
@@ -56,7 +51,7 @@ func gatesOf(written []rollout.Gate) []rollout.Gate {
 	gates := slices.Clone(written)
 	for i := range gates {
 		if g := &gates[i]; g.Webhook != "" {
-			g.Timeout = cmp.Or(g.Timeout, defaultGateTimeout)
+			g.Timeout = cmp.Or(g.Timeout, rollout.DefaultGateTimeout)
 		}
 	}
 	return gates

@@ -13,9 +13,11 @@ import (
 // How many users are told apart. Of a user's 64-bit hash the upper half is counted: two of a million users share one
 // with a probability that makes 0.01 % of them one.
 const (
-	// exactUsers is up to how many users a count is exact: as many are kept as they are.
-	exactUsers = 64
-	// registerBits chooses the register of the hash: with 1024 the standard error of the estimate is 1.04/√1024 = 3.3 %.
+	// ExactUsers is up to how many users a count is exact: as many are kept as they are.
+	ExactUsers = 64
+	// CountError is the standard error of a count of more, as a share of it.
+	CountError = 1.04 / 32 // √registers
+	// registerBits chooses the register of the hash: with 1024 the standard error of the estimate is 3.3 %.
 	registerBits = 10
 	registers    = 1 << registerBits
 	// maxRank is the highest that a register can hold, in 5 bits: no bit is set in the rest of the hash.
@@ -28,7 +30,7 @@ const (
 // Gandouet, Meunier, AofA 2007), within 3.3 % (one standard error). Its zero value has counted nobody. It is a plain
 // value that is never modified, and is added to others by [Distinct.Merge]: who is in both counts once.
 type Distinct struct {
-	few   []uint32 // ascending, at most exactUsers; nil once there are registers
+	few   []uint32 // ascending, at most ExactUsers; nil once there are registers
 	ranks *[registers]uint8
 }
 
@@ -139,8 +141,8 @@ func (d *Distinct) UnmarshalJSON(data []byte) error {
 		in, err := unpack(raw)
 		*d = Distinct{ranks: in}
 		return err
-	case len(raw)%4 != 0 || len(raw) > 4*exactUsers:
-		return fmt.Errorf("a count of users has %d bytes: must be %d, or four for each of at most %d users", len(raw), packedSize, exactUsers)
+	case len(raw)%4 != 0 || len(raw) > 4*ExactUsers:
+		return fmt.Errorf("a count of users has %d bytes: must be %d, or four for each of at most %d users", len(raw), packedSize, ExactUsers)
 	}
 	in := Distinct{}
 	for last := uint32(0); len(raw) > 0; raw = raw[4:] {
@@ -183,7 +185,7 @@ func unpack(raw []byte) (*[registers]uint8, error) {
 
 // distinctSum adds users up.
 type distinctSum struct {
-	few   [exactUsers]uint32 // ascending, the first n
+	few   [ExactUsers]uint32 // ascending, the first n
 	n     int
 	ranks *[registers]uint8 // nil while there are few
 }
@@ -196,7 +198,7 @@ func (s *distinctSum) add(m uint32) {
 	i, found := slices.BinarySearch(s.few[:s.n], m)
 	switch {
 	case found:
-	case s.n == exactUsers:
+	case s.n == ExactUsers:
 		s.spread()
 		raise(s.ranks, m)
 	default:

@@ -5,7 +5,7 @@ import "sync/atomic"
 // liveDistinct is a Distinct that many goroutines count into without a lock. It allocates once, when it has more than
 // 64 users: those it has stay in the list, all others go to the registers. Its zero value has counted nobody.
 type liveDistinct struct {
-	few   [exactUsers]atomic.Uint32 // a hash table without deletions; 0 is free
+	few   [ExactUsers]atomic.Uint32 // a hash table without deletions; 0 is free
 	ranks atomic.Pointer[liveRanks]
 }
 
@@ -28,8 +28,8 @@ func (d *liveDistinct) add(mark uint32) {
 // keep finds the user's place in the list, or one for it; false if there is none. All look for a user in the same order,
 // so that none is listed twice.
 func (d *liveDistinct) keep(mark uint32) bool {
-	for i := range uint32(exactUsers) {
-		slot := &d.few[(mark+i)%exactUsers]
+	for i := range uint32(ExactUsers) {
+		slot := &d.few[(mark+i)%ExactUsers]
 		if there := slot.Load(); there == mark {
 			return true
 		} else if there != 0 {

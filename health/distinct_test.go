@@ -34,7 +34,7 @@ func hashes(r *rand.Rand, n int) []uint64 {
 
 func TestFewUsersAreCountedExactly(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
-	for n := range exactUsers + 1 {
+	for n := range ExactUsers + 1 {
 		users := hashes(r, n)
 		d := counted(append(users, users...)...)
 		if got := d.Count(); got != uint64(n) {
@@ -120,7 +120,7 @@ func TestDistinctJSONRefusesNonsense(t *testing.T) {
 	full := slices.Repeat([]byte{0xff}, packedSize)
 	for _, in := range []string{
 		`3`, `"?"`, text(1), text(1, 2, 3), text(0, 0, 0, 0), text(0, 0, 0, 2, 0, 0, 0, 1), text(0, 0, 0, 2, 0, 0, 0, 2),
-		text(make([]byte, 4*exactUsers+4)...), text(make([]byte, packedSize+1)...), text(full...),
+		text(make([]byte, 4*ExactUsers+4)...), text(make([]byte, packedSize+1)...), text(full...),
 	} {
 		d := counted(1 << 32)
 		if err := json.Unmarshal([]byte(in), &d); err == nil {
@@ -146,7 +146,7 @@ func TestDistinctOfFullRegisters(t *testing.T) {
 // However many goroutines count, the result is that of one.
 func TestDistinctUnderConcurrency(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 8))
-	for _, n := range []int{20, exactUsers, 2000} {
+	for _, n := range []int{20, ExactUsers, 2000} {
 		users := hashes(r, n)
 		var live liveDistinct
 		var wg sync.WaitGroup

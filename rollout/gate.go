@@ -22,6 +22,9 @@ type GateQuestion struct {
 	Verdict *health.Verdict `json:"verdict,omitempty"`
 }
 
+// DefaultGateTimeout bounds a question to a webhook that has no bound of its own.
+const DefaultGateTimeout = health.Duration(10 * time.Second)
+
 // gateEvery is the pause between two questions to a webhook.
 const gateEvery = 30 * time.Second
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/switchback-proxy/switchback/health"
 	"github.com/switchback-proxy/switchback/splitter"
 )
 
@@ -16,10 +17,6 @@ const (
 	ratioLeast = 100
 	// ratioScale is ρ below: the bound is tightest at a variance of some twenty times as much.
 	ratioScale = 10
-	// exactUsers is up to how many users a count is exact, countError the standard error of those beyond: see
-	// [health.Distinct].
-	exactUsers = 64
-	countError = 1.04 / 32
 )
 
 // ratioWarning says that users are not shared as the weights say; empty unless that is sure.
@@ -65,8 +62,8 @@ func sampleRatio(stable, canary uint64, due, alpha float64) (off float64, isOff 
 	binomial := n * p * q
 	variance := binomial
 	for _, count := range []uint64{stable, canary} {
-		if count > exactUsers {
-			variance += binomial * binomial * countError * countError
+		if count > health.ExactUsers {
+			variance += binomial * binomial * health.CountError * health.CountError
 		}
 	}
 	off = (q*float64(canary) - p*float64(stable)) / math.Sqrt(variance)

@@ -66,13 +66,10 @@ func (p *PlanDraft) complete() {
 	}
 	for i, g := range p.Gates {
 		if g.Webhook != "" && g.Timeout == 0 {
-			p.Gates[i].Timeout = defaultTimeout
+			p.Gates[i].Timeout = rollout.DefaultGateTimeout
 		}
 	}
 }
-
-// defaultTimeout bounds a question to a webhook that has no bound of its own.
-const defaultTimeout = health.Duration(10 * time.Second)
 
 // ParsePlan reads a plan that is written as JSON, and checks it. What is absent has its default.
 func ParsePlan(document []byte) (Plan, error) {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/switchback-proxy/switchback/api/control"
+	"github.com/switchback-proxy/switchback/health"
 	"github.com/switchback-proxy/switchback/splitter"
 )
 
@@ -117,13 +118,10 @@ func (s *session) printUsers(status control.Status) {
 	}
 }
 
-// exactUsers is up to how many users are counted exactly.
-const exactUsers = 64
-
 // usersMet says how many users there were, and how many of them were let down.
 func usersMet(all, failed uint64) string {
 	about := ""
-	if all > exactUsers {
+	if all > health.ExactUsers {
 		about = "about "
 	}
 	return fmt.Sprintf("%s%s, %d saw a failure", about, plural(int(all), "user"), failed)
