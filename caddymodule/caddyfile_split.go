@@ -111,8 +111,8 @@ import (
 //	    }
 //	}
 //
-// key, check, conversation, override and exclude_from_evidence may be repeated; sources and overrides are asked in the order in which they stand. In an override,
-// users and match are alternatives: either is enough.
+// key, check, conversation, override and exclude_from_evidence may be repeated; sources and overrides are asked in the
+// order in which they stand. In an override, users and match are alternatives: either is enough.
 func parseSplitRoute(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
 	h.Next() // the directive's name
 	matcher, err := h.ExtractMatcherSet()

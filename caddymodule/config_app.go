@@ -7,8 +7,8 @@ import (
 // App holds what all splits of a process share: who it is in the fleet, the secret, and where States are kept. It
 // needs no configuration: the default is a fleet of one, kept on this machine's disk.
 //
-// In fleet, instance, secrets, store, alert_link and the alerts' url and secret, placeholders such as {env.NAME}, {file.PATH} and {system.hostname} are
-// replaced at load; one that is unknown or empty is an error.
+// In fleet, instance, secrets, store, alert_link and the alerts' url and secret, placeholders such as {env.NAME},
+// {file.PATH} and {system.hostname} are replaced at load; one that is unknown or empty is an error.
 type App struct {
 	// Fleet names the proxies that share one State of each split. Proxies on one store with different fleets know
 	// nothing of each other. It matches [a-z0-9][a-z0-9_-]{0,62}. Default: "default".

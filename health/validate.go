@@ -18,8 +18,9 @@ const (
 var ErrNoLimit = errors.New("no limit is set and the judge is off, so that nothing can ever fail back: " +
 	"set a limit, or say `failback off`")
 
-// DefaultLimits are the limits of a split whose configuration says nothing: at most 5 % failures, from 20 requests on. There is no default for latency: an agent that thinks for two minutes and one that answers in
-// 200 ms are both healthy, and a limit that is wrong for one of them would fail it back for no fault.
+// DefaultLimits are the limits of a split whose configuration says nothing: at most 5 % failures, from 20 requests on.
+// There is no default for latency: an agent that thinks for two minutes and one that answers in 200 ms are both healthy,
+// and a limit that is wrong for one of them would fail it back for no fault.
 func DefaultLimits() Limits {
 	return Limits{Window: Duration(60 * time.Second), MinRequests: 20, MaxErrorRate: 0.05}
 }

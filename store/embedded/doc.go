@@ -8,10 +8,10 @@
 //	<folder>/secret              the generated secret
 //
 // The State's file is what counts. The event is written with it and then appended to the log; after a crash between
-// the two, Open completes the log. The logs are the outbox as well: each event has a cursor, by which those of all splits
-// are in one order, and a group's file says how far it has come. Who has claimed what is in memory: what was not
-// acknowledged before a restart is claimed again. On a disk that cannot be written to the store works in memory and says so in its
-// Description.
+// the two, Open completes the log. The logs are the outbox as well: each event has a cursor, by which those of all
+// splits are in one order, and a group's file says how far it has come. Who has claimed what is in memory: what was not
+// acknowledged before a restart is claimed again. On a disk that cannot be written to the store works in memory and says
+// so in its Description.
 //
 // It knows one process only. Two proxies that must agree use package redis, in store/redis.
 package embedded
