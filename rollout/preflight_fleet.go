@@ -58,7 +58,7 @@ func (p *preflight) members(context.Context) finding {
 	}
 	var missing, unsure []string
 	for _, m := range members {
-		switch lack, isSure := p.lack(m, members); {
+		switch lack, isSure := p.lack(m); {
 		case lack == "":
 		case isSure:
 			missing = append(missing, lack)
@@ -76,7 +76,7 @@ func (p *preflight) members(context.Context) finding {
 }
 
 // lack says what is missing of one member; isSure is false of one that does not tell, as earlier releases do not.
-func (p *preflight) lack(m store.Member, members []store.Member) (text string, isSure bool) {
+func (p *preflight) lack(m store.Member) (text string, isSure bool) {
 	name := memberText(m, p.roll.Now)
 	if !isAlive(p.roll, m) {
 		return name + " may still serve; if it is gone for good, `split forget --instance " + m.Name + "`", true
@@ -90,20 +90,10 @@ func (p *preflight) lack(m store.Member, members []store.Member) (text string, i
 			return fmt.Sprintf("%s has no variant %s", name, v), true
 		}
 	}
-	if hash := p.hash(members); hash != file.Hash {
+	if own, _ := p.split.fileInForce(); own.Hash != file.Hash {
 		return fmt.Sprintf("%s has another configuration of the split than %s", name, p.c.id.Name), true
 	}
 	return "", true
-}
-
-// hash is that of this instance's own configuration, as the fleet was told of it.
-func (p *preflight) hash(members []store.Member) string {
-	for _, m := range members {
-		if m.MemberID == p.c.id {
-			return m.Files[p.split.name].Hash
-		}
-	}
-	return ""
 }
 
 // variants lists those of the split: of the State, and of this instance's file.
