@@ -16,10 +16,7 @@ import (
 	"github.com/switchback-proxy/switchback/health"
 	"github.com/switchback-proxy/switchback/rollout"
 	"github.com/switchback-proxy/switchback/sim/fleet"
-	"github.com/switchback-proxy/switchback/splitter"
 )
-
-func splitterWeight(n int) splitter.Weight { return splitter.Weight(n) }
 
 // lanesOf is how many hundreds of schedules there are, as rapid plays a hundred in each lane.
 func lanesOf(t *testing.T) int {

@@ -16,6 +16,7 @@ import (
 	"github.com/switchback-proxy/switchback/health"
 	"github.com/switchback-proxy/switchback/rollout"
 	"github.com/switchback-proxy/switchback/sim/fleet"
+	"github.com/switchback-proxy/switchback/splitter"
 )
 
 // lanesVar says how many hundreds of schedules are played: `make sim-rollouts` has twenty.
@@ -68,7 +69,7 @@ func drawPlan(t *rapid.T) rollout.Plan {
 	p := rollout.DefaultPlan()
 	p.Steps = nil
 	for _, w := range drawOf(t, "steps", []int{10, 100}, []int{10, 50, 100}, []int{5, 20, 50, 100}) {
-		p.Steps = append(p.Steps, rollout.Step{Weight: percent * splitterWeight(w), Bake: seconds(1 + evenly(t, "bake", 6))})
+		p.Steps = append(p.Steps, rollout.Step{Weight: percent * splitter.Weight(w), Bake: seconds(1 + evenly(t, "bake", 6))})
 	}
 	p.Steps[len(p.Steps)-1].Bake = 0
 	p.MinRequests, p.MinUsers = evenly(t, "min_requests", 25), evenly(t, "min_users", 10)

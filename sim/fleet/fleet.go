@@ -51,7 +51,13 @@ func New(o Options) (*Fleet, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the store: %w", err)
 	}
-	f := &Fleet{opts: o, outside: new(outside), history: &history{Store: s, muffled: map[splitter.Version]struct{}{}}, rng: rand.New(rand.NewPCG(o.Seed, 0x5eed)), Agents: map[string]Behaviour{}}
+	f := &Fleet{
+		Agents:  map[string]Behaviour{},
+		opts:    o,
+		history: &history{Store: s, muffled: map[splitter.Version]struct{}{}},
+		outside: new(outside),
+		rng:     rand.New(rand.NewPCG(o.Seed, 0x5eed)),
+	}
 	for n := range o.Instances {
 		f.Instances = append(f.Instances, newInstance(f, n+1))
 	}

@@ -13,12 +13,13 @@ import (
 type history struct {
 	store.Store
 
-	mu      sync.Mutex // held while something is written, so that what is remembered keeps its order
-	states  []*splitter.State
-	log     []store.Event
-	doomed  int                           // whoever takes this step dies with it; 0: nobody
-	muffled map[splitter.Version]struct{} // Guarded by hearing. Never announced, as its writer died
-	hearing sync.Mutex
+	mu     sync.Mutex // held while something is written, so that what is remembered keeps its order; protects these fields
+	states []*splitter.State
+	log    []store.Event
+	doomed int // whoever takes this step dies with it; 0: nobody
+
+	hearing sync.Mutex                    // protects muffled
+	muffled map[splitter.Version]struct{} // never announced, as its writer died
 }
 
 // Swap writes, and remembers what was taken. One that was written before and is tried again is no second change.
