@@ -34,7 +34,7 @@ func (s *Split) findingsWith(closed []string) Findings {
 // closedTo asks the webhooks that stand on the way to 100 %, for somebody who asks for that now, and says which do not open:
 // those before a step that is passed over stand before what is given as well. None stands before the end of the watch, nor
 // before a full promotion.
-func (c *Controller) closedTo(ctx context.Context, s *Split, r PromoteRequest) (list []string) {
+func (c *Controller) closedTo(ctx context.Context, s *Split, r PromoteRequest) []string {
 	s.mu.Lock()
 	v, plan, state := s.findings().Verdict, s.plan, s.effective
 	s.mu.Unlock()
@@ -42,11 +42,11 @@ func (c *Controller) closedTo(ctx context.Context, s *Split, r PromoteRequest) (
 		return nil
 	}
 	q := questionOf(*plan, state, plan.Last(), v)
-	for _, g := range plan.webhooksAfter(state.Progress.Step) {
+	return atOnce(plan.webhooksAfter(state.Progress.Step), func(g Gate) string {
 		address := c.expand(g.Webhook)
 		if err := s.webhooks.ask(ctx, g, address, q); err != nil {
-			list = append(list, fmt.Sprintf("the webhook at %s %v", hostOf(address), err))
+			return fmt.Sprintf("the webhook at %s %v", hostOf(address), err)
 		}
-	}
-	return list
+		return ""
+	})
 }

@@ -20,17 +20,17 @@ import (
 // errNotAsked is what a webhook says that has not answered yet.
 var errNotAsked = errors.New("has not answered yet")
 
-// webhooks is what the webhooks before one step of a split have answered lately. They are asked beside the judge, one after
-// the other.
+// webhooks is what the webhooks before one step of a split have answered lately. They are asked beside the judge, each on its
+// own, so that a slow one does not let the answers of the others grow old.
 type webhooks struct {
 	by http.RoundTripper
 
-	mu     sync.Mutex // protects the following fields
-	epoch  uint64
-	step   int
-	asking bool
-	// answers has the latest of each webhook, by its URL as the plan has it.
+	mu    sync.Mutex // protects the following fields
+	epoch uint64
+	step  int
+	// answers has the latest of each webhook, and asking those that have yet to answer, by its URL as the plan has it.
 	answers map[string]answer
+	asking  map[string]bool
 }
 
 // answer is what a webhook said.
@@ -55,13 +55,14 @@ type closed struct {
 	isAnswered bool
 }
 
-// look returns which of the gates have not opened by now, and which are to be asked. An answer counts for twice as long as
+// look returns which of the gates have not opened by now, and which are to be asked now, as of each of which the answer must
+// be noted. An answer counts for twice as long as
 // the pause between two questions, so that none counts that was given when something else was waited for.
 func (w *webhooks) look(q GateQuestion, gates []Gate, hostOf func(Gate) string, now time.Time) (shut []closed, due []Gate) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.epoch != q.Epoch || w.step != q.Step {
-		w.epoch, w.step, w.answers = q.Epoch, q.Step, map[string]answer{}
+		w.epoch, w.step, w.answers, w.asking = q.Epoch, q.Step, map[string]answer{}, map[string]bool{}
 	}
 	for _, g := range gates {
 		a, known := w.answers[g.Webhook]
@@ -72,26 +73,12 @@ func (w *webhooks) look(q GateQuestion, gates []Gate, hostOf func(Gate) string, 
 			shut = append(shut, closed{g.Webhook, fmt.Sprintf("the webhook at %s %v; it is asked every %s", hostOf(g), a.err,
 				health.Duration(gateEvery)), known})
 		}
-		if now.Sub(a.at) >= gateEvery {
+		if now.Sub(a.at) >= gateEvery && !w.asking[g.Webhook] {
+			w.asking[g.Webhook] = true
 			due = append(due, g)
 		}
 	}
 	return shut, due
-}
-
-// begin reports whether nobody asks yet; whoever began must end.
-func (w *webhooks) begin() bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	was := w.asking
-	w.asking = true
-	return !was
-}
-
-func (w *webhooks) end() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.asking = false
 }
 
 // note notes an answer, unless another step is asked about by now.
@@ -100,6 +87,7 @@ func (w *webhooks) note(q GateQuestion, g Gate, a answer) {
 	defer w.mu.Unlock()
 	if w.epoch == q.Epoch && w.step == q.Step {
 		w.answers[g.Webhook] = a
+		delete(w.asking, g.Webhook)
 	}
 }
 
@@ -139,13 +127,8 @@ func (c *Controller) askWebhooks(ctx context.Context, h *hearing, v health.Verdi
 	}
 	w, q := h.split.webhooks, questionOf(*h.trial.plan, h.trial.state, step, v)
 	shut, due := w.look(q, gates, func(g Gate) string { return hostOf(c.expand(g.Webhook)) }, time.Now())
-	if len(due) > 0 && w.begin() {
-		c.loops.Go(func() {
-			defer w.end()
-			for _, g := range due {
-				w.note(q, g, answer{err: w.ask(ctx, g, c.expand(g.Webhook), q), at: time.Now()})
-			}
-		})
+	for _, g := range due {
+		c.loops.Go(func() { w.note(q, g, answer{err: w.ask(ctx, g, c.expand(g.Webhook), q), at: time.Now()}) })
 	}
 	return shut
 }

@@ -1,6 +1,7 @@
 package rollout_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -145,6 +146,50 @@ func TestWebhookHangs(t *testing.T) {
 		if took := time.Since(began); took > time.Second {
 			t.Errorf("closing took %v", took)
 		}
+	})
+}
+
+// slowHooks answer yes after 40 s each.
+type slowHooks struct{ hook }
+
+func (k *slowHooks) RoundTrip(r *http.Request) (*http.Response, error) {
+	select {
+	case <-time.After(40 * time.Second):
+		return k.hook.RoundTrip(r)
+	case <-r.Context().Done():
+		return nil, r.Context().Err()
+	}
+}
+
+// Webhooks that all take long are open together, as none waits for the answer of another one: neither for a step, nor for
+// somebody who promotes by hand.
+func TestSlowWebhooksOpenTogether(t *testing.T) {
+	def := rolling(gated())
+	def.Plan.Gates = nil
+	for _, host := range []string{"one", "two", "three"} {
+		def.Plan.Gates = append(def.Plan.Gates, rollout.Gate{Webhook: "https://" + host + ".example", Timeout: health.Duration(time.Minute)})
+	}
+	hooked := func(o *rollout.Options) { *o = rollout.Asking(*o, &slowHooks{hook{status: 204}}) }
+	t.Run("a step", func(t *testing.T) {
+		bubble(t, func(t *testing.T, s *embedded.Store) {
+			p := start(t, s, "proxy-1", def, hooked)
+			serve(15, healthy, p)
+			begins(t, s, def)
+			within(t, 70, "step 2", healthy, func() bool { return atStep(t, s) == 2 }, p)
+		})
+	})
+	t.Run("a promotion by hand", func(t *testing.T) {
+		bubble(t, func(t *testing.T, s *embedded.Store) {
+			p := start(t, s, "proxy-1", def, hooked)
+			serve(15, healthy, p)
+			begins(t, s, def)
+			serve(15, healthy, p)
+			began := time.Now()
+			_, err := p.PromoteNow(t.Context(), "assistant", rollout.PromoteRequest{}, alice)
+			if took := time.Since(began); took > 45*time.Second || errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("asked for %s, want 40s: %v", took, err)
+			}
+		})
 	})
 }
 

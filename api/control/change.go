@@ -12,8 +12,9 @@ import (
 // maxWait is the longest that ?wait= may ask a change to wait for the fleet.
 const maxWait = time.Minute
 
-// changeLimit bounds a change that the store holds up. It is a net: stores give up by themselves much sooner.
-const changeLimit = 15 * time.Second
+// changeLimit bounds a change that the store or, in a promotion, a webhook holds up. It is a net: stores give up by themselves
+// much sooner, and webhooks, which are asked all at once, within a minute.
+const changeLimit = 75 * time.Second
 
 // request is the body of a change.
 type request interface {

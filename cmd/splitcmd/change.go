@@ -86,6 +86,8 @@ type course struct {
 	// before completes the arguments, which may take its time; nil leaves them.
 	before func(ctx context.Context, s *session, args []string) ([]string, error)
 	do     change
+	// slow is how long it may take besides, as others are asked first.
+	slow time.Duration
 	// after shows more of what was done to a split; nil shows nothing.
 	after func(ctx context.Context, s *session, split string)
 }
@@ -112,7 +114,7 @@ func (h host) carryOut(cmd *cobra.Command, c course) func(*cobra.Command, []stri
 				return err
 			}
 		}
-		ctx, cancel := context.WithTimeout(ctx, changeTimeout+t.wait)
+		ctx, cancel := context.WithTimeout(ctx, changeTimeout+c.slow+t.wait)
 		defer cancel()
 		answer, err := c.do(ctx, s, args, t.claim(), options)
 		if err != nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -124,8 +125,11 @@ the watch ends and it becomes stable.
 	}
 	full := cmd.Flags().Bool("full", false, "make it stable at once, without gates and watch")
 	at := cmd.Flags().Int("step", 0, "refuse unless the rollout is still at this step, as the status shows it")
-	cmd.RunE = h.changes(cmd, func(ctx context.Context, s *session, args []string, by control.Claim, o []control.Option) (control.Change, error) {
-		return s.client.Promote(ctx, args[0], control.PromoteRequest{Full: *full, Step: *at, Claim: by}, o...)
+	cmd.RunE = h.carryOut(cmd, course{
+		slow: time.Minute, // webhooks are asked
+		do: func(ctx context.Context, s *session, args []string, by control.Claim, o []control.Option) (control.Change, error) {
+			return s.client.Promote(ctx, args[0], control.PromoteRequest{Full: *full, Step: *at, Claim: by}, o...)
+		},
 	})
 	return cmd
 }
