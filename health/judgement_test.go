@@ -52,6 +52,24 @@ func TestQuantileOfTheFastest(t *testing.T) {
 	}
 }
 
+// A few milliseconds more are no regression, however many times as long they are; a canary that is slow besides still fails.
+func TestMillisecondsAreNotSlow(t *testing.T) {
+	fast := healthy(20)
+	fast.ttfb, fast.took = time.Millisecond, 2*time.Millisecond
+	threefold, slow := fast, fast
+	threefold.ttfb, threefold.took = 3*fast.ttfb, 3*fast.took-2*time.Millisecond
+	slow.ttfb, slow.took = 20*fast.ttfb, 20*fast.took
+	p := warmed(1, trial(1), 10*time.Minute, fast)
+	p.judge.Begin(trial(1))
+	fails := func(v Verdict) bool { return v.Result == Fail }
+	if after, ok := p.until(10*time.Minute, fast, threefold, fails); ok {
+		t.Errorf("failed after %s: %s", after, p.judge.Verdict().Reason)
+	}
+	if _, ok := p.until(5*time.Minute, fast, slow, fails); !ok {
+		t.Errorf("20 times as long does not fail: %s", p.judge.Verdict().Reason)
+	}
+}
+
 func TestLuckIsWhatGroupsVaryBeyondChance(t *testing.T) {
 	naive := func(g *groupRates, n0, n1 float64) float64 {
 		var ns, ks []float64

@@ -16,7 +16,8 @@ type Settings struct {
 	Ratio  float64 `json:"ratio"`
 	Margin float64 `json:"margin"`
 	// LatencyMargin is how many more of the canary's requests may be slower than the baseline's p75 and p95, as a share,
-	// beyond a factor of 1.19 in time that is always allowed. 0 ≤ margin ≤ 0.5, default 0.01 (1 percentage point).
+	// beyond a factor of 1.19 in time and times under 10 ms, which are always allowed. 0 ≤ margin ≤ 0.5, default 0.01 (1
+	// percentage point).
 	LatencyMargin float64 `json:"latency_margin"`
 	// FewUsers says what becomes of an alarm that rests on one user. Default: hold.
 	FewUsers OnFewUsers `json:"few_users,omitempty"`

@@ -179,7 +179,11 @@ func (j *Judge) rebase(s stream) {
 	m.Recent, m.Rise, m.Excursion = [NumArms]rate{}, [NumArms]float64{}, 0
 }
 
-// quantileOf returns the baseline's quantile by the youngest age that knows it.
+// neverSlow is a time that no request is called slow for, however fast the others are: what differs below it are
+// connections and schedulers, not agents.
+const neverSlow = 10 * time.Millisecond
+
+// quantileOf returns the baseline's quantile by the youngest age that knows it, or neverSlow if that is longer.
 func (j *Judge) quantileOf(s stream) quantile {
 	which := 0
 	if s.isTTFB() {
@@ -187,6 +191,7 @@ func (j *Judge) quantileOf(s stream) quantile {
 	}
 	for _, a := range []Age{AgeSlow, AgeLate, AgeLong} {
 		from, ok := quantileFrom(&j.st.Times[which][placeOf(a)], s.tail())
+		from = max(from, int(BucketOf(neverSlow)))
 		if ok && BucketStart(from+1) <= a.Span() {
 			return quantile{From: uint8(from), Age: a, Known: true}
 		}
