@@ -35,7 +35,7 @@ func (x *exchange) isRescued(v verdictOn, err error, repl *caddy.Replacer) bool 
 // upstream was available. A proxy that does not tell of its connections is believed about its only try.
 func (x *exchange) isUnreached(cause health.Cause, repl *caddy.Replacer) bool {
 	again, tried := retries(repl)
-	switch v := x.served(); {
+	switch v := x.served; {
 	case !tried || cause != health.CauseDial && cause != health.CauseUnavailable:
 		return false
 	case v.traced:
@@ -76,7 +76,7 @@ func (c *chance) deny(totals *health.Totals, why health.RescueResult) bool {
 // askStable lets stable answer in the canary's place, once.
 func (x *exchange) askStable(v verdictOn, repl *caddy.Replacer) error {
 	h, c, w := x.handler, x.chance, x.ResponseWriter
-	h.tellOfRescue(x.variant, v)
+	h.tellOfRescue(x.served.Name, v)
 	c.stop()
 	if c.held != nil {
 		w = c.held.ResponseWriter

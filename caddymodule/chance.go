@@ -40,6 +40,13 @@ func isPlain(route caddyhttp.MiddlewareHandler) bool {
 	return ok && len(proxy.HandleResponse) == 0
 }
 
+// mayRetry is false for a route that is sure never to try again, so that it need not be asked: a reverse proxy and nothing
+// else, that was told of no further tries.
+func mayRetry(route caddyhttp.MiddlewareHandler) bool {
+	proxy, _ := route.(*reverseproxy.Handler)
+	return !isPlain(route) || proxy.LoadBalancing.Retries > 0 || proxy.LoadBalancing.TryDuration > 0
+}
+
 // isTraced reports whether all reverse proxies of a route speak HTTP by net/http, which tells of each connection. FastCGI
 // does not.
 func isTraced(proxies []*reverseproxy.Handler) bool {
@@ -55,10 +62,10 @@ func (x *exchange) takeChance(d splitter.Decision) *chance {
 	if h.budget == nil || x.first != nil || state == nil {
 		return nil
 	}
-	if x.variant == state.Stable {
+	if x.served.Name == state.Stable {
 		h.budget.save()
 	}
-	if x.variant != state.Canary || d.Reason == splitter.ReasonTargetingMatch {
+	if x.served.Name != state.Canary || d.Reason == splitter.ReasonTargetingMatch {
 		return nil
 	}
 	c := &chance{own: x.request}
@@ -81,15 +88,12 @@ func (x *exchange) takeChance(d splitter.Decision) *chance {
 // it when stable is asked, it does not with stable's; another one must find the request that placeholders are read from.
 func (c *chance) requestOf(x *exchange) *http.Request {
 	r := c.own.WithContext(c.watch(x.ctx))
-	if x.served().plain {
+	if x.served.plain {
 		return r
 	}
 	*c.own = *r
 	return c.own
 }
-
-// served returns the variant that serves the request.
-func (x *exchange) served() *Variant { return x.handler.variant(x.variant) }
 
 // beginChance keeps what the route may change of the request, and starts to wait for its answer.
 func (x *exchange) beginChance() {
@@ -97,7 +101,7 @@ func (x *exchange) beginChance() {
 	if c == nil {
 		return
 	}
-	if !x.served().plain {
+	if !x.served.plain {
 		c.before = originalOf(x.request)
 	}
 	limit := time.Duration(x.handler.Rescue.Timeout)

@@ -180,6 +180,7 @@ type Variant struct {
 	handler   caddyhttp.MiddlewareHandler // the loaded route; set by prepare
 	plain     bool                        // it is a reverse proxy and nothing else; set by prepare
 	traced    bool                        // all its reverse proxies tell of their connections; set by prepare
+	retries   bool                        // it may try again, as far as is known; set by prepare
 	proxies   []*reverseproxy.Handler     // its reverse proxies; set by prepare
 	maxStream time.Duration               // how long it lets an upgraded connection live; 0 is for ever
 }

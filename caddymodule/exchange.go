@@ -34,7 +34,7 @@ type exchange struct {
 	shown     *shown     // its line in the access log; nil if nobody prints it
 	upload    upload
 	encoding  encoding
-	variant   string
+	served    *Variant
 	status    int  // 0 until the answer has begun
 	refused   bool // a proxy answered 499 to a killed request; it was not let through
 	body      body
@@ -73,12 +73,12 @@ func (h *Handler) join(p placement, w http.ResponseWriter, r *http.Request) (*ex
 // enter registers the request with the variant decided on. Only what the bucket placed is evidence, or a pin of the same
 // epoch, and of that not what the configuration excludes.
 func (x *exchange) enter(d splitter.Decision, key string) {
-	x.variant = x.handler.Variants[d.Variant].Name
+	x.served = x.handler.Variants[d.Variant]
 	x.totals = x.view.Totals[d.Variant]
 	if d.IsEvidence() && !x.handler.excludes(x.request) {
 		x.Flight.Arrive(x.view.Windows[d.Variant], x.handler.app.user(key))
 	}
-	x.Flight.Variant = x.variant
+	x.Flight.Variant = x.served.Name
 	x.ctx, x.Flight.Cancel = context.WithCancelCause(x.client)
 	if x.chance = x.takeChance(d); x.chance != nil {
 		x.request = x.chance.requestOf(x)
@@ -132,7 +132,7 @@ func (x *exchange) begin(status int) {
 		x.keepNotes()
 	}
 	if name := x.handler.ResponseHeader; name != "" {
-		x.Header().Set(name, x.variant)
+		x.Header().Set(name, x.served.Name)
 	}
 	for _, cookie := range [...]*http.Cookie{x.cookie, x.pinCookie} {
 		if cookie != nil && !isCacheable(x.Header()) {

@@ -32,7 +32,7 @@ func (h *Handler) inquire(ctx context.Context, v *Variant, c *Check) error {
 	if err != nil {
 		return err
 	}
-	x := &exchange{handler: h, request: r, client: own, view: h.attached.View(), totals: new(health.Totals), variant: v.Name,
+	x := &exchange{handler: h, request: r, client: own, view: h.attached.View(), totals: new(health.Totals), served: v,
 		shown: new(shown)}
 	x.ResponseWriter, x.Start, x.Flight.Cancel, x.ctx = answer, time.Now(), leave, own
 	err = x.serveInquiry(v.handler)

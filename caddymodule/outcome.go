@@ -89,14 +89,16 @@ func (x *exchange) record(v verdictOn, repl *caddy.Replacer) {
 		x.Answer(now) // the end of an empty answer is its first byte
 	}
 	o := health.Outcome{Class: v.class, Cause: v.cause, Upgraded: x.Upgraded(), Rescued: x.unseen}
-	o.Retries, _ = retries(repl)
+	if x.served.retries {
+		o.Retries, _ = retries(repl)
+	}
 	_, o.Answered = x.Answered()
 	o.TTFB, o.Total, _ = x.Waited(now)
 	if !x.unseen {
 		o.Bytes = uint64(max(x.body.sent, 0))
 	}
 	if x.first != nil { // no evidence on stable: it would not have been asked
-		x.first.rescued(x.variant, o)
+		x.first.rescued(x.served.Name, o)
 		return
 	}
 	report := x.body.report()

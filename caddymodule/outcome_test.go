@@ -158,6 +158,37 @@ func TestClientLeaves(t *testing.T) {
 	}
 }
 
+// Further tries are counted wherever a proxy makes them.
+func TestRetries(t *testing.T) {
+	dead, alive := deadAddress(t), httptest.NewServer(http.HandlerFunc(byPath))
+	defer alive.Close()
+	for name, tt := range map[string]struct {
+		route string
+		want  uint64
+	}{
+		"none":      {"reverse_proxy " + dead, 0},
+		"by number": {"reverse_proxy " + dead + " {\nlb_retries 2\n}", 2},
+		"by time": {"reverse_proxy " + dead + " " + alive.Listener.Addr().String() +
+			" {\nlb_policy first\nfail_duration 1m\nlb_try_duration 1m\nlb_try_interval 1ms\n}", 1},
+		"in a route": {"header X-Seen yes\nreverse_proxy " + dead + " {\nlb_retries 1\n}", 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := startProxy(t, "traffic_split s {\nstable blue\nvariant blue 100% {\nhandle {\n"+tt.route+"\n}\n}\n}")
+			resp, err := p.client.Get("http://agent.test/ok")
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp.Body.Close()
+			eventually(t, "it is counted", func() bool { return p.counts("s") != health.Counts{} })
+			p.controller().Split("s").Totals(func(_ string, totals *health.Totals) {
+				if got := totals.Snapshot().Retries; got != tt.want {
+					t.Errorf("%d further tries are counted, want %d", got, tt.want)
+				}
+			})
+		})
+	}
+}
+
 // kill is what an operator does.
 func (p *proxy) kill(split, variant string, level splitter.KillLevel) {
 	p.t.Helper()

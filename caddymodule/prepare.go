@@ -118,7 +118,7 @@ func (h *Handler) loadVariants(ctx caddy.Context) error {
 		}
 		v.handler, v.proxies = newChain(handlers), proxiesOf(handlers)
 		v.maxStream = maxStream(v.proxies)
-		v.plain, v.traced = isPlain(v.handler), isTraced(v.proxies)
+		v.plain, v.traced, v.retries = isPlain(v.handler), isTraced(v.proxies), mayRetry(v.handler)
 	}
 	return nil
 }

@@ -3,7 +3,6 @@ package caddymodule
 import (
 	"context"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -226,8 +225,7 @@ func (x *exchange) ofClose(e socketEnd) verdictOn {
 
 // isOverdue reports whether a connection has lived for as long as its reverse_proxy lets any live (stream_timeout).
 func (s *socket) isOverdue() bool {
-	i := slices.Index(s.exchange.handler.variantNames(), s.exchange.variant)
-	limit := s.exchange.handler.Variants[i].maxStream
+	limit := s.exchange.served.maxStream
 	return limit > 0 && time.Since(s.began) >= limit
 }
 

@@ -27,7 +27,7 @@ func (h *Handler) noteTalk(r *http.Request, p placement, x *exchange, d splitter
 	if t == nil || !isPlaced || t.isUnsure() {
 		return nil
 	}
-	pin := splitter.Pin{Variant: x.variant, Epoch: x.view.Epoch()}
+	pin := splitter.Pin{Variant: x.served.Name, Epoch: x.view.Epoch()}
 	for _, known := range []splitter.Pin{t.pin, t.cookie.Pin} {
 		if known.Variant == pin.Variant {
 			pin = known // it began there, perhaps in an earlier epoch
@@ -86,7 +86,7 @@ func (x *exchange) noteNamed() {
 	for _, name := range h.Conversation.headers {
 		if values := x.Header()[name]; len(values) == 1 && values[0] != "" && len(values[0]) <= maxKey {
 			id := conversationID(h.app.pinKeys()[0], h.Name, x.unnamed, values[0])
-			x.note(talkNote{id, splitter.Pin{Variant: x.variant, Epoch: x.view.Epoch()}, true})
+			x.note(talkNote{id, splitter.Pin{Variant: x.served.Name, Epoch: x.view.Epoch()}, true})
 			return
 		}
 	}
