@@ -81,7 +81,7 @@ func (x *exchange) askStable(v verdictOn, repl *caddy.Replacer) error {
 	if c.held != nil {
 		w = c.held.ResponseWriter
 	} else {
-		replace(w.Header(), c.header)
+		c.header.restore(w.Header())
 	}
 	r := c.own
 	c.before.restore(r)
@@ -97,7 +97,7 @@ func (x *exchange) askStable(v verdictOn, repl *caddy.Replacer) error {
 		x.totals.Rescue(health.RescueNoStable)
 		return h.refuse(w, r)
 	}
-	y.upload.own, y.cookie, y.rescuedFrom = own, x.cookie, v.cause.String()
+	y.upload.own, y.cookie, y.rescuedFrom = own, x.cookie, v.cause
 	h.showRescue(r, d.Variant, repl)
 	return y.serve(h.Variants[d.Variant].handler)
 }
@@ -118,8 +118,8 @@ func (h *Handler) tellOfRescue(variant string, v verdictOn) {
 // showRescued tells the client of what the canary's answer failed in whose place this one is. Nobody else can say so.
 func (x *exchange) showRescued() {
 	switch header := x.Header(); {
-	case x.rescuedFrom != "":
-		header[rescuedHeader] = []string{x.rescuedFrom}
+	case x.rescuedFrom != health.CauseNone:
+		header[rescuedHeader] = []string{x.rescuedFrom.String()}
 	case len(header[rescuedHeader]) > 0:
 		delete(header, rescuedHeader)
 	}

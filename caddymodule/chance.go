@@ -19,7 +19,7 @@ import (
 type chance struct {
 	reach
 	own    *http.Request // the server's; the canary has a copy of it if its route is plain
-	header http.Header   // the client's, as it was before the canary; nil if the canary has one of its own
+	header headerBefore  // the client's; nil if the canary has one of its own
 	before *original     // nil where the canary's route leaves the request as it is
 	held   *held         // nil if nothing of the answer is kept back
 	timer  *time.Timer   // until the canary has waited long enough; nil for ever
@@ -32,6 +32,31 @@ type original struct {
 	url               url.URL
 	header            http.Header
 	vars              map[string]any
+}
+
+// headerBefore is the header of an answer as it was before the canary. There is little in it then, for which a map is large.
+type headerBefore []headerField
+
+// headerField is one name of a header.
+type headerField struct {
+	name   string
+	values []string
+}
+
+func newHeaderBefore(h http.Header) headerBefore {
+	before := make(headerBefore, 0, len(h))
+	for name, values := range h {
+		before = append(before, headerField{name, values})
+	}
+	return before
+}
+
+// restore makes h what it was.
+func (b headerBefore) restore(h http.Header) {
+	clear(h)
+	for _, f := range b {
+		h[f.name] = f.values
+	}
 }
 
 // isPlain reports whether a route is a reverse proxy and nothing else: it works on a copy of the request.
@@ -73,7 +98,7 @@ func (x *exchange) takeChance(d splitter.Decision) *chance {
 		c.held = newHeld(x.ResponseWriter, time.Duration(h.Rescue.Hold))
 		x.ResponseWriter = c.held
 	} else {
-		c.header = maps.Clone(x.ResponseWriter.Header())
+		c.header = newHeaderBefore(x.ResponseWriter.Header())
 	}
 	if hasBody(x.request) {
 		x.upload.replay = newReplay(x.request.ContentLength, h.Rescue.Body)

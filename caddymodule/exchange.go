@@ -34,18 +34,20 @@ type exchange struct {
 	shown     *shown     // its line in the access log; nil if nobody prints it
 	upload    upload
 	encoding  encoding
-	served    *Variant
-	status    int  // 0 until the answer has begun
-	refused   bool // a proxy answered 499 to a killed request; it was not let through
+	served    *Variant // nil if nobody serves it
+	status    int      // 0 until the answer has begun
 	body      body
-	socket    *socket // what the connection has become; nil if that is none, or not read
-	writeErr  error
+	socket    *socket   // what the connection has become; nil if that is none, or not read
+	chance    *chance   // to be answered by stable instead; nil if there is none
+	first     *exchange // the canary's, in whose place this is; nil if nobody failed before
 
-	chance      *chance   // to be answered by stable instead; nil if there is none
-	weighed     bool      // nothing is kept back any more
-	unseen      bool      // stable answers in its place
-	first       *exchange // the canary's, in whose place this is; nil if nobody failed before
-	rescuedFrom string    // of what that one failed
+	// The small ones stand together: with a word for each, a request would take the next larger size of memory.
+	reason      splitter.Reason // why that variant
+	refused     bool            // a proxy answered 499 to a killed request; it was not let through
+	unwritten   bool            // a write has failed, as the client is gone
+	weighed     bool            // nothing is kept back any more
+	unseen      bool            // stable answers in its place
+	rescuedFrom health.Cause    // of what first failed
 }
 
 // join decides, and enters the request among those in progress. If the State changed in between it decides again, so
@@ -86,6 +88,14 @@ func (x *exchange) enter(d splitter.Decision, key string) {
 		*x.request = *x.request.WithContext(x.ctx)
 	}
 	x.flights().Add(&x.Flight)
+}
+
+// variant names the variant that serves the request; empty for nobody.
+func (x *exchange) variant() string {
+	if x.served == nil {
+		return ""
+	}
+	return x.served.Name
 }
 
 func (x *exchange) leave() { x.flights().Remove(&x.Flight) }
@@ -168,7 +178,7 @@ func (x *exchange) Write(p []byte) (int, error) {
 	x.body.stall.moved()
 	x.body.sent += int64(n)
 	if err != nil && !isOwnFault(err) {
-		x.writeErr = err
+		x.unwritten = true
 	}
 	if x.body.scanner != nil && x.socket == nil {
 		x.take(p)
@@ -210,7 +220,7 @@ func (x *exchange) ReadFrom(r io.Reader) (int64, error) {
 	x.body.stall.moved()
 	x.body.sent += n
 	if err != nil && x.client.Err() != nil {
-		x.writeErr = err
+		x.unwritten = true
 	}
 	return n, err
 }

@@ -59,7 +59,7 @@ func (x *exchange) awaitsStatus() bool {
 // that is to be seen.
 func (x *exchange) farewellReason(broken any) string {
 	switch {
-	case !isAbort(broken), x.Upgraded(), x.writeErr != nil, x.client.Err() != nil:
+	case !isAbort(broken), x.Upgraded(), x.unwritten, x.client.Err() != nil:
 		return ""
 	case x.killed():
 		return farewellKilled

@@ -211,7 +211,7 @@ func TestFarewellReason(t *testing.T) {
 		{"not broken off", nil, func(*exchange) {}, ""},
 		{"a mistake", "mistake", func(*exchange) {}, ""},
 		{"left", http.ErrAbortHandler, func(x *exchange) { x.client = left }, ""},
-		{"not to be written to", http.ErrAbortHandler, func(x *exchange) { x.writeErr = errDead }, ""},
+		{"not to be written to", http.ErrAbortHandler, func(x *exchange) { x.unwritten = true }, ""},
 		{"spoiled", http.ErrAbortHandler, func(x *exchange) { x.upload.spoiled.Store(true) }, ""},
 		{"upgraded", http.ErrAbortHandler, func(x *exchange) { x.Upgrade() }, ""},
 	} {

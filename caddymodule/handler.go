@@ -106,7 +106,7 @@ func (h *Handler) Cleanup() error {
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.Handler) error {
 	who := h.place(r)
 	x, d := h.join(who, w, r)
-	x.shown = h.show(r, d, x.view)
+	x.show(d)
 	if d.Variant < 0 {
 		h.attached.Split().Refuse()
 		r.Body = ownBody(r.Body)

@@ -43,7 +43,7 @@ func (x *exchange) judge(err error, broken any) verdictOn {
 		return x.ofUpgrade()
 	case told:
 		return x.ofAnswer(whole)
-	case (x.status == 0 || !whole) && x.client.Err() != nil, x.writeErr != nil, x.status == statusClientClosed:
+	case (x.status == 0 || !whole) && x.client.Err() != nil, x.unwritten, x.status == statusClientClosed:
 		return x.clientLeft()
 	case x.stalled():
 		return verdictOn{health.Failure, health.CauseStall}

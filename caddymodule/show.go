@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"context"
 	"net/http"
 	"strings"
 
@@ -10,7 +11,6 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"github.com/switchback-proxy/switchback/health"
-	"github.com/switchback-proxy/switchback/rollout"
 	"github.com/switchback-proxy/switchback/splitter"
 )
 
@@ -43,38 +43,33 @@ func (s *seen) variant(i int) any {
 	return s.variants[i]
 }
 
-// show tells placeholders, matchers and the access log where the request was placed; never the key, nor its bucket. It
-// returns what the access log will have, for the outcome to be added, or nil.
-func (h *Handler) show(r *http.Request, d splitter.Decision, view *rollout.View) *shown {
-	ctx := r.Context()
-	variant := h.seen.variant(d.Variant)
+// show tells placeholders, matchers and the access log where the request was placed; never the key, nor its bucket.
+func (x *exchange) show(d splitter.Decision) {
+	h, ctx := x.handler, x.client
+	x.reason = d.Reason
 	if repl, ok := ctx.Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
-		repl.Map(func(key string) (any, bool) { return h.placeholder(key, variant, d.Reason) })
+		repl.Map(x.placeholder)
 	}
-	caddyhttp.SetVar(ctx, h.seen.variable, variant)
+	caddyhttp.SetVar(ctx, h.seen.variable, h.seen.variant(d.Variant))
 	if !h.seen.accessLog {
-		return nil
+		return
 	}
-	extra, ok := ctx.Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields)
-	if !ok {
-		return nil
+	if extra, ok := ctx.Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields); ok {
+		x.shown = &shown{split: h.Name, variant: x.variant(), reason: d.Reason.String(), epoch: x.view.Epoch()}
+		x.shown.log(ctx, extra)
 	}
-	s := &shown{split: h.Name, reason: d.Reason.String(), epoch: view.Epoch()}
-	s.variant, _ = variant.(string)
-	s.log(r, extra)
-	return s
 }
 
 // placeholder answers {http.traffic_split.NAME.variant} and .reason.
-func (h *Handler) placeholder(key string, variant any, reason splitter.Reason) (any, bool) {
-	what, ours := strings.CutPrefix(key, h.seen.prefix)
+func (x *exchange) placeholder(key string) (any, bool) {
+	what, ours := strings.CutPrefix(key, x.handler.seen.prefix)
 	switch {
 	case !ours:
 		return nil, false
 	case what == "variant":
-		return variant, true
+		return x.variant(), true
 	case what == "reason":
-		return reason.String(), true
+		return x.reason.String(), true
 	}
 	return nil, false
 }
@@ -103,9 +98,9 @@ type shown struct {
 	before                 *shown
 }
 
-func (s *shown) log(r *http.Request, extra *caddyhttp.ExtraLogFields) {
-	s.before, _ = caddyhttp.GetVar(r.Context(), shownKey).(*shown)
-	caddyhttp.SetVar(r.Context(), shownKey, s)
+func (s *shown) log(ctx context.Context, extra *caddyhttp.ExtraLogFields) {
+	s.before, _ = caddyhttp.GetVar(ctx, shownKey).(*shown)
+	caddyhttp.SetVar(ctx, shownKey, s)
 	extra.Set(zap.Object(shownKey, s))
 }
 

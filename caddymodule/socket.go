@@ -169,7 +169,7 @@ func (x *exchange) finishSocket() {
 	}
 	if s.conn != nil {
 		s.conn.finish()
-	} else if x.writeErr == nil && x.client.Err() == nil {
+	} else if !x.unwritten && x.client.Err() == nil {
 		x.bid(parting{frame: x.closeFrame()})
 	}
 }
@@ -199,7 +199,7 @@ func (x *exchange) ofUpgrade() verdictOn {
 		return x.ofClose(e)
 	case e.who() == closedByClient && e.code().Ordinary():
 		return success
-	case e.who() == closedByClient, e.who() == droppedByClient, x.client.Err() != nil, x.writeErr != nil:
+	case e.who() == closedByClient, e.who() == droppedByClient, x.client.Err() != nil, x.unwritten:
 		return verdictOn{health.Excluded, health.CauseClientLeft}
 	case e.who() == closedByProxy, x.handler.isUnloaded(), s.isOverdue():
 		return verdictOn{health.Excluded, health.CauseProxyClosed}
