@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"net/http"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -116,8 +117,8 @@ func (h *Handler) tellOfRescue(variant string, v verdictOn) {
 }
 
 // showRescued tells the client of what the canary's answer failed in whose place this one is. Nobody else can say so.
-func (x *exchange) showRescued() {
-	switch header := x.Header(); {
+func (x *exchange) showRescued(header http.Header) {
+	switch {
 	case x.rescuedFrom != health.CauseNone:
 		header[rescuedHeader] = []string{x.rescuedFrom.String()}
 	case len(header[rescuedHeader]) > 0:

@@ -141,16 +141,17 @@ func (x *exchange) begin(status int) {
 	if !x.chance.holding() {
 		x.keepNotes()
 	}
+	header := x.Header()
 	if name := x.handler.ResponseHeader; name != "" {
-		x.Header().Set(name, x.served.Name)
+		header.Set(name, x.served.Name)
 	}
 	for _, cookie := range [...]*http.Cookie{x.cookie, x.pinCookie} {
-		if cookie != nil && !isCacheable(x.Header()) {
-			x.Header().Add("Set-Cookie", cookie.String())
+		if cookie != nil && !isCacheable(header) {
+			header.Add("Set-Cookie", cookie.String())
 		}
 	}
 	if x.handler.budget != nil {
-		x.showRescued()
+		x.showRescued(header)
 	}
 	x.weighStatus()
 }

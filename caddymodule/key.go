@@ -67,11 +67,11 @@ func (h *Handler) override(r *http.Request, key string, trusted bool) splitter.O
 	return 0
 }
 
-// value returns the source's value; empty if there is none, or more than one.
+// value returns the source's value; empty if there is none, or more than one. The source must be direct.
 func (k *KeySource) value(r *http.Request) string {
 	switch k.From {
 	case KeyHeader:
-		return single(r.Header[http.CanonicalHeaderKey(k.Name)])
+		return single(r.Header[k.Name])
 	case KeyCookie:
 		return cookieValue(r, k.Name)
 	case KeyQuery:

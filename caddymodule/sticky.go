@@ -75,18 +75,16 @@ func (h *Handler) warnOfProxy(r *http.Request) {
 // stickyCookie returns the cookie to set, or nil. A new ID is chosen so that it lands on the variant that serves the
 // request now: the user does not change sides when the cookie comes back.
 func (h *Handler) stickyCookie(r *http.Request, p placement, view *rollout.View) *http.Cookie {
+	if p.sticky != stickyNew && p.sticky != stickyResign {
+		return nil
+	}
 	keys := h.app.keyring()
 	if len(keys) == 0 {
 		return nil
 	}
-	var id string
-	switch p.sticky {
-	case stickyNew:
+	id := p.Key
+	if p.sticky == stickyNew {
 		id = newStickyID(view.Table, p.Key)
-	case stickyResign:
-		id = p.Key
-	default:
-		return nil
 	}
 	return &http.Cookie{
 		Name:     h.cookieName(),
