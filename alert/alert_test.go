@@ -96,6 +96,31 @@ func TestSeverityOf(t *testing.T) {
 	}
 }
 
+func TestTitles(t *testing.T) {
+	passed, failed, abandoned := eventOf(rollout.KindDrilled), eventOf(rollout.KindDrilled), eventOf(rollout.KindDrill)
+	passed.Evidence, failed.Evidence = json.RawMessage(`{"passed":true}`), json.RawMessage(`{"passed":false}`)
+	abandoned.Evidence = failed.Evidence
+	for want, ev := range map[string]store.Event{
+		"a failback was rehearsed":         passed,
+		"a rehearsal of a failback failed": failed,
+		"a rehearsal of a failback":        eventOf(rollout.KindDrill),
+	} {
+		if got := alert.WhatHappened(ev); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+	if got := alert.WhatHappened(abandoned); got != alert.WhatHappened(failed) || alert.SeverityOf(abandoned) != alert.Warning {
+		t.Errorf("left unfinished: got %q, %s, want what is told of one that failed", got, alert.SeverityOf(abandoned))
+	}
+}
+
+func TestWordsOfPeopleArePlain(t *testing.T) {
+	in := "ship\x1b[2J \u202eedolpxe\u202c, \u0646\u0645\u06cc\u200c\u062e"
+	if got, want := alert.Plain(in), "ship [2J  edolpxe , \u0646\u0645\u06cc\u200c\u062e"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 func TestWants(t *testing.T) {
 	for _, tt := range []struct {
 		events   []string

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/switchback-proxy/switchback/rollout"
+	"github.com/switchback-proxy/switchback/store"
 )
 
 // kindTest is the kind of what is sent to try a target; no event has it.
@@ -64,10 +65,13 @@ var kinds = map[string]kind{
 // Kinds returns the kinds of event that there are, sorted.
 func Kinds() []string { return slices.Sorted(maps.Keys(kinds)) }
 
-// whatHappened says in a few words what an event of that kind tells.
-func whatHappened(name string) string {
-	if name == kindTest {
+// whatHappened says in a few words what an event tells.
+func whatHappened(ev store.Event) string {
+	switch {
+	case ev.Kind == kindTest:
 		return "this is a test"
+	case rollout.DrillFailed(ev):
+		return "a rehearsal of a failback failed"
 	}
-	return cmp.Or(kinds[name].what, name)
+	return cmp.Or(kinds[ev.Kind].what, ev.Kind)
 }

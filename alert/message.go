@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/switchback-proxy/switchback/rollout"
 	"github.com/switchback-proxy/switchback/splitter"
@@ -57,7 +56,7 @@ func viewOf(ev store.Event, link, contact string) View {
 	if !ev.At.IsZero() {
 		v.At = ev.At.UTC().Format(time.RFC3339)
 	}
-	v.Title = cut(subject(ev)+": "+whatHappened(ev.Kind), maxTitle)
+	v.Title = cut(subject(ev)+": "+whatHappened(ev), maxTitle)
 	v.Text = cut(v.text(ev), maxText)
 	return v
 }
@@ -153,7 +152,7 @@ func killsText(kills []splitter.Kill) string {
 // plain makes one bounded line of what somebody wrote.
 func plain(words string) string {
 	words = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
+		if splitter.Unshown(r) {
 			return ' '
 		}
 		return r

@@ -20,7 +20,7 @@ func (r *Rollout) plan() *rollout.Plan {
 	p.Steps = r.steps(p)
 	p.MinRequests, p.MinUsers = valueOr(r.MinRequests, p.MinRequests), valueOr(r.MinUsers, p.MinUsers)
 	p.NoTraffic, p.Watch = cmp.Or(r.NoTraffic, p.NoTraffic), cmp.Or(r.Watch, p.Watch)
-	p.Gates = gatesOf(r.Gates)
+	p.Gates = r.Gates
 	if r.Window != nil {
 		w := r.Window.Window
 		p.Window = &w
@@ -28,10 +28,11 @@ func (r *Rollout) plan() *rollout.Plan {
 	if r.OnFail == onFailPause {
 		p.OnFail = rollout.OnFailPause
 	}
+	p = p.Complete()
 	return &p
 }
 
-// steps returns the steps, each but the last with its bake time.
+// steps returns the steps with the bake times that the configuration has for them.
 func (r *Rollout) steps(defaults rollout.Plan) []rollout.Step {
 	steps := slices.Clone(r.Steps)
 	if len(steps) == 0 {
@@ -39,22 +40,10 @@ func (r *Rollout) steps(defaults rollout.Plan) []rollout.Step {
 			steps = append(steps, rollout.Step{Weight: s.Weight})
 		}
 	}
-	bake := cmp.Or(r.Bake, defaults.Step(1).Bake)
 	for i := range len(steps) - 1 {
-		steps[i].Bake = cmp.Or(steps[i].Bake, bake)
+		steps[i].Bake = cmp.Or(steps[i].Bake, r.Bake)
 	}
 	return steps
-}
-
-// gatesOf fills in the timeouts of webhooks.
-func gatesOf(written []rollout.Gate) []rollout.Gate {
-	gates := slices.Clone(written)
-	for i := range gates {
-		if g := &gates[i]; g.Webhook != "" {
-			g.Timeout = cmp.Or(g.Timeout, rollout.DefaultGateTimeout)
-		}
-	}
-	return gates
 }
 
 // validateRollout checks the plan, and that it can come to an end in this split.

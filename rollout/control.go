@@ -165,6 +165,8 @@ type Status struct {
 	StoreError string
 	// Verdict is the latest verdict on the canary; nil if nothing is judged.
 	Verdict *health.Verdict
+	// Alone says that the verdict rests on this instance's requests only: no plan moves by it.
+	Alone bool
 	// Plan says how far the rollout is; nil if none goes by a plan.
 	Plan *PlanStatus
 	// Variants holds the fleet's evidence by variant: configured ones first, as configured, then others of the State.

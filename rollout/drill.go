@@ -38,10 +38,26 @@ type DrillReport struct {
 	Event store.Event `json:"-"`
 }
 
-// DrillFailed reports whether an event says that a drill did not pass, so that nobody knows whether a failback would work.
+// DrillFailed reports whether an event says that a drill did not pass, or was left unfinished, so that nobody knows whether
+// a failback would work.
 func DrillFailed(ev store.Event) bool {
 	var r DrillReport
-	return ev.Kind == KindDrilled && json.Unmarshal(ev.Evidence, &r) == nil && !r.Passed
+	return (ev.Kind == KindDrilled || ev.Kind == KindDrill) && json.Unmarshal(ev.Evidence, &r) == nil && !r.Passed
+}
+
+// abandonDrill ends the drill of that id, which whoever began it has not ended in time. The event has a report, that of a
+// drill that failed.
+func abandonDrill(prev *splitter.State, id string, seed Seed) (Changed, bool, error) {
+	const why = "whoever began it has not ended it in time"
+	ch, ok, err := EndDrill(prev, id, why, By{Actor: selfActor, Via: "store"}, seed)
+	if err != nil || !ok {
+		return ch, ok, err
+	}
+	report := DrillReport{Steps: []DrillStep{{Name: "restore", Text: why}}}
+	if ch.Event.Evidence, err = json.Marshal(report); err != nil {
+		return Changed{}, false, fmt.Errorf("encode the drill's report: %w", err)
+	}
+	return ch, true, nil
 }
 
 // DrillStep is one step of a drill. Text says in a sentence what was found, and names no user but by number.

@@ -303,6 +303,10 @@ func TestDrillIsEndedByOthers(t *testing.T) {
 		if len(ended) != 2 {
 			t.Errorf("got %v, want the drill begun and ended once", kinds(t, s))
 		}
+		events, err := s.Events(t.Context(), "assistant", 20)
+		if err != nil || !slices.ContainsFunc(events, rollout.DrillFailed) || rollout.DrillFailed(begin.Event) {
+			t.Errorf("got %+v, %v, want one that tells of a drill that failed", events, err)
+		}
 		if now := stored(t, s); now.Drill != nil || !now.Drilled.At.IsZero() {
 			t.Errorf("got drill %+v, last passed %+v; want none", now.Drill, now.Drilled)
 		}

@@ -216,6 +216,6 @@ func (c *Controller) settleDrill(ctx context.Context, s *Split) error {
 		return nil
 	}
 	return c.untilSwapped(ctx, s, func(prev *splitter.State) (Changed, bool, error) {
-		return EndDrill(prev, state.Drill.ID, "whoever began it has not ended it in time", By{Actor: selfActor, Via: "store"}, c.seed())
+		return abandonDrill(prev, state.Drill.ID, c.seed())
 	})
 }

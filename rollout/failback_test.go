@@ -107,6 +107,7 @@ func TestFailbackWhileTheStoreIsAway(t *testing.T) {
 				elapse(4 * time.Second)
 				p.wants(t, "alone", 0, true)
 				fleet[1].wants(t, "elsewhere", 10, true)
+				p.whyIs(t, "alone", "failed back to blue")
 				if st := p.status(t); !strings.Contains(strings.Join(st.Notes, "\n"), "failed back on this instance only") ||
 					st.State.Version != seen || st.State.Progress.Phase != failedBack {
 					t.Errorf("status: got %v, %v, %q, want the store's version, failed back, and a note", st.State.Version,
@@ -115,6 +116,10 @@ func TestFailbackWhileTheStoreIsAway(t *testing.T) {
 				p.link.set(none)
 				elapse(2 * time.Second)
 				fleet[1].wants(t, "proposed", 0, true)
+				if got, want := stored(t, s).Changed.Reason, "; proxy-1 made it at 2000-01-01 00:00:"; !strings.Contains(got, want) ||
+					!strings.HasSuffix(got, " UTC, while the store was away") {
+					t.Errorf("reason: got %q, want when and where it was made", got)
+				}
 				if got, want := kinds(t, s), []string{"created", "failback"}; !cmp.Equal(got, want) {
 					t.Errorf("events: got %v, want %v", got, want)
 				}

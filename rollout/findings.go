@@ -7,12 +7,15 @@ import (
 	"github.com/switchback-proxy/switchback/health"
 )
 
+// notTogether is why there is no verdict by which a plan could move while each instance judges alone.
+const notTogether = "the fleet's requests cannot be judged together for now"
+
 // findings are what is known here of what a plan moves on. A verdict on this instance's own requests alone is none of the
 // fleet's, so nothing is promoted by it. Caller must hold s.mu.
 func (s *Split) findings() Findings {
 	f := Findings{Verdict: health.Verdict{Reason: "nothing was judged yet"}}
 	if j := s.judgement; j.alone {
-		f.Verdict.Reason = "the fleet's requests cannot be judged together for now"
+		f.Verdict.Reason = notTogether
 	} else if j.Verdict != nil {
 		f.Verdict = *j.Verdict
 	}

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/switchback-proxy/switchback/splitter"
 	"github.com/switchback-proxy/switchback/store"
@@ -74,7 +73,7 @@ func orderID(order string) string {
 // orderReason makes a reason of what a person typed: one line, nothing that drives a terminal.
 func orderReason(order string) string {
 	clean := strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) {
+		if splitter.Unshown(r) {
 			return ' '
 		}
 		return r

@@ -214,7 +214,7 @@ func (c *Controller) act(ctx context.Context, s *Split, v verdict) {
 func (c *Controller) failBack(ctx context.Context, s *Split, v verdict) error {
 	err := errAway
 	if c.storeError() == "" {
-		_, err = c.writeFailback(ctx, s, v)
+		_, err = c.writeFailback(ctx, s, v, "")
 	}
 	if !isAway(err) || ctx.Err() != nil {
 		return err

@@ -3,6 +3,7 @@ package rollout
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"go.uber.org/zap"
@@ -82,7 +83,8 @@ func (c *Controller) settleFailback(ctx context.Context, s *Split) error {
 	if overlay == nil {
 		return nil
 	}
-	_, err := c.writeFailback(ctx, s, overlay.verdict)
+	made := fmt.Sprintf("; %s made it at %s, while the store was away", c.id.Name, clockTime(overlay.seed.Now))
+	_, err := c.writeFailback(ctx, s, overlay.verdict, made)
 	return err
 }
 
@@ -130,9 +132,14 @@ func (c *Controller) writeKill(ctx context.Context, s *Split, k splitter.Kill, o
 }
 
 // writeFailback swaps a failback into the State until it is there or there is nothing to give back any more.
-func (c *Controller) writeFailback(ctx context.Context, s *Split, v verdict) (written bool, err error) {
+// What there is to be told besides the verdict's reason is told after that.
+func (c *Controller) writeFailback(ctx context.Context, s *Split, v verdict, besides string) (written bool, err error) {
 	err = c.untilSwapped(ctx, s, func(prev *splitter.State) (ch Changed, _ bool, err error) {
 		ch, written, err = failbackOf(prev, v, c.seed())
+		if written {
+			ch.State.Changed.Reason += besides
+			ch.Event.Reason += besides
+		}
 		return ch, written, err
 	})
 	if written && err == nil {

@@ -1,9 +1,11 @@
 package rollout
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -86,6 +88,47 @@ func DefaultPlan() Plan {
 	return p
 }
 
+// PlanOrDefault returns the plan that a file has, or the default one if it has none, for the caller to change.
+func PlanOrDefault(p *Plan) Plan {
+	if p == nil {
+		return DefaultPlan()
+	}
+	plan := *p
+	plan.Steps = slices.Clone(plan.Steps)
+	return plan
+}
+
+// Complete returns p with the default times of steps and webhooks that have none of their own.
+func (p Plan) Complete() Plan {
+	standard := DefaultPlan().Step(1).Bake
+	p.Steps, p.Gates = slices.Clone(p.Steps), slices.Clone(p.Gates)
+	for i := range max(len(p.Steps)-1, 0) {
+		p.Steps[i].Bake = cmp.Or(p.Steps[i].Bake, standard)
+	}
+	for i, g := range p.Gates {
+		if g.Webhook != "" {
+			p.Gates[i].Timeout = cmp.Or(g.Timeout, DefaultGateTimeout)
+		}
+	}
+	return p
+}
+
+// UnmarshalText reads "failback" or "pause".
+func (o *OnFail) UnmarshalText(text []byte) error {
+	switch word := OnFail(text); word {
+	case "failback", OnFailFailback:
+		*o = OnFailFailback
+	case OnFailPause:
+		*o = word
+	default:
+		return errOnFail(word)
+	}
+	return nil
+}
+
+// errOnFail says what can become of a canary that fails.
+func errOnFail(o OnFail) error { return fmt.Errorf("on_fail %q: must be failback or pause", string(o)) }
+
 // Last is the number of the last step, that of 100 %.
 func (p Plan) Last() int { return len(p.Steps) }
 
@@ -165,7 +208,7 @@ func (p Plan) Validate() error {
 	wrong(between(p.NoTraffic, time.Minute, maxHold), "no_traffic hold %s: must be from 1m to 720h", p.NoTraffic)
 	wrong(p.MinRequests >= 0 && p.MinRequests <= maxMinimum, "min_requests %d: must be from 0 to %d", p.MinRequests, maxMinimum)
 	wrong(p.MinUsers >= 0 && p.MinUsers <= maxMinimum, "min_users %d: must be from 0 to %d", p.MinUsers, maxMinimum)
-	wrong(p.OnFail == OnFailFailback || p.OnFail == OnFailPause, "on_fail %q: must be failback or pause", string(p.OnFail))
+	wrong(p.OnFail == OnFailFailback || p.OnFail == OnFailPause, "%w", errOnFail(p.OnFail))
 	for _, g := range p.Gates {
 		errs = append(errs, g.validate(p))
 	}

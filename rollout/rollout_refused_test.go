@@ -17,7 +17,7 @@ func TestRolloutsRefused(t *testing.T) {
 		return def
 	}
 	noReason := func(prev *splitter.State) (rollout.Changed, error) {
-		return rollout.Retry(prev, planned(), rollout.RetryRequest{}, rollout.By{}, later(9))
+		return rollout.Retry(prev, planned(), rollout.RetryRequest{}, rollout.By{Reason: "  "}, later(9))
 	}
 	three := without(func(def *rollout.Definition) { def.Variants = append(def.Variants, rollout.Variant{Name: "red"}) })
 	red := func(n int, w splitter.Weight) change {

@@ -36,12 +36,7 @@ func mustRun(s *splitter.State) (*Plan, error) {
 }
 
 // plan returns what a rollout goes by that is started without a plan of its own.
-func (d Definition) plan() Plan {
-	if d.Plan != nil {
-		return *d.Plan
-	}
-	return DefaultPlan()
-}
+func (d Definition) plan() Plan { return PlanOrDefault(d.Plan) }
 
 // freeze lets the trial that has begun in n go by the plan, from its first step. What the judge may spend is spread over
 // the time that the plan takes: settings do not tell whether their duration was written or is the default.

@@ -3,6 +3,7 @@ package rollout
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/switchback-proxy/switchback/splitter"
 )
@@ -25,7 +26,7 @@ func Start(prev *splitter.State, def Definition, r StartRequest, by By, seed See
 // Retry begins a rollout by the file's plan again after a failback or an abort, for a reason that By must have. It begins
 // at the first step, in a new epoch. What is refused is as with [Start].
 func Retry(prev *splitter.State, def Definition, r RetryRequest, by By, seed Seed) (Changed, error) {
-	if by.Reason == "" {
+	if strings.TrimSpace(by.Reason) == "" {
 		return Changed{}, fmt.Errorf("%w: a retry needs a reason: what is different now?", ErrInvalid)
 	}
 	isOver := prev.Progress.Phase == splitter.PhaseFailedBack || prev.Progress.Ended == splitter.EndAborted

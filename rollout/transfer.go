@@ -111,7 +111,7 @@ func (c *Controller) Forget(ctx context.Context, split string, by By) (Result, e
 	}
 	var users []string
 	for _, m := range p.Members {
-		if _, runs := m.Applied[split]; runs {
+		if _, runs := m.Applied[split]; runs && !m.IsReplaced(p.Members, p.Now) {
 			users = append(users, memberText(m, p.Now))
 		}
 	}

@@ -21,6 +21,26 @@ func second() rollout.Definition {
 	return def
 }
 
+// A proxy that crashed and came back without the split does not configure it any more, though its earlier run is listed.
+func TestForgetAfterACrash(t *testing.T) {
+	bubble(t, func(t *testing.T, s *embedded.Store) {
+		p := start(t, s, "proxy-1", assistant(99, 1))
+		looker := start(t, s, "proxy-2", second())
+		elapse(time.Second)
+		p.link.set(away) // so that it says no goodbye
+		p.close(t)
+		elapse(time.Minute)
+		if _, err := looker.Forget(t.Context(), "assistant", alice); !errors.Is(err, rollout.ErrRefused) {
+			t.Errorf("after the crash: got %v, want ErrRefused", err)
+		}
+		start(t, s, "proxy-1", second())
+		elapse(2 * time.Second)
+		if _, err := looker.Forget(t.Context(), "assistant", alice); err != nil {
+			t.Errorf("after the restart: %v", err)
+		}
+	})
+}
+
 func TestForget(t *testing.T) {
 	bubble(t, func(t *testing.T, s *embedded.Store) {
 		p := start(t, s, "proxy-1", assistant(99, 1))

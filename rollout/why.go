@@ -94,6 +94,10 @@ func (st Status) whyVerdict() string {
 	if st.Verdict == nil {
 		return "Nothing was judged yet."
 	}
+	if st.Alone {
+		return fmt.Sprintf("There is no verdict: %s. By its own requests alone, this instance finds %s: %s.", notTogether,
+			st.Verdict.Result, orNone(st.Verdict.Reason))
+	}
 	return fmt.Sprintf("The verdict is %s: %s.", st.Verdict.Result, orNone(st.Verdict.Reason))
 }
 

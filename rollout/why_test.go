@@ -29,6 +29,26 @@ func (p *proxy) whyIs(t *testing.T, when string, want ...string) {
 	}
 }
 
+// A verdict by which no plan moves is not told as one.
+func TestWhyWithoutTheStore(t *testing.T) {
+	bubble(t, func(t *testing.T, s *embedded.Store) {
+		plan := planOf(10, 100)
+		plan.Steps[0].Bake = health.Duration(10 * time.Minute)
+		def := rolling(plan)
+		p := start(t, s, "proxy-1", def)
+		serve(15, healthy, p)
+		begins(t, s, def)
+		serve(30, healthy, p)
+		p.link.set(away)
+		serve(10, healthy, p)
+		p.whyIs(t, "away", "There is no verdict: the fleet's requests cannot be judged together for now. "+
+			"By its own requests alone, this instance finds ", "no pass yet: the fleet's requests cannot be judged together for now")
+		if list, _ := p.Why("assistant"); strings.Contains(strings.Join(list, "\n"), "The verdict is") {
+			t.Errorf("away: got %q, want no verdict", list)
+		}
+	})
+}
+
 // Why says what is going on in each phase of a split's life.
 func TestWhy(t *testing.T) {
 	bubble(t, func(t *testing.T, s *embedded.Store) {

@@ -2,6 +2,7 @@ package control_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -120,6 +121,8 @@ func TestParsePlan(t *testing.T) {
 		{`{"watch":"0s"}`, "watch 0s: must be from 1s", rollout.Plan{}},
 		{`{"steps":[]}`, "the last must be 100%", rollout.Plan{}},
 		{`{"step":1}`, `"step"`, rollout.Plan{}},
+		{`{"window":"mon-fri 09:00-17:00 Europe/Berlin","on_fail":"failback"}`, "", windowed()},
+		{`{"window":{"days":[1,2,3,4,5],"from":540,"to":1020,"zone":"Europe/Berlin"}}`, "", windowed()},
 		{`{"steps"`, "not valid JSON", rollout.Plan{}},
 	}
 	for _, tt := range tests {
@@ -132,6 +135,52 @@ func TestParsePlan(t *testing.T) {
 		}
 		if diff := cmp.Diff(tt.want, got); diff != "" || err != nil {
 			t.Errorf("ParsePlan(%s): %v (-want +got):\n%s", tt.in, err, diff)
+		}
+	}
+}
+
+// windowed is the default plan with a window.
+func windowed() rollout.Plan {
+	p := rollout.DefaultPlan()
+	p.Window = &rollout.Window{Days: []time.Weekday{1, 2, 3, 4, 5}, From: 540, To: 1020, Zone: "Europe/Berlin"}
+	return p
+}
+
+// What a plan's own types refuse is told with where it is, what it is, and what it must be; at the command line as here.
+func TestPlanSaysWhatIsWrong(t *testing.T) {
+	for in, want := range map[string]string{
+		`{"window":"mon-fri 25:00-17:00"}`:                `field "window": window hours "25:00-17:00": must be two times of 24 hours, such as 09:00-17:00`,
+		`{"window":"monday 09:00-17:00"}`:                 `field "window": window days "monday": must be of sun, mon, tue, wed, thu, fri, sat, such as mon-fri or sat,sun`,
+		`{"window":9}`:                                    `field "window": 9: must be an object`,
+		`{"window":{"from":"09:00"}}`:                     `field "window.from": "09:00": must be a whole number`,
+		`{"window":{"days":["mon"]}}`:                     `field "window.days[0]": "mon": must be a whole number`,
+		`{"steps":[{"weight":"1%"},{"weight":"5"}]}`:      `field "steps[1].weight": weight "5": the % sign is missing; it must be a percentage from 0% to 100% with at most three decimals, such as 0.5%`,
+		`{"steps":[{"weight":5}]}`:                        `field "steps[0].weight": weight "5": the % sign is missing; it must be a percentage from 0% to 100% with at most three decimals, such as 0.5%`,
+		`{"steps":[{"weight":"1%","bake":"6 hours"}]}`:    `field "steps[0].bake": "6 hours" is no duration, write it like 90s or 1m30s`,
+		`{"steps":"1% 100%"}`:                             `field "steps": "1% 100%": must be a list`,
+		`{"steps":[{"share":"1%"}]}`:                      `field "steps[0].share": there is no such field`,
+		`{"watch":48}`:                                    `field "watch": "48" is no duration, write it like 90s or 1m30s`,
+		`{"watch":{"h":48}}`:                              `field "watch": an object: must be a text`,
+		`{"watch":0}`:                                     `field "watch": 0: must be a text`,
+		`{"no_traffic":"soon"}`:                           `field "no_traffic": "soon" is no duration, write it like 90s or 1m30s`,
+		`{"min_requests":"many"}`:                         `field "min_requests": "many": must be a whole number`,
+		`{"min_users":1.5}`:                               `field "min_users": 1.5: must be a whole number`,
+		`{"gates":[{"approval":"yes"}]}`:                  `field "gates[0].approval": "yes": must be true or false`,
+		`{"gates":[{"approval":true,"before":"a half"}]}`: `field "gates[0].before": weight "a half": the % sign is missing; it must be a percentage from 0% to 100% with at most three decimals, such as 0.5%`,
+		`{"gates":[{"webhook":["a"]}]}`:                   `field "gates[0].webhook": a list: must be a text`,
+		`{"on_fail":"stop"}`:                              `field "on_fail": on_fail "stop": must be failback or pause`,
+		`{"on_fail":7}`:                                   `field "on_fail": on_fail "7": must be failback or pause`,
+	} {
+		_, err := control.ParsePlan([]byte(in))
+		if err == nil || err.Error() != want {
+			t.Errorf("ParsePlan(%s):\ngot  %v\nwant %s", in, err, want)
+		}
+		f := newFleet()
+		w := call(f, "POST", "/splits/v1/assistant/start", `{"plan":`+in+`}`)
+		inPlan := strings.Replace(want, `field "`, `field "plan.`, 1)
+		var p control.Problem
+		if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil || w.Code != 422 || p.Detail != inPlan {
+			t.Errorf("start by %s:\ngot  %d %s\nwant 422 %s", in, w.Code, p.Detail, inPlan)
 		}
 	}
 }

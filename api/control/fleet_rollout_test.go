@@ -186,7 +186,7 @@ func (f *fleet) EventsAfter(_ context.Context, split, cursor string, limit int) 
 	if cursor != "" {
 		n, err := strconv.Atoi(cursor)
 		if err != nil {
-			return nil, fmt.Errorf("%w: cursor %q", rollout.ErrInvalid, cursor)
+			return nil, fmt.Errorf("%w: %q", store.ErrCursor, cursor)
 		}
 		after = n
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/switchback-proxy/switchback/rollout"
+	"github.com/switchback-proxy/switchback/store"
 )
 
 const (
@@ -43,6 +44,9 @@ func (h *handler) eventLines(w http.ResponseWriter, r *http.Request, split strin
 		f.cursor = newest
 	}
 	events, err := f.next()
+	if errors.Is(err, store.ErrCursor) {
+		return kindMalformed.problem("after: %v", err)
+	}
 	if err != nil {
 		return err
 	}

@@ -1,9 +1,7 @@
 package control
 
 import (
-	"bytes"
 	"encoding/json"
-	"slices"
 	"time"
 
 	"github.com/switchback-proxy/switchback/health"
@@ -40,35 +38,44 @@ const (
 // PlanDraft is a plan as callers write it in JSON: what is absent has its default, as [rollout.Plan] has them.
 type PlanDraft struct{ rollout.Plan }
 
-// UnmarshalJSON reads a plan strictly, and completes it.
+// UnmarshalJSON reads a plan strictly, and completes it. Its window may be written as the Caddyfile has it, too.
 func (p *PlanDraft) UnmarshalJSON(data []byte) error {
-	p.Plan = rollout.DefaultPlan()
-	p.Steps = nil // encoding/json would keep the bake times of steps that it overwrites
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&p.Plan); err != nil {
+	plan := rollout.DefaultPlan()
+	steps := plan.Steps
+	plan.Steps = nil // encoding/json would keep the bake times of steps that it overwrites
+	written := writtenPlan{Plan: &plan}
+	if err := strictly(data, &written); err != nil {
 		return err
 	}
-	p.complete()
+	plan.Window = (*rollout.Window)(written.Window)
+	if plan.Steps == nil {
+		plan.Steps = steps
+	}
+	p.Plan = plan.Complete()
 	return nil
 }
 
-// complete gives what has no value its default.
-func (p *PlanDraft) complete() {
-	standard := rollout.DefaultPlan()
-	if p.Steps == nil {
-		p.Steps = standard.Steps
+// writtenPlan is a plan as callers write it.
+type writtenPlan struct {
+	*rollout.Plan
+	Window *writtenWindow `json:"window"`
+}
+
+// writtenWindow is a window as text, "mon-fri 09:00-17:00 Europe/Berlin", or as the State has it.
+type writtenWindow rollout.Window
+
+// UnmarshalJSON reads either.
+func (w *writtenWindow) UnmarshalJSON(data []byte) error {
+	var text string
+	if json.Unmarshal(data, &text) != nil {
+		return strictly(data, (*rollout.Window)(w))
 	}
-	for i := range max(len(p.Steps)-1, 0) {
-		if p.Steps[i].Bake == 0 {
-			p.Steps[i].Bake = standard.Steps[0].Bake
-		}
+	parsed, err := rollout.ParseWindow(text)
+	if err != nil {
+		return &fault{"", err.Error()}
 	}
-	for i, g := range p.Gates {
-		if g.Webhook != "" && g.Timeout == 0 {
-			p.Gates[i].Timeout = rollout.DefaultGateTimeout
-		}
-	}
+	*w = writtenWindow(*parsed)
+	return nil
 }
 
 // ParsePlan reads a plan that is written as JSON, and checks it. What is absent has its default.
@@ -129,11 +136,7 @@ func planOf(p *rollout.PlanStatus, state *splitter.State) *PlanStatus {
 }
 
 // FilePlan returns the plan that a rollout goes by which is started without a plan of its own.
-func (s Status) FilePlan() Plan {
-	plan := rollout.DefaultPlan()
-	if s.File.Plan != nil {
-		plan = *s.File.Plan
-	}
-	plan.Steps = slices.Clone(plan.Steps)
-	return plan
-}
+func (s Status) FilePlan() Plan { return rollout.PlanOrDefault(s.File.Plan) }
+
+// DefaultPlan is the plan of a split whose file says nothing of one.
+func DefaultPlan() Plan { return rollout.DefaultPlan() }

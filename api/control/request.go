@@ -4,12 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"mime"
 	"net/http"
-	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/switchback-proxy/switchback/health"
@@ -27,9 +24,9 @@ const (
 
 // Claim is what every change may say of itself.
 type Claim struct {
-	// Actor is who says to have asked: at most 128 characters, without control characters.
+	// Actor is who says to have asked: at most 128 characters, all of them shown.
 	Actor string `json:"actor,omitempty"`
-	// Reason is why, for the audit log: at most 1000 characters, without control characters.
+	// Reason is why, for the audit log: at most 1000 characters, all of them shown.
 	Reason string `json:"reason,omitempty"`
 }
 
@@ -132,20 +129,10 @@ func unmarshal(body []byte, v any) error {
 	if err := refuseRepeated(json.NewDecoder(bytes.NewReader(body))); err != nil {
 		return err
 	}
-	d := json.NewDecoder(bytes.NewReader(body))
-	d.DisallowUnknownFields()
-	if err := d.Decode(v); err != nil {
-		return kindInvalid.problem("%s", describe(err))
+	if err := strictly(body, v); err != nil {
+		return kindInvalid.problem("%v", err)
 	}
 	return nil
-}
-
-// describe returns what is wrong with a body, without the decoder's own words.
-func describe(err error) string {
-	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		return fmt.Sprintf("field %q cannot be a JSON %s", wrong.Field, wrong.Value)
-	}
-	return strings.TrimPrefix(err.Error(), "json: ")
 }
 
 // refuseRepeated reads one valid JSON value and refuses a name that an object gives twice, of which encoding/json
@@ -194,7 +181,7 @@ func (h *handler) by(r *http.Request, c Claim) (rollout.By, error) {
 	return rollout.By{Actor: c.Actor, Via: h.Via(r), Reason: c.Reason, If: version}, err
 }
 
-// checkText refuses what is too long for the log, and what could forge lines in it or drive a terminal.
+// checkText refuses what is too long for the log, and what could forge lines in it, drive a terminal or hide what it says.
 func checkText(field, s string, limit int) error {
 	if n := utf8.RuneCountInString(s); n > limit {
 		return kindInvalid.problem("field %q has %d characters: at most %d are allowed", field, n, limit)
@@ -203,8 +190,8 @@ func checkText(field, s string, limit int) error {
 		return kindInvalid.problem("field %q is not valid UTF-8", field)
 	}
 	for _, c := range s {
-		if unicode.IsControl(c) {
-			return kindInvalid.problem("field %q has the control character %q", field, c)
+		if splitter.Unshown(c) {
+			return kindInvalid.problem("field %q has the character %q, of those that are not shown", field, c)
 		}
 	}
 	return nil

@@ -55,13 +55,13 @@ type planFlags struct {
 
 func (p *planFlags) add(cmd *cobra.Command) {
 	p.cmd = cmd
-	f := cmd.Flags()
+	f, standard := cmd.Flags(), control.DefaultPlan()
 	f.StringVar(&p.file, "plan", "", "JSON `file` of a plan (-: the standard input); what it leaves out has its default")
 	f.StringVar(&p.steps, "steps", "", `the canary's shares, each with its own bake time if need be: "1% 10%:6h 100%"`)
-	f.DurationVar(&p.bake, "bake", 24*time.Hour, "how long each step lasts at least that has no time of its own")
-	f.DurationVar(&p.watch, "watch", 48*time.Hour, "how long a canary that has everything is watched before it becomes stable")
-	f.IntVar(&p.minRequests, "min-requests", 500, "how many requests of the canary each step must have seen")
-	f.IntVar(&p.minUsers, "min-users", 50, "how many users the canary must have had since the trial began")
+	f.DurationVar(&p.bake, "bake", time.Duration(standard.Hold(1)), "how long each step lasts at least that has no time of its own")
+	f.DurationVar(&p.watch, "watch", time.Duration(standard.Watch), "how long a canary that has everything is watched before it becomes stable")
+	f.IntVar(&p.minRequests, "min-requests", standard.MinRequests, "how many requests of the canary each step must have seen")
+	f.IntVar(&p.minUsers, "min-users", standard.MinUsers, "how many users the canary must have had since the trial began")
 	f.StringVar(&p.onFail, "on-fail", "failback", "what becomes of a canary that fails: failback or pause")
 }
 
@@ -135,19 +135,9 @@ func (p *planFlags) change(plan *control.Plan) error {
 		plan.MinUsers = p.minUsers
 	}
 	if given("on-fail") {
-		return setOnFail(plan, p.onFail)
-	}
-	return nil
-}
-
-func setOnFail(plan *control.Plan, text string) error {
-	switch text {
-	case "failback":
-		plan.OnFail = control.OnFailFailback
-	case "pause":
-		plan.OnFail = control.OnFailPause
-	default:
-		return fmt.Errorf("--on-fail %q: must be failback or pause", text)
+		if p.onFail == "" || plan.OnFail.UnmarshalText([]byte(p.onFail)) != nil {
+			return fmt.Errorf("--on-fail %q: must be failback or pause", p.onFail)
+		}
 	}
 	return nil
 }
