@@ -16,8 +16,11 @@ func Abort(prev *splitter.State, by By, seed Seed) (Changed, error) {
 
 func abort(prev *splitter.State, kind string, by By, seed Seed) (Changed, error) {
 	if prev.Progress.Phase != splitter.PhaseTrial || prev.Weights()[prev.Canary] == 0 {
-		return Changed{}, refuse("no trial of %q is under way that could be aborted (its phase is %s)", prev.Split,
-			prev.Progress.Phase)
+		what := fmt.Sprintf("no trial of %q is under way that could be aborted (its phase is %s)", prev.Split, prev.Progress.Phase)
+		if text := leftText(prev, seed.Now); text != "" {
+			what += ": " + text + " already"
+		}
+		return Changed{}, refuse("%s", what)
 	}
 	if slices.Contains(prev.Retired, prev.Stable) {
 		return Changed{}, retired(prev, prev.Stable)
@@ -27,6 +30,7 @@ func abort(prev *splitter.State, kind string, by By, seed Seed) (Changed, error)
 		return Changed{}, err
 	}
 	n.Progress = aborted(prev, seed.Now)
+	noteLeft(n, prev.Canary)
 	return tell(prev, n)
 }
 

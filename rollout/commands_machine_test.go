@@ -18,6 +18,7 @@ import (
 type campaign struct {
 	machine
 	found rollout.Findings
+	left  string // what an abort, a switch back or a rollback took everybody from, until something begins anew
 }
 
 // TestAnySequenceOfCommands draws commands of all kinds.
@@ -74,7 +75,14 @@ func (m *campaign) commands() map[string]func(*rapid.T) {
 			return made(rollout.SwitchBack(s(), m.def, alice, m.seed()))
 		},
 		"roll back": func(*rapid.T) (rollout.Changed, bool, error) {
-			return made(rollout.RollBack(s(), m.def, alice, m.seed()))
+			return made(rollout.RollBack(s(), m.def, rollout.RollbackRequest{}, alice, m.seed()))
+		},
+		"roll back to": func(t *rapid.T) (rollout.Changed, bool, error) {
+			c, ok, err := made(rollout.RollBack(s(), m.def, rollout.RollbackRequest{To: m.variant(t)}, alice, m.seed()))
+			if ok {
+				m.left = "" // they said so
+			}
+			return c, ok, err
 		},
 		"pause":  func(*rapid.T) (rollout.Changed, bool, error) { return rollout.Pause(s(), alice, m.seed()) },
 		"resume": func(*rapid.T) (rollout.Changed, bool, error) { return rollout.Resume(s(), alice, m.seed()) },
@@ -187,6 +195,7 @@ func (m *campaign) keeps(t *rapid.T, c rollout.Changed) {
 			t.Fatalf("%s is retired and was given %s by %s", v, next.Weights()[v], kind)
 		}
 	}
+	m.keepsAway(t, next)
 	if next.Epoch == prev.Epoch {
 		m.keepsTrial(t, next)
 	} else if p := next.Progress; p.Step > 1 || p.Approved > 0 || p.Step == 1 && next.Plan == nil || p.Step == 0 && next.Plan != nil {
@@ -195,6 +204,43 @@ func (m *campaign) keeps(t *rapid.T, c rollout.Changed) {
 	if isForward := kind == rollout.KindStep || kind == rollout.KindPromoted; isForward && m.found.Verdict.Result == health.Fail {
 		t.Fatalf("%s on a verdict that fails", kind)
 	}
+}
+
+// keepsAway checks that what takes something back, given again, does not lead to what it led away from.
+func (m *campaign) keepsAway(t *rapid.T, next *splitter.State) {
+	before, after := m.state.Weights(), next.Weights()
+	switch kind := next.Changed.Kind; kind {
+	case rollout.KindAborted, rollout.KindSwitchedBack, rollout.KindRolledBack:
+		if m.left != "" && after[m.left] > before[m.left] {
+			t.Fatalf("%s gives %s %s, which everybody was taken from: %+v", kind, m.left, after[m.left], m.state)
+		}
+		for v := range before {
+			if after[v] == 0 {
+				m.left = v
+			}
+		}
+	case rollout.KindStarted, rollout.KindRetried, rollout.KindSwitched, rollout.KindPromoted, rollout.KindAdopt, rollout.KindWeights:
+		m.left = ""
+	}
+}
+
+// TestNothingIsTakenBackTwice draws what goes forward and what takes it back, and little else.
+func TestNothingIsTakenBackTwice(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		m := &campaign{machine: machine{now: noon, n: 1, def: drawPlanned(t)}}
+		m.state = created(t, m.def)
+		all := m.commands()
+		actions := map[string]func(*rapid.T){}
+		for _, name := range []string{"start", "switch", "abort", "switch back", "roll back", "kill", "revive"} {
+			actions[name] = all[name]
+		}
+		actions["promote"] = func(t *rapid.T) {
+			m.try(t, func(*rapid.T) (rollout.Changed, bool, error) {
+				return made(rollout.PromoteNow(m.state, m.def, rollout.PromoteRequest{Full: true}, ready(m.state), alice, m.seed()))
+			})
+		}
+		t.Repeat(actions)
+	})
 }
 
 // keepsTrial checks what every change within an epoch must keep.

@@ -108,9 +108,11 @@ func abort(n int) change {
 	return func(prev *splitter.State) (rollout.Changed, error) { return rollout.Abort(prev, alice, later(n)) }
 }
 
-func rollBack(n int, def rollout.Definition) change {
+func rollBack(n int, def rollout.Definition) change { return rollBackTo(n, def, "") }
+
+func rollBackTo(n int, def rollout.Definition, variant string) change {
 	return func(prev *splitter.State) (rollout.Changed, error) {
-		return rollout.RollBack(prev, def, alice, later(n))
+		return rollout.RollBack(prev, def, rollout.RollbackRequest{To: variant}, alice, later(n))
 	}
 }
 

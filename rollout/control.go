@@ -108,6 +108,13 @@ type RetryRequest struct {
 	Force bool // in spite of a cooldown
 }
 
+// RollbackRequest takes the latest promotion back.
+type RollbackRequest struct {
+	// To is the variant that is to be stable again: who was before the latest promotion. Empty: whoever that was, unless
+	// anything was taken back since.
+	To string
+}
+
 // SwitchRequest asks that a variant get everybody at once.
 type SwitchRequest struct {
 	To         string

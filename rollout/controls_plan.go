@@ -64,9 +64,9 @@ func (c *Controller) AbortRollout(ctx context.Context, split string, by By) (Res
 }
 
 // RollBack takes the latest promotion back; see [RollBack].
-func (c *Controller) RollBack(ctx context.Context, split string, by By) (Result, error) {
+func (c *Controller) RollBack(ctx context.Context, split string, r RollbackRequest, by By) (Result, error) {
 	return c.give(ctx, split, by, func(prev *splitter.State, def Definition, seed Seed) (Changed, error) {
-		return RollBack(prev, def, by, seed)
+		return RollBack(prev, def, r, by, seed)
 	})
 }
 

@@ -47,7 +47,7 @@ func aborting(ctx context.Context, p *proxy) (rollout.Result, error) {
 }
 
 func rollingBack(ctx context.Context, p *proxy) (rollout.Result, error) {
-	return p.RollBack(ctx, "assistant", alice)
+	return p.RollBack(ctx, "assistant", rollout.RollbackRequest{}, alice)
 }
 
 func retrying(ctx context.Context, p *proxy) (rollout.Result, error) {

@@ -29,6 +29,7 @@ func Failback(prev *splitter.State, v health.Verdict, by By, seed Seed) (Changed
 	}
 	n.Progress = splitter.Progress{Phase: splitter.PhaseFailedBack, Since: seed.Now, Why: v.Reason,
 		Step: prev.Progress.Step, Reached: prev.Progress.Reached} // the plan stays too, to tell at which step it ended
+	noteLeft(n, prev.Canary)
 	n.Cooldown = splitter.Cooldown{
 		Until:     seed.Now.Add(cooldown(time.Duration(p.Cooldown), prev.Cooldown.Failbacks)),
 		Failbacks: prev.Cooldown.Failbacks + 1,

@@ -83,10 +83,11 @@ func swapRoles(n, prev *splitter.State, stable, canary string) error {
 	return nil
 }
 
-// notePromotion remembers in n that prev's canary has become stable in place of another, and forgets the failbacks before.
+// notePromotion remembers in n that prev's canary has become stable in place of another, and forgets the failbacks before,
+// and what was taken back.
 func notePromotion(n, prev *splitter.State, now time.Time) {
 	p := splitter.Promotion{Variant: prev.Canary, Version: prev.Declared[prev.Canary], Before: prev.Stable,
 		BeforeVersion: prev.Declared[prev.Stable], At: now}
 	n.Promotions = append([]splitter.Promotion{p}, n.Promotions[:min(len(n.Promotions), splitter.KeptPromotions-1)]...)
-	n.Cooldown = splitter.Cooldown{}
+	n.Cooldown, n.Left = splitter.Cooldown{}, splitter.Left{}
 }

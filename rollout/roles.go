@@ -58,13 +58,14 @@ func mayRename(prev *splitter.State, from, to string) error {
 	return nil
 }
 
-// renamePast renames a variant in what n remembers of promotions and of retired variants. Promotions of an earlier variant
+// renamePast renames a variant in what n remembers of promotions, of what was left and of retired variants. Promotions of an earlier variant
 // of the new name are forgotten: they cannot be taken back.
 func renamePast(n *splitter.State, to string, renamed func(string) string) {
 	n.Promotions = slices.DeleteFunc(n.Promotions, func(p splitter.Promotion) bool { return p.Variant == to || p.Before == to })
 	for i := range n.Promotions {
 		n.Promotions[i].Variant, n.Promotions[i].Before = renamed(n.Promotions[i].Variant), renamed(n.Promotions[i].Before)
 	}
+	n.Left.Variant = renamed(n.Left.Variant)
 	for i := range n.Retired {
 		n.Retired[i] = renamed(n.Retired[i])
 	}
@@ -100,6 +101,8 @@ func Adopt(prev *splitter.State, def Definition, r AdoptRequest, by By, seed See
 	if prev.Canary == n.Stable && prev.Progress.Phase == splitter.PhaseTrial {
 		ended = splitter.EndPromoted
 		notePromotion(n, prev, seed.Now)
+	} else if prev.Progress.Phase == splitter.PhaseTrial && n.Weights()[prev.Canary] == 0 {
+		noteLeft(n, prev.Canary)
 	}
 	if begins(prev, n.Canary, want) {
 		freshen(n, prev, seed)

@@ -105,6 +105,8 @@ func TestRolloutsRefused(t *testing.T) {
 		"rename to what is gone": {[]change{retire(2, "green", false), adopt(3, planned(), rollout.AdoptRequest{Stable: "blue"}), rename(4, "blue", "green")},
 			rollout.ErrRefused, "is retired"},
 		"promote nothing": {[]change{promote(2, rollout.PromoteRequest{})}, rollout.ErrRefused, "no rollout"},
+		"promote what failed back": {[]change{started(2), failback(3), promote(4, rollout.PromoteRequest{})},
+			rollout.ErrRefused, "`retry` begins one again, `start` one of another version"},
 		"promote a trial": {[]change{green(2, 5), promote(3, rollout.PromoteRequest{})},
 			rollout.ErrRefused, "no rollout"},
 		"promote nothing in full": {[]change{promoted(2)}, rollout.ErrRefused, "no rollout"},
@@ -123,11 +125,40 @@ func TestRolloutsRefused(t *testing.T) {
 			rollout.ErrRefused, "deploys are frozen; `--full`"},
 		"abort nothing": {[]change{abort(2)}, rollout.ErrRefused, "no trial of \"assistant\" is under way"},
 		"abort twice": {[]change{started(2), abort(3), abort(4)},
-			rollout.ErrRefused, "no trial of \"assistant\" is under way"},
+			rollout.ErrRefused, "(its phase is idle): \"green\" was aborted by alice 1m ago, at 2026-11-22 12:03:00 UTC, already"},
 		"roll back nothing": {[]change{rollBack(2, planned())},
 			rollout.ErrRefused, "by no promotion that could be taken back"},
 		"roll back twice": {[]change{started(2), promoted(3), rollBack(4, planned()), rollBack(5, planned())},
-			rollout.ErrRefused, "by no promotion"},
+			rollout.ErrRefused, "\"green\" was rolled back by alice 1m ago, at 2026-11-22 12:04:00 UTC, already; `start` or `switch` begins anew"},
+		"roll back two promotions": {[]change{started(2), promoted(3), started(4), promoted(5), rollBack(6, planned()), rollBack(7, planned())},
+			rollout.ErrRefused, "\"blue\" was rolled back by alice 1m ago, at 2026-11-22 12:06:00 UTC, already; `start` or `switch` begins anew, " +
+				"and `rollback --to blue` takes back the promotion of \"green\" all the same"},
+		"roll back after an abort": {[]change{started(2), promoted(3), started(4), abort(5), rollBack(6, planned())},
+			rollout.ErrRefused, "\"blue\" was aborted by alice 1m ago"},
+		"roll back after weights of nothing": {[]change{started(2), promoted(3), weights(4, map[string]splitter.Weight{"blue": 5 * percent}),
+			weights(5, map[string]splitter.Weight{"blue": 0}), rollBack(6, planned())},
+			rollout.ErrRefused, "\"blue\" was given 0% by alice 1m ago"},
+		"roll back after adopt of nothing": {[]change{started(2), promoted(3), started(4),
+			adopt(5, planned(), rollout.AdoptRequest{Stable: "green", Canary: "red"}), rollBack(6, three)},
+			rollout.ErrRefused, "\"blue\" was given 0% by alice 1m ago"},
+		"roll back to another": {[]change{started(2), promoted(3), started(4), abort(5), rollBackTo(6, planned(), "red")},
+			rollout.ErrRefused, `leads to "blue", which was stable before "green", and not to "red"`},
+		"roll back to stable": {[]change{started(2), promoted(3), started(4), abort(5), rollBackTo(6, planned(), "green")},
+			rollout.ErrRefused, `"green" is stable already`},
+		"roll back to where it led": {[]change{started(2), promoted(3), rollBackTo(4, planned(), "blue"), rollBackTo(5, planned(), "blue")},
+			rollout.ErrRefused, `"blue" is stable already`},
+		"roll back to what failed, said so": {[]change{started(2), promoted(3), started(4), failback(5), rollBackTo(6, planned(), "blue")},
+			rollout.ErrRefused, `"blue" was failed back since`},
+		"switch back twice": {[]change{started(2), promoted(3), switchTo(4, "blue"), switchBack(5), switchBack(6)},
+			rollout.ErrRefused, "\"blue\" was switched back by alice 1m ago, at 2026-11-22 12:05:00 UTC, already"},
+		"switch back a promotion twice": {[]change{started(2), promoted(3), switchTo(4, "blue"), promoted(5), switchBack(6), switchBack(7)},
+			rollout.ErrRefused, "\"blue\" was switched back by alice 1m ago"},
+		"roll back after a switch back": {[]change{started(2), promoted(3), switchTo(4, "blue"), switchBack(5), kill(6, "k", "red"), rollBack(7, planned())},
+			rollout.ErrRefused, "\"blue\" was switched back by alice 2m ago"},
+		"switch back as another release noted it": {[]change{started(2), promoted(3), switchTo(4, "blue"), switchBack(5), unnoted, switchBack(6)},
+			rollout.ErrRefused, "\"blue\" was aborted 1m ago"},
+		"roll back as another release noted it": {[]change{started(2), promoted(3), started(4), promoted(5), rollBack(6, planned()), unnoted, rollBack(7, planned())},
+			rollout.ErrRefused, "\"blue\" was rolled back 1m ago"},
 		"roll back in a trial": {[]change{started(2), promoted(3), started(4), rollBack(5, planned())},
 			rollout.ErrRefused, "a trial of \"blue\" is under way"},
 		"roll back to what is gone": {[]change{started(2), promoted(3), retire(4, "blue", false), rollBack(5, planned())}, rollout.ErrRefused,
@@ -165,6 +196,13 @@ func TestRolloutsRefused(t *testing.T) {
 			}
 		})
 	}
+}
+
+// unnoted is a State as a release before this one left it.
+func unnoted(prev *splitter.State) (rollout.Changed, error) {
+	n := prev.Clone()
+	n.Left = splitter.Left{}
+	return rollout.Changed{State: n}, nil
 }
 
 // declaredAgain lets the canary's declared version of a file be known, if it is not.

@@ -29,8 +29,11 @@ func runningPlan(s *splitter.State) (*Plan, error) {
 func mustRun(s *splitter.State) (*Plan, error) {
 	p, err := runningPlan(s)
 	if err == nil && p == nil {
-		return nil, refuse("no rollout of %q is under way (its phase is %s); `start` begins one", s.Split,
-			s.Progress.Phase)
+		how := "`start` begins one"
+		if s.Progress.Phase == splitter.PhaseFailedBack {
+			how = "`retry` begins one again, `start` one of another version"
+		}
+		return nil, refuse("no rollout of %q is under way (its phase is %s); %s", s.Split, s.Progress.Phase, how)
 	}
 	return p, err
 }

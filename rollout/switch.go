@@ -28,7 +28,8 @@ func (p Plan) atOnce() Plan {
 }
 
 // SwitchBack takes a switch back: while it is watched it gives everybody back to stable, and after its promotion it rolls
-// that back. ErrRefused is returned in between the steps of a rollout, and for what [RollBack] refuses.
+// that back. ErrRefused is returned in between the steps of a rollout, and for what [RollBack] refuses: also if it was
+// taken back already.
 func SwitchBack(prev *splitter.State, def Definition, by By, seed Seed) (Changed, error) {
 	p, err := runningPlan(prev)
 	if err != nil {
@@ -37,5 +38,5 @@ func SwitchBack(prev *splitter.State, def Definition, by By, seed Seed) (Changed
 	if p != nil && prev.Progress.Step == p.Last() {
 		return abort(prev, KindSwitchedBack, by, seed)
 	}
-	return rollBack(prev, def, KindSwitchedBack, by, seed)
+	return rollBack(prev, def, KindSwitchedBack, "", by, seed)
 }

@@ -93,6 +93,7 @@ func notePlan(n, prev *splitter.State, asked splitter.Weight) error {
 		if planRuns(prev) {
 			n.Changed.Kind = KindAborted
 		}
+		noteLeft(n, prev.Canary)
 		return nil
 	}
 	p, err := runningPlan(prev)

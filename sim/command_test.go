@@ -26,9 +26,12 @@ type order func(ctx context.Context, c *rollout.Controller, by rollout.By) (roll
 func orderOf(command string, words []string, step int) (order, error) {
 	const split = "assistant"
 	has := func(word string) bool { return slices.Contains(words, word) }
-	variant := "green"
+	variant, to := "green", "" // a rollback leads where it leads, unless it is said
 	if has("blue") {
-		variant = "blue"
+		variant, to = "blue", "blue"
+	}
+	if has("green") {
+		to = "green"
 	}
 	orders := map[string]order{
 		"start": func(ctx context.Context, c *rollout.Controller, by rollout.By) (rollout.Result, error) {
@@ -50,7 +53,7 @@ func orderOf(command string, words []string, step int) (order, error) {
 			return c.AbortRollout(ctx, split, by)
 		},
 		"rollback": func(ctx context.Context, c *rollout.Controller, by rollout.By) (rollout.Result, error) {
-			return c.RollBack(ctx, split, by)
+			return c.RollBack(ctx, split, rollout.RollbackRequest{To: to}, by)
 		},
 		"retry": func(ctx context.Context, c *rollout.Controller, by rollout.By) (rollout.Result, error) {
 			return c.RetryRollout(ctx, split, rollout.RetryRequest{Force: has("force")}, by)

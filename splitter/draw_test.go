@@ -90,6 +90,9 @@ func drawRollout(t *rapid.T, s *splitter.State) {
 		s.Promotions = append(s.Promotions, splitter.Promotion{Variant: "blue", Version: drawText(t), Before: "green",
 			BeforeVersion: drawText(t), At: drawTime(t)})
 	}
+	if rapid.Bool().Draw(t, "was left") {
+		s.Left = splitter.Left{Variant: "green", Kind: drawText(t), Actor: drawText(t), At: drawTime(t)}
+	}
 	s.Retired = rapid.SampledFrom([][]string{nil, {"gone"}, {"gone", "grey"}}).Draw(t, "retired")
 	if rapid.Bool().Draw(t, "drills") {
 		users := rapid.SliceOfNDistinct(rapid.StringN(1, 9, -1), 1, 3, rapid.ID).Draw(t, "users")

@@ -75,6 +75,8 @@ type State struct {
 	Progress Progress `json:"progress"`
 	// Promotions are the latest promotions that can be taken back, newest first, at most [KeptPromotions].
 	Promotions []Promotion `json:"promotions,omitempty"`
+	// Left is what the last abort, failback or rollback took everybody from; zero once a canary was promoted after it.
+	Left Left `json:"left,omitzero"`
 	// Retired lists the variants that were said to be gone, sorted: nothing is given to them.
 	Retired []string `json:"retired,omitempty"`
 	// Drill sends some test users to a variant, to see whether a failback works; nil while there is none.
@@ -154,6 +156,14 @@ type Promotion struct {
 	Before        string    `json:"before"`
 	BeforeVersion string    `json:"before_version,omitempty"`
 	At            time.Time `json:"at"` // by the store's clock
+}
+
+// Left says which variant everybody was taken from, how, by whom and when.
+type Left struct {
+	Variant string    `json:"variant"`
+	Kind    string    `json:"kind"` // that of the change
+	Actor   string    `json:"actor,omitempty"`
+	At      time.Time `json:"at"` // by the store's clock
 }
 
 // Drill is a rehearsal of a failback: test users, and nobody else, are served by a variant.

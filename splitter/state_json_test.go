@@ -61,6 +61,7 @@ func merged() *splitter.State {
 	s.Progress.Paused = &splitter.Pause{Actor: "bob", Reason: "lunch", At: s.Changed.At}
 	s.Progress.Ended = splitter.EndAborted
 	s.Promotions = []splitter.Promotion{{Variant: "blue", Version: "sha256:1", Before: "grey", BeforeVersion: "sha256:0", At: s.Began}}
+	s.Left = splitter.Left{Variant: "green", Kind: "aborted", Actor: "bob", At: s.Began}
 	s.Retired = []string{"grey", "red"}
 	s.Drill = &splitter.Drill{ID: "d1", Variant: "green", Users: []string{"1f", "2e"}, Until: s.Changed.At}
 	s.Drilled = splitter.Drilled{At: s.Began, By: "alice"}

@@ -18,6 +18,9 @@ func (s *State) validatePlan() error {
 			errs = append(errs, fmt.Errorf("promotion %d of %q in place of %q: %s", i, p.Variant, p.Before, nameRule))
 		}
 	}
+	if s.Left != (Left{}) && !ValidName(s.Left.Variant) {
+		errs = append(errs, fmt.Errorf("variant %q that was left: %s", s.Left.Variant, nameRule))
+	}
 	for i, variant := range s.Retired {
 		if !ValidName(variant) {
 			errs = append(errs, fmt.Errorf("retired variant %q: %s", variant, nameRule))

@@ -128,6 +128,7 @@ func TestValidate(t *testing.T) {
 			`promotion 0 of "" in place of "blue": names are`},
 		{"promotion in place of nobody", func(s *splitter.State) { s.Promotions = []splitter.Promotion{{Variant: "blue"}} },
 			`promotion 0 of "blue" in place of "": names are`},
+		{"nobody was left", func(s *splitter.State) { s.Left.Kind = "aborted" }, `variant "" that was left: names are`},
 		{"retired without a name", func(s *splitter.State) { s.Retired = []string{"B"} }, `retired variant "B": names are`},
 		{"retired in disorder", func(s *splitter.State) { s.Retired = []string{"red", "grey"} }, `retired variant "grey" after "red": they`},
 		{"retired twice", func(s *splitter.State) { s.Retired = []string{"red", "red"} }, `retired variant "red" after "red": they`},

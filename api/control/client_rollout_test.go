@@ -43,8 +43,8 @@ func TestClientMovesARollout(t *testing.T) {
 		{rollout.KindAborted, "abort", func(ctx context.Context) (control.Change, error) {
 			return c.Abort(ctx, "assistant", control.AbortRequest{Claim: by})
 		}},
-		{rollout.KindRolledBack, "rollback", func(ctx context.Context) (control.Change, error) {
-			return c.Rollback(ctx, "assistant", control.RollbackRequest{Claim: by})
+		{rollout.KindRolledBack, rollout.RollbackRequest{To: "blue"}, func(ctx context.Context) (control.Change, error) {
+			return c.Rollback(ctx, "assistant", control.RollbackRequest{To: "blue", Claim: by})
 		}},
 		{rollout.KindRetried, rollout.RetryRequest{Force: true}, func(ctx context.Context) (control.Change, error) {
 			return c.Retry(ctx, "assistant", control.RetryRequest{Force: true, Claim: by})

@@ -47,7 +47,7 @@ type Fleet interface {
 	// AbortRollout gives the canary's share back to stable.
 	AbortRollout(ctx context.Context, split string, by rollout.By) (rollout.Result, error)
 	// RollBack takes the latest promotion back.
-	RollBack(ctx context.Context, split string, by rollout.By) (rollout.Result, error)
+	RollBack(ctx context.Context, split string, r rollout.RollbackRequest, by rollout.By) (rollout.Result, error)
 	// RetryRollout begins again, after a failback or an abort.
 	RetryRollout(ctx context.Context, split string, r rollout.RetryRequest, by rollout.By) (rollout.Result, error)
 	// SwitchTo gives everybody to the other variant at once, SwitchBack takes that back.

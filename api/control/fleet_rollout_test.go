@@ -102,8 +102,8 @@ func (f *fleet) AbortRollout(_ context.Context, split string, by rollout.By) (ro
 	return f.changed(split, rollout.KindAborted, "abort", by)
 }
 
-func (f *fleet) RollBack(_ context.Context, split string, by rollout.By) (rollout.Result, error) {
-	return f.changed(split, rollout.KindRolledBack, "rollback", by)
+func (f *fleet) RollBack(_ context.Context, split string, r rollout.RollbackRequest, by rollout.By) (rollout.Result, error) {
+	return f.changed(split, rollout.KindRolledBack, r, by)
 }
 
 func (f *fleet) RetryRollout(_ context.Context, split string, r rollout.RetryRequest, by rollout.By) (rollout.Result, error) {

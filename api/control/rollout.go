@@ -43,7 +43,12 @@ type PromoteRequest struct {
 type AbortRequest struct{ Claim }
 
 // RollbackRequest is the body of POST {split}/rollback.
-type RollbackRequest struct{ Claim }
+type RollbackRequest struct {
+	// To is the variant that is to be stable again. It is needed if anything was taken back since the latest promotion;
+	// a variant that was not stable before that is refused.
+	To string `json:"to,omitempty"`
+	Claim
+}
 
 // RetryRequest is the body of POST {split}/retry. Its reason must not be empty.
 type RetryRequest struct {
@@ -109,8 +114,8 @@ func abort(ctx context.Context, f Fleet, split string, _ AbortRequest, by rollou
 	return f.AbortRollout(ctx, split, by)
 }
 
-func rollBack(ctx context.Context, f Fleet, split string, _ RollbackRequest, by rollout.By) (rollout.Result, error) {
-	return f.RollBack(ctx, split, by)
+func rollBack(ctx context.Context, f Fleet, split string, b RollbackRequest, by rollout.By) (rollout.Result, error) {
+	return f.RollBack(ctx, split, rollout.RollbackRequest{To: b.To}, by)
 }
 
 func retry(ctx context.Context, f Fleet, split string, b RetryRequest, by rollout.By) (rollout.Result, error) {

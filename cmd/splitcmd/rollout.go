@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"time"
 	"strings"
 	"time"
 
@@ -31,10 +30,7 @@ func rolloutCommands(h host) []*cobra.Command {
 			func(ctx context.Context, c *control.Client, split string, by control.Claim, o []control.Option) (control.Change, error) {
 				return c.Abort(ctx, split, control.AbortRequest{Claim: by}, o...)
 			}),
-		h.splitChange("rollback", "Takes the latest promotion back, in one change",
-			func(ctx context.Context, c *control.Client, split string, by control.Claim, o []control.Option) (control.Change, error) {
-				return c.Rollback(ctx, split, control.RollbackRequest{Claim: by}, o...)
-			}),
+		rollbackCommand(h),
 	}
 }
 
@@ -131,6 +127,26 @@ the watch ends and it becomes stable.
 		do: func(ctx context.Context, s *session, args []string, by control.Claim, o []control.Option) (control.Change, error) {
 			return s.client.Promote(ctx, args[0], control.PromoteRequest{Full: *full, Step: *at, Claim: by}, o...)
 		},
+	})
+	return cmd
+}
+
+func rollbackCommand(h host) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "rollback <split>",
+		Short: "Takes the latest promotion back, in one change",
+		Long: `Takes the latest promotion back: who was stable before it gets everybody, in one
+change.
+
+If anything was taken back since that promotion (a rollback, an abort, a
+failback), --to is needed, so that a command given twice does not lead where
+nobody wants to be. It names the variant that is to be stable again.`,
+		Example: h.examples("split rollback assistant", "split rollback assistant --to blue"),
+		Args:    atMost(1),
+	}
+	to := cmd.Flags().String("to", "", "the variant that is to be stable again")
+	cmd.RunE = h.changes(cmd, func(ctx context.Context, s *session, args []string, by control.Claim, o []control.Option) (control.Change, error) {
+		return s.client.Rollback(ctx, args[0], control.RollbackRequest{To: *to, Claim: by}, o...)
 	})
 	return cmd
 }
