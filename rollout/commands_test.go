@@ -44,7 +44,7 @@ var passing = health.Verdict{Result: health.Pass, Reason: "1 of 400 failed"}
 // ready are findings on which a State's plan takes its next step, but for approval.
 func ready(s *splitter.State) rollout.Findings {
 	return rollout.Findings{Verdict: passing,
-		Tally: rollout.Tally{Epoch: s.Epoch, Step: s.Progress.Step, Baked: 2 * 3600, Requests: 10, Users: 2}}
+		Tally: rollout.Tally{Epoch: s.Epoch, Step: s.Progress.Step, Baked: 2 * 3600, Requests: 10, Baseline: 10, Users: 2}}
 }
 
 // found changes ready findings.

@@ -65,9 +65,10 @@ func (c *Controller) Adopt(ctx context.Context, split string, r AdoptRequest, by
 	})
 }
 
-// ApplyPolicy replaces the epoch's frozen policy by this instance's file's; see [ApplyPolicy].
+// ApplyPolicy replaces the epoch's frozen policy by this instance's file's; see [ApplyPolicy]. The answer says so if a
+// rollout that is under way cannot pass, or cannot fail, by that.
 func (c *Controller) ApplyPolicy(ctx context.Context, split string, by By) (Result, error) {
-	return c.change(ctx, split, by, func(prev *splitter.State, def Definition, seed Seed) (Changed, error) {
+	return c.give(ctx, split, by, func(prev *splitter.State, def Definition, seed Seed) (Changed, error) {
 		return ApplyPolicy(prev, def, by, seed)
 	})
 }

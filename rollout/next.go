@@ -77,7 +77,8 @@ const (
 )
 
 // Next says what a rollout does next. It is pure: now is by the store's clock, and whoever calls it with the same gets the
-// same. It never takes a step on a verdict that is not pass, nor without the evidence that the plan asks for. A failback
+// same. It never takes a step on a verdict that is not pass, nor without the evidence that the plan asks for, nor if stable
+// had no request in the step: what the canary is held against then is the past. A failback
 // is not its business: that needs no plan.
 func Next(plan Plan, s *splitter.State, f Findings, now time.Time) Move {
 	step := s.Progress.Step
@@ -108,10 +109,12 @@ func Next(plan Plan, s *splitter.State, f Findings, now time.Time) Move {
 	wait(t.Requests > 0 && t.Requests < least, WaitMinimum, "%d of %d requests of %s", t.Requests, least, s.Canary)
 	wait(t.Users < users, WaitMinimum, "%d of %d users of %s", t.Users, users, s.Canary)
 	wait(v.Result == health.Inconclusive, WaitVerdict, "no pass yet: %s", orNone(v.Reason))
+	wait(t.Requests > 0 && t.Baseline == 0 && f.Stale == "" && v.Result == health.Pass, WaitVerdict,
+		"no request of %s in this step yet that %s could be compared with", s.Stable, s.Canary)
 	wait(f.Stale != "", WaitVerdict, "%s", f.Stale)
 	hold := plan.Hold(step)
 	baked := time.Duration(t.Baked) * time.Second
-	wait(baked < hold, WaitBake, "%s of %s at %s", health.Duration(baked), health.Duration(hold), plan.Step(step).Weight)
+	wait(baked < hold, WaitBake, "%s of %s at %s", health.Duration(baked), health.Duration(hold), plan.given(s))
 	for _, text := range f.Members {
 		wait(true, WaitMembers, "%s", text)
 	}
@@ -126,6 +129,15 @@ func Next(plan Plan, s *splitter.State, f Findings, now time.Time) Move {
 		m.To = step + 1
 	}
 	return m
+}
+
+// given is what the canary has at its step: what the plan gives, of which stable may keep a trickle, unless people gave it
+// something else.
+func (p Plan) given(s *splitter.State) splitter.Weight {
+	if s.RunningTrickle() != nil || s.RunningProbe() != nil {
+		return p.Step(s.Progress.Step).Weight
+	}
+	return s.Weights()[s.Canary]
 }
 
 // due returns when a step's time is over at the earliest.
