@@ -29,6 +29,7 @@ type advancing struct {
 	stale   string
 	shut    []string
 	usersAt time.Time // when users were last asked for
+	overdue overdue
 }
 
 // account is what whoever folds a plan's evidence tells the others of it, with the judge's state.
@@ -84,8 +85,12 @@ func (c *Controller) advance(ctx context.Context, h *hearing, v health.Verdict) 
 	}
 	if m.To > 0 && state.RunningProbe() == nil && state.Schema <= splitter.Schema {
 		c.takeStep(ctx, h, v, m.To)
+		if len(a.members) > 0 {
+			m = c.next(h, v)
+		}
 	}
 	c.tellOfSilence(ctx, h)
+	c.tellOfOverdue(ctx, h, m)
 	h.split.know(state.Epoch, h.split.docket.account())
 }
 
@@ -136,7 +141,7 @@ func (c *Controller) lags(h *hearing, roll store.Pulse, version *splitter.Versio
 	}
 	a := &h.split.docket.advance
 	a.present.keep(roll.Members)
-	return a.present.lags(roll, h.split.name, version)
+	return a.present.lags(roll, h.trial.state, version)
 }
 
 // takeStep takes a step if every member has the State that it is made from, and nobody changes that meanwhile.

@@ -105,28 +105,41 @@ func (a *attendance) shares() map[string]float64 {
 	return list
 }
 
-// lags says of the listed members that run a split why no step can be taken for now, a sentence each: of whom frames are
-// missing, and who decides by another State than version, if one is given.
-func (a *attendance) lags(p store.Pulse, split string, version *splitter.Version) (list []string) {
+// lags says of the listed members that run a State's split why no step can be taken for now, a sentence each: whose file
+// lacks a variant on trial, of whom frames are missing, and who decides by another State than version, if one is given.
+func (a *attendance) lags(p store.Pulse, state *splitter.State, version *splitter.Version) (list []string) {
+	texts := map[store.MemberID]string{}
 	for _, m := range p.Members {
-		applied, runs := m.Applied[split]
-		if !runs || m.IsReplaced(p.Members, p.Now) {
-			continue
+		if _, runs := m.Applied[state.Split]; runs && !m.IsReplaced(p.Members, p.Now) {
+			texts[m.MemberID] = a.lag(p, m, state, version)
 		}
-		if text := a.lag(p, m); text != "" {
+	}
+	for _, m := range p.Members {
+		text := texts[m.MemberID]
+		restarted := func(o store.Member) bool { return m.IsBefore(o) && texts[o.MemberID] != "" }
+		if text != "" && !slices.ContainsFunc(p.Members, restarted) { // which is waited for by the same name
 			list = append(list, text)
-		} else if version != nil && applied != *version && isAlive(p, m) {
-			list = append(list, fmt.Sprintf("%s decides by revision %d and not yet by %d", m.Name, applied.Revision, version.Revision))
 		}
 	}
-	if more := len(list) - maxNamed; more > 0 {
-		list = append(list[:maxNamed], fmt.Sprintf("and %d members more", more))
-	}
-	return list
+	return named(list)
 }
 
 // lag says what is missing of a member; empty if nothing is.
-func (a *attendance) lag(p store.Pulse, m store.Member) string {
+func (a *attendance) lag(p store.Pulse, m store.Member, state *splitter.State, version *splitter.Version) string {
+	if lack := lackOf(m, state.Split, state.Canary, state.Stable); lack != "" && p.Now.Sub(m.Seen) <= silentSince {
+		return lack
+	}
+	if text := a.unheard(p, m); text != "" {
+		return text
+	}
+	if applied := m.Applied[state.Split]; version != nil && applied != *version && isAlive(p, m) {
+		return fmt.Sprintf("%s decides by revision %d and not yet by %d", m.Name, applied.Revision, version.Revision)
+	}
+	return ""
+}
+
+// unheard says of a member that is not heard, or has not told enough of what it saw; empty if it has.
+func (a *attendance) unheard(p store.Pulse, m store.Member) string {
 	if unseen := p.Now.Sub(m.Seen); unseen > silentSince {
 		share := a.shareOf(m.MemberID)
 		if share < leastShare {

@@ -50,9 +50,13 @@ func (c *Controller) PromoteNow(ctx context.Context, split string, r PromoteRequ
 	if err != nil {
 		return Result{}, err
 	}
+	lacking, err := c.lackingNow(ctx, s)
+	if err != nil {
+		return Result{}, err
+	}
 	closed := c.closedTo(ctx, s, r)
 	return c.give(ctx, split, by, func(prev *splitter.State, def Definition, seed Seed) (Changed, error) {
-		return PromoteNow(prev, def, r, s.findingsWith(closed), by, seed)
+		return PromoteNow(prev, def, r, s.findingsWith(closed, lacking), by, seed)
 	})
 }
 
@@ -119,15 +123,15 @@ func (c *Controller) Retire(ctx context.Context, split string, r RetireRequest, 
 	})
 }
 
-// give makes a change that gives users to somebody, and says what stable keeps of them, and whether a rollout that began so
-// can come to an end by itself.
+// give makes a change that gives users to somebody, and says what stable keeps of them, whether a rollout that began so
+// can come to an end by itself, and which members do not have who was given them.
 func (c *Controller) give(ctx context.Context, split string, by By, f func(*splitter.State, Definition, Seed) (Changed, error),
 ) (Result, error) {
 	result, err := c.change(ctx, split, by, f)
 	if err != nil {
 		return result, err
 	}
-	notes := []string{trickleNote(result.State, c.now())}
+	notes := []string{trickleNote(result.State, c.now()), c.lackNote(result.State)}
 	if s := c.lookup(split); s != nil {
 		notes = append(notes, hopelessNote(result.State, s.Definition().Policy))
 	}

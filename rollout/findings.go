@@ -25,12 +25,12 @@ func (s *Split) findings() Findings {
 	return f
 }
 
-// findingsWith are findings with what was found of webhooks now.
-func (s *Split) findingsWith(closed []string) Findings {
+// findingsWith are findings with what was found of webhooks and members now.
+func (s *Split) findingsWith(closed, lacking []string) Findings {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	f := s.findings()
-	f.Closed = closed
+	f.Closed, f.Lacking = closed, lacking
 	return f
 }
 

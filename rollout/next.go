@@ -33,6 +33,9 @@ type Findings struct {
 	Verdict health.Verdict
 	// Members says of members why no step can be taken for now, a sentence each: they lag, or say nothing.
 	Members []string
+	// Lacking says of living members that their file does not have the canary, a sentence each. It is asked for by whoever
+	// promotes by hand; of a step, Members says it.
+	Lacking []string
 	// Stale says why the verdict is older than what is to be judged, in a sentence; empty if it is not.
 	Stale string
 	// Closed says of webhooks before the next step why they have not opened, a sentence each; nil once all have.

@@ -85,10 +85,8 @@ func (p *preflight) lack(m store.Member) (text string, isSure bool) {
 	if !tells {
 		return name + " does not tell what its configuration has (an earlier release)", false
 	}
-	for _, v := range p.variants() {
-		if !slices.Contains(file.Variants, v) {
-			return fmt.Sprintf("%s has no variant %s", name, v), true
-		}
+	if lack := lackOf(m, p.split.name, p.variants()...); lack != "" {
+		return lack, true
 	}
 	if own, _ := p.split.fileInForce(); own.Hash != file.Hash {
 		return fmt.Sprintf("%s has another configuration of the split than %s", name, p.c.id.Name), true

@@ -11,10 +11,10 @@ import (
 
 // PromoteNow gives the canary everything now: bake times and minimum evidence are skipped, and approval counts as given;
 // the verdict must be pass, and the webhooks open. At 100 % it ends the watch, and the canary becomes stable. With Full it
-// does at once, whatever is not known, unless the verdict is fail; that needs no plan. ErrStep is returned if the caller
-// saw another step than the present one.
+// does at once, whatever is not known, unless the verdict is fail; that needs no plan. Nothing promotes a canary that this
+// or another living member does not have. ErrStep is returned if the caller saw another step than the present one.
 func PromoteNow(prev *splitter.State, def Definition, r PromoteRequest, f Findings, by By, seed Seed) (Changed, error) {
-	p, err := mayPromote(prev, r, f)
+	p, err := mayPromote(prev, def, r, f)
 	if err != nil {
 		return Changed{}, err
 	}
@@ -26,7 +26,7 @@ func PromoteNow(prev *splitter.State, def Definition, r PromoteRequest, f Findin
 
 // mayPromote says why the canary cannot be promoted now, and returns the plan that its trial goes by. That is nil only if
 // a full promotion was asked for.
-func mayPromote(prev *splitter.State, r PromoteRequest, f Findings) (*Plan, error) {
+func mayPromote(prev *splitter.State, def Definition, r PromoteRequest, f Findings) (*Plan, error) {
 	p, err := mustRun(prev)
 	isByHand := p == nil && r.Full && prev.Progress.Phase == splitter.PhaseTrial
 	progress, v := prev.Progress, f.Verdict
@@ -41,6 +41,11 @@ func mayPromote(prev *splitter.State, r PromoteRequest, f Findings) (*Plan, erro
 		return nil, refuse("%q is killed; revive it first", prev.Canary)
 	case v.Result == health.Fail:
 		return nil, refuse("%q fails: %s", prev.Canary, v.Reason)
+	case !def.has(prev.Canary):
+		return nil, unknownVariant(def, prev.Split, prev.Canary)
+	case len(f.Lacking) > 0:
+		return nil, refuse("%s: it would be out of service once that is stable; give its file the variant, or stop it, first",
+			strings.Join(f.Lacking, "; "))
 	case r.Full:
 		return p, nil
 	case v.Result != health.Pass:

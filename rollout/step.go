@@ -11,11 +11,14 @@ import (
 
 // TakeStep takes the step of a plan that [Next] says is to be taken now: the one after the last is the promotion. It asks
 // Next itself, so that no caller can take a step that is not allowed. It returns false, and no change, if Next says
-// otherwise or somebody else was first.
+// otherwise or somebody else was first. ErrUnknownVariant is returned if the file does not have the canary.
 func TakeStep(prev *splitter.State, def Definition, to int, f Findings, by By, seed Seed) (Changed, bool, error) {
 	p, err := runningPlan(prev)
 	if err != nil || p == nil || to == 0 || Next(*p, prev, f, seed.Now).To != to {
 		return Changed{}, false, err
+	}
+	if !def.has(prev.Canary) {
+		return Changed{}, false, unknownVariant(def, prev.Split, prev.Canary)
 	}
 	by.Reason = cmp.Or(by.Reason, p.stepText(to)+": "+f.Verdict.Reason)
 	if to > p.Last() {

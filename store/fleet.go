@@ -30,9 +30,12 @@ func (m Member) IsSilent(now time.Time) bool { return now.Sub(m.Seen) >= SilentA
 // IsReplaced reports whether a silent member has a living namesake that started when it had fallen silent: the same proxy,
 // restarted without a goodbye. One that was heard beside its namesake is a twin, and may still serve.
 func (m Member) IsReplaced(members []Member, now time.Time) bool {
-	return m.IsSilent(now) && slices.ContainsFunc(members, func(o Member) bool {
-		return o.Name == m.Name && !o.IsSilent(now) && m.Seen.Before(o.Started.Add(clocksDiffer))
-	})
+	return m.IsSilent(now) && slices.ContainsFunc(members, func(o Member) bool { return !o.IsSilent(now) && m.IsBefore(o) })
+}
+
+// IsBefore reports whether a member was last heard before another of its name started, as far as clocks can tell.
+func (m Member) IsBefore(o Member) bool {
+	return o.Name == m.Name && o.Boot != m.Boot && m.Seen.Before(o.Started.Add(clocksDiffer))
 }
 
 // CompareMembers orders members by name, then by boot.
