@@ -2,6 +2,7 @@ package alert
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/switchback-proxy/switchback/rollout"
@@ -46,6 +47,9 @@ func SeverityOf(ev store.Event) Severity {
 	}
 	if ev.Kind == rollout.KindPaused && len(ev.Evidence) > 0 {
 		return Critical
+	}
+	if ev.Kind == rollout.KindVersion && !maps.Equal(ev.From, ev.To) {
+		return Warning // a rollout begins again
 	}
 	if k, ok := kinds[ev.Kind]; ok {
 		return k.severity
