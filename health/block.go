@@ -9,6 +9,7 @@ type block struct {
 	last     int64         // the last second that was folded into it
 	length   time.Duration // of all seconds in it
 	busy     time.Duration // of those since the first request that it waits for
+	asked    time.Duration // of those up to the last one
 	n        [NumArms]float64
 	quiet    int64 // seconds without a request of the baseline, at its end
 	canaryAt int64
@@ -61,11 +62,17 @@ func (j *Judge) foldAge(a Age, second int64, length time.Duration, sum *Second) 
 	}
 	var n [NumArms]float64
 	for arm := range NumArms {
+		if arm == Canary && !j.hasBegun(a, start) {
+			continue
+		}
 		n[arm] = j.countArm(a, arm, &sum.Arms[arm][a])
 		b.n[arm] += n[arm]
 	}
 	if b.n[j.awaited()] > 0 {
 		b.busy += length
+	}
+	if n[j.awaited()] > 0 {
+		b.asked = b.busy
 	}
 	b.quiet += int64(length / time.Second)
 	if n[Baseline] > 0 || !j.st.Met[a] && b.n[Canary] == 0 {
@@ -80,6 +87,15 @@ func (j *Judge) foldAge(a Age, second int64, length time.Duration, sum *Second) 
 	}
 	j.close(a)
 	return true
+}
+
+// hasBegun reports whether the canary's requests of a cohort count, which began in second start: none of before the trial's
+// Since, nor of minutes that had begun by then.
+func (j *Judge) hasBegun(a Age, start int64) bool {
+	if a == AgeMinute {
+		start -= int64(a.Span() / time.Second)
+	}
+	return j.terms.Since == 0 || start > j.terms.Since
 }
 
 // awaited returns the arm whose first request a block waits for.
@@ -141,11 +157,11 @@ func (j *Judge) isQuiet(a Age) bool {
 	return a != AgeMinute && float64(quiet) >= after
 }
 
-// Unjudged returns for how long the canary has had requests, up to the last second that was folded, which no verdict rests
-// on yet: a block waits for requests of stable to compare them with, up to a minute.
+// Unjudged returns over how long the canary has had requests that no verdict rests on yet, from the first of them to the last:
+// a block waits for requests of stable to compare them with, up to a minute.
 func (j *Judge) Unjudged() time.Duration {
 	if b := &j.open[AgeFast]; b.opened {
-		return b.busy
+		return b.asked
 	}
 	return 0
 }

@@ -33,6 +33,9 @@ type Trial struct {
 	Epoch uint64
 	// Stable says what the baseline is: a variant and its version. What is known of another one is dropped.
 	Stable string
+	// Since is the second by whose end requests count that speak for or against the canary, as it was repaired then: with it
+	// a test of its own begins, by all of alpha. 0 is all of the epoch.
+	Since int64
 	// Settings say how the arms are compared; nil: only limits judge.
 	Settings *Settings
 	// Limits are the canary's absolute limits; nil: none.
@@ -48,10 +51,10 @@ type Trial struct {
 func NewJudge() *Judge { return new(Judge) }
 
 // Begin begins a trial. What is known of the baseline stays. A trial of the epoch that is judged already is the same
-// trial: only its terms are taken anew, as they are not stored.
+// trial, unless it counts since another second: only its terms are taken anew, as they are not stored.
 func (j *Judge) Begin(t Trial) {
 	t.Instances = max(t.Instances, j.terms.Instances)
-	same := j.st.Known && j.st.OnTrial && j.st.Epoch == t.Epoch
+	same := j.st.Known && j.st.OnTrial && j.st.Epoch == t.Epoch && (t.Since == 0 || t.Since == j.st.BeganAt)
 	if same && reflect.DeepEqual(t, j.terms) {
 		return
 	}
@@ -63,7 +66,7 @@ func (j *Judge) Begin(t Trial) {
 	}
 	j.st.Epoch, j.st.OnTrial = t.Epoch, true
 	j.st.Evidence = [userGroups + 1][numComponents]float32{}
-	j.st.Raises, j.st.CanaryAt, j.st.BeganAt, j.st.ProbeAt = 0, 0, 0, 0
+	j.st.Raises, j.st.CanaryAt, j.st.BeganAt, j.st.ProbeAt = 0, 0, t.Since, 0
 	j.st.Started, j.st.Met, j.st.Quiet = [numStreams]bool{}, [NumAges]bool{}, [NumAges]int64{}
 	j.st.Asking, j.st.Failed = groupRates{}, defeat{}
 	for i := range j.st.Shifts {

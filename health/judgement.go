@@ -86,7 +86,8 @@ type standing struct {
 	// no request by then.
 	Folded [NumAges]int64
 	Quiet  [NumAges]int64
-	// BeganAt is the first second of the trial that was folded, CanaryAt the last in which the canary had a request.
+	// BeganAt is the first second of the trial that was folded, or since which it counts; CanaryAt is the last in which the
+	// canary had a request.
 	BeganAt, CanaryAt int64
 	// Met says of each age whether the canary has had a request in this trial.
 	Met [NumAges]bool

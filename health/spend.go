@@ -29,8 +29,11 @@ func (j *Judge) Shift(second int64, raised bool) {
 	j.dirty = true
 }
 
-// shifted reports whether weights changed after from, at to or before it.
+// shifted reports whether weights changed after from, at to or before it, or the canary began to count.
 func (j *Judge) shifted(from, to int64) bool {
+	if j.terms.Since != 0 && from <= j.terms.Since && to > j.terms.Since {
+		return true
+	}
 	for _, s := range j.st.Shifts {
 		if s.Set && s.Second > from && s.Second <= to {
 			return true

@@ -116,6 +116,14 @@ func (s StreamVerdict) Latest() (canary, baseline Rate) {
 	return latest(s.CanaryLately, s.Canary), latest(s.BaselineLately, s.Baseline)
 }
 
+// Over says which requests of the canary the reason of a pass has numbers of, as Latest chooses them.
+func (v *Verdict) Over() string {
+	if s := v.named("errors"); latest(s.CanaryLately, s.Canary) == s.CanaryLately {
+		return "lately"
+	}
+	return "in the whole trial"
+}
+
 // compare says how both arms do.
 func (s StreamVerdict) compare() string {
 	if s.IsMean() {

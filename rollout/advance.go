@@ -101,7 +101,7 @@ func (h *hearing) stale() string {
 	case behind > maxBehind: // also where seconds are folded again
 		return fmt.Sprintf("the last %d s are not judged yet", behind)
 	case since > maxUnjudged:
-		return fmt.Sprintf("requests of %s of the last %s are not judged yet, as %s has had too few to compare them with",
+		return fmt.Sprintf("requests of %s over %s are not judged yet, as %s has had too few to compare them with",
 			h.trial.state.Canary, since, h.trial.state.Stable)
 	}
 	return ""
@@ -172,8 +172,8 @@ func (c *Controller) takeStep(ctx context.Context, h *hearing, v health.Verdict,
 // stepText says what a step rests on.
 func (h *hearing) stepText(to int, v health.Verdict) string {
 	t, plan := h.split.docket.advance.tally, h.trial.plan
-	return fmt.Sprintf("step %d (%s) was judged for %s by %d requests of %s and passes: %s", to-1, plan.weightText(to-1),
-		seconds(t.Baked), t.Requests, h.trial.state.Canary, v.Reason)
+	return fmt.Sprintf("step %d (%s) was judged for %s by %d requests of %s and passes; %s: %s", to-1, plan.weightText(to-1),
+		seconds(t.Baked), t.Requests, h.trial.state.Canary, v.Over(), v.Reason)
 }
 
 // tellOfGates records which gates are all that a step waits for, each once.
@@ -194,7 +194,7 @@ func (c *Controller) tellOfGates(ctx context.Context, h *hearing, m Move, shut [
 // tellOfSilence records that the canary of a plan has had no request for so long, once in a step.
 func (c *Controller) tellOfSilence(ctx context.Context, h *hearing) {
 	state, t := h.trial.state, h.split.docket.advance.tally
-	last := state.Progress.Reached
+	last := stepBegan(state.Progress)
 	if t.RequestAt > last.Unix() {
 		last = time.Unix(t.RequestAt, 0)
 	}
@@ -209,14 +209,14 @@ func (c *Controller) tellOfSilence(ctx context.Context, h *hearing) {
 // recorded, once in a step.
 func (c *Controller) pausePlan(ctx context.Context, s *Split, v verdict) error {
 	if state := s.storedState(); state != nil && state.Epoch == v.epoch && state.Progress.Paused != nil {
-		if isOurs := state.Progress.Paused.Actor == selfActor; !isOurs {
+		if !state.Progress.Paused.Failed {
 			reason := fmt.Sprintf("%s fails while the rollout is paused, and keeps its share; %s", state.Canary, v.Reason)
 			c.record(ctx, s, recorded(state, KindFailbackHeld, "paused", reason, c.seed()))
 		}
 		return nil
 	}
 	return c.untilSwapped(ctx, s, func(prev *splitter.State) (Changed, bool, error) {
-		if prev.Epoch != v.epoch || prev.Progress.Paused != nil {
+		if prev.Epoch != v.epoch || judgedSince(prev) != v.since || prev.Progress.Paused != nil {
 			return Changed{}, false, nil
 		}
 		return PausePlan(prev, v.Verdict, By{Actor: selfActor, Via: "judge"}, c.seed())

@@ -16,7 +16,7 @@ func (c *Controller) conclude(ctx context.Context, h *hearing, said *summary) {
 		return
 	}
 	h.split.keep(said.judgement(), said.Epoch)
-	c.follow(ctx, h, verdict{said.Verdict, said.Epoch})
+	c.follow(ctx, h, h.trial.verdict(said.Verdict))
 	c.advance(ctx, h, said.Verdict)
 	c.checkShares(ctx, h)
 }

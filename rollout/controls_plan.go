@@ -31,8 +31,12 @@ func (c *Controller) PauseRollout(ctx context.Context, split string, by By) (Res
 
 // ResumeRollout lets a paused rollout go on; see [Resume].
 func (c *Controller) ResumeRollout(ctx context.Context, split string, by By) (Result, error) {
+	s, err := c.find(split)
+	if err != nil {
+		return Result{}, err
+	}
 	return c.command(ctx, split, by, "it is not paused", func(prev *splitter.State, _ Definition, seed Seed) (Changed, bool, error) {
-		return Resume(prev, by, seed)
+		return Resume(prev, s.findingsWith(nil, nil).Verdict, by, seed)
 	})
 }
 

@@ -31,6 +31,7 @@ const (
 type verdict struct {
 	health.Verdict
 	epoch uint64
+	since int64 // since which second the canary counts: see judgedSince
 }
 
 // judgement is what is known here of how a trial is judged.
@@ -106,7 +107,8 @@ func (s *Split) trial() (trial, bool) {
 		s.judgement = judgement{}
 	}
 	stable := t.state.Stable + " " + t.state.Declared[t.state.Stable]
-	t.terms = health.Trial{Epoch: t.state.Epoch, Stable: stable, Settings: s.policy.Judge, Limits: s.policy.Failback, Raises: plannedRaises}
+	t.terms = health.Trial{Epoch: t.state.Epoch, Stable: stable, Since: judgedSince(t.state), Settings: s.policy.Judge,
+		Limits: s.policy.Failback, Raises: plannedRaises}
 	if t.plan != nil {
 		t.terms.Raises = t.plan.Last() - 1
 	}
@@ -139,15 +141,28 @@ func (t *trial) tell(j *health.Judge) {
 	}
 }
 
+// judgedSince returns since which second the canary's requests count; 0 is all of the trial.
+func judgedSince(s *splitter.State) int64 {
+	if s.Progress.JudgedSince.IsZero() {
+		return 0
+	}
+	return s.Progress.JudgedSince.Unix()
+}
+
+// verdict returns a verdict on the trial.
+func (t *trial) verdict(v health.Verdict) verdict {
+	return verdict{v, t.state.Epoch, judgedSince(t.state)}
+}
+
 // raise is a second in which weights changed.
 type raise struct {
 	at     int64
 	raised bool
 }
 
-// raises lists when weights changed since the trial began, oldest first.
+// raises lists when weights changed since the trial began, or the canary was judged anew, oldest first.
 func (t *trial) raises() (list []raise) {
-	began := t.state.Progress.Since.Unix()
+	began := max(t.state.Progress.Since.Unix(), judgedSince(t.state))
 	for _, m := range t.state.Moved {
 		at := m.At.Unix()
 		if at <= began {
@@ -185,7 +200,7 @@ func (c *Controller) judgeAlone(ctx context.Context, cases []*hearing, why error
 		h.split.keep(judgement{Verdict: &v, Second: h.second, Instances: 1, alone: true}, h.trial.state.Epoch)
 		c.log.Debug("judging by this instance's evidence alone", zap.String("split", h.split.name), zap.Error(why))
 		if !h.trial.awaitsProbe(j, c.now()) {
-			c.act(ctx, h.split, verdict{v, h.trial.state.Epoch})
+			c.act(ctx, h.split, h.trial.verdict(v))
 		}
 	}
 }

@@ -127,7 +127,7 @@ func (c *Controller) recall(s *Split) {
 		s.lost = append(s.lost, lostState{state, true})
 	}
 	if f := snap.Failback; f != nil {
-		s.overlay = &localFailback{verdict{f.Verdict, f.Epoch}, Seed{Now: f.At, ID: newID(), Salt: newID()}}
+		s.overlay = &localFailback{verdict{Verdict: f.Verdict, epoch: f.Epoch}, Seed{Now: f.At, ID: newID(), Salt: newID()}}
 	}
 	s.refresh()
 }

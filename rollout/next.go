@@ -15,8 +15,10 @@ type Tally struct {
 	// Epoch and Step say what it is of.
 	Epoch uint64 `json:"epoch"`
 	Step  int    `json:"step"`
-	// Baked counts the seconds since the step was reached in which somebody counted: not those in which all proxies, or the
-	// store, were down.
+	// Anew is the second in which the step began anew, as it was resumed after its canary had failed; 0 if it did not.
+	Anew int64 `json:"anew,omitempty"`
+	// Baked counts the seconds since the canary's first request in which somebody counted: not those in which all proxies, or
+	// the store, were down, nor those in which the canary had had no request for a minute.
 	Baked int64 `json:"baked"`
 	// Requests and Baseline count the judged requests of the canary and of stable. Users is how many users the canary is known
 	// to have had since the trial began; it is counted only as long as the plan waits for more.
@@ -94,10 +96,7 @@ func Next(plan Plan, s *splitter.State, f Findings, now time.Time) Move {
 			m.Waits = append(m.Waits, Wait{what, fmt.Sprintf(format, args...)})
 		}
 	}
-	p, v, t := s.Progress, f.Verdict, f.Tally
-	if t.Epoch != s.Epoch || t.Step != step {
-		t = Tally{Epoch: s.Epoch, Step: step} // of another step: nothing is known of this one yet
-	}
+	p, v, t := s.Progress, f.Verdict, f.Tally.of(s)
 	if v.Result == health.Fail {
 		m.Pause = plan.OnFail == OnFailPause && p.Paused == nil
 		wait(true, WaitHealth, "%s fails: %s", s.Canary, v.Reason)
@@ -110,14 +109,14 @@ func Next(plan Plan, s *splitter.State, f Findings, now time.Time) Move {
 	wait(t.Requests == 0, WaitTraffic, "no request of %s in this step yet", s.Canary)
 	least, users := uint64(plan.MinRequests), uint64(plan.MinUsers)
 	wait(t.Requests > 0 && t.Requests < least, WaitMinimum, "%d of %d requests of %s", t.Requests, least, s.Canary)
-	wait(t.Users < users, WaitMinimum, "%d of %d users of %s", t.Users, users, s.Canary)
+	wait(t.Users < users, WaitMinimum, "%d of %d users of %s since the trial began", t.Users, users, s.Canary)
 	wait(v.Result == health.Inconclusive, WaitVerdict, "no pass yet: %s", orNone(v.Reason))
 	wait(t.Requests > 0 && t.Baseline == 0 && f.Stale == "" && v.Result == health.Pass, WaitVerdict,
 		"no request of %s in this step yet that %s could be compared with", s.Stable, s.Canary)
 	wait(f.Stale != "", WaitVerdict, "%s", f.Stale)
 	hold := plan.Hold(step)
 	baked := time.Duration(t.Baked) * time.Second
-	wait(baked < hold, WaitBake, "%s of %s at %s", health.Duration(baked), health.Duration(hold), plan.given(s))
+	wait(baked < hold, WaitBake, "%s of %s at %s%s", health.Duration(baked), health.Duration(hold), plan.given(s), t.since())
 	for _, text := range f.Members {
 		wait(true, WaitMembers, "%s", text)
 	}
@@ -145,10 +144,7 @@ func (p Plan) given(s *splitter.State) splitter.Weight {
 
 // due returns when a step's time is over at the earliest.
 func due(plan Plan, s *splitter.State, f Findings, now time.Time) time.Time {
-	left := plan.Hold(s.Progress.Step)
-	if f.Tally.Epoch == s.Epoch && f.Tally.Step == s.Progress.Step {
-		left -= time.Duration(f.Tally.Baked) * time.Second
-	}
+	left := plan.Hold(s.Progress.Step) - time.Duration(f.Tally.of(s).Baked)*time.Second
 	return plan.Window.Opens(now.Add(max(left, 0)))
 }
 
@@ -158,6 +154,14 @@ func (p Plan) weightText(n int) string {
 		return "promotion"
 	}
 	return p.Step(n).Weight.String()
+}
+
+// since says since when the time of a step that was resumed counts.
+func (t Tally) since() string {
+	if t.Anew == 0 {
+		return ""
+	}
+	return ", anew since " + clockOf(time.Unix(t.Anew, 0))
 }
 
 func by(actor string) string {

@@ -27,19 +27,25 @@ func PausePlan(prev *splitter.State, v health.Verdict, by By, seed Seed) (Change
 	by.Reason = v.Reason
 	n := next(prev, KindPaused, by, seed)
 	hold(n, by, seed)
+	n.Progress.Paused.Failed = true
 	c, err := tellWhy(prev, n, Grounds{Verdict: v})
 	return c, err == nil, err
 }
 
 // Resume lets a paused plan go on from the step that it is at. A canary that was given less than that of the first step
-// meanwhile is given as much. It returns false, and no change, if the plan is not paused.
-func Resume(prev *splitter.State, by By, seed Seed) (Changed, bool, error) {
+// meanwhile is given as much. If it had failed, or does now by the verdict v, and the plan does not fail it back, whoever
+// resumes says that it is repaired: it is judged anew, and the step's time and evidence begin anew. It returns false, and no
+// change, if the plan is not paused.
+func Resume(prev *splitter.State, v health.Verdict, by By, seed Seed) (Changed, bool, error) {
 	p, err := mustRun(prev)
 	if err != nil || prev.Progress.Paused == nil {
 		return Changed{}, false, err
 	}
 	n := next(prev, KindResumed, by, seed)
 	n.Progress.Paused = nil
+	if p.OnFail == OnFailPause && (prev.Progress.Paused.Failed || v.Result == health.Fail) {
+		n.Progress.JudgedSince = seed.Now
+	}
 	if prev.Progress.Step == 1 {
 		if err := give(n, prev, prev.RunningTrickle(), frozenPolicy(prev), p.Step(1).Weight, seed.Now); err != nil {
 			return Changed{}, false, err

@@ -46,22 +46,21 @@ func (s *Split) know(epoch uint64, k *account) {
 	}
 }
 
-// planStatus says how far a rollout is; nil if none goes by a plan. storeError is what the store last said, if it is away.
-// Caller must hold s.mu.
-func (s *Split) planStatus(now time.Time, storeError string) *PlanStatus {
+// planStatus says how far a rollout is; nil if none goes by a plan. seen is what instances show, storeError what the store last
+// said, if it is away. Caller must hold s.mu.
+func (s *Split) planStatus(now time.Time, seen map[string]health.Evidence, storeError string) *PlanStatus {
 	state, plan := s.effective, s.plan
 	if plan == nil {
 		return nil
 	}
 	f := s.findings()
+	f.Tally = f.Tally.of(state)
+	f.Tally.Users = max(f.Tally.Users, seen[state.Canary].Users.TrialSeen.Count())
 	m := Next(*plan, state, f, now)
 	p := &PlanStatus{Plan: *plan, Step: state.Progress.Step, Weight: plan.Step(state.Progress.Step).Weight,
-		Reached: state.Progress.Reached, Waits: m.Waits, Due: m.Due}
+		Reached: state.Progress.Reached, Tally: f.Tally, Waits: m.Waits, Due: m.Due}
 	if p.Step < plan.Last() {
 		p.Next = plan.Step(p.Step + 1).Weight
-	}
-	if f.Tally.Epoch == state.Epoch && f.Tally.Step == p.Step {
-		p.Tally = f.Tally
 	}
 	p.Warnings = s.planWarnings(p, storeError)
 	return p

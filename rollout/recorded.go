@@ -15,6 +15,9 @@ import (
 // it is told of once, however many find it.
 func recordedID(s *splitter.State, kind, detail string) string {
 	text := strconv.Quote(s.Split) + strconv.Quote(kind) + strconv.Quote(detail) + fmt.Sprint(s.Epoch, s.Progress.Step)
+	if since := judgedSince(s); since > 0 {
+		text += fmt.Sprint(" ", since) // judged anew, it may be so anew
+	}
 	sum := sha256.Sum256([]byte(text))
 	return hex.EncodeToString(sum[:8])
 }

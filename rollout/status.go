@@ -42,7 +42,7 @@ func (c *Controller) status(s *Split, seen shown) Status {
 	st.State, st.Local, st.Notes = s.effective, s.definition(), append(c.twinNotes(), s.notes()...)
 	st.Verdict, st.JudgedInstances, st.ShownInstances = s.judgement.Verdict, max(s.judgement.Instances, 1), seen.instances
 	st.Alone = s.judgement.alone
-	st.Missing, st.Late, st.Plan = s.judgement.Missing, seen.late, s.planStatus(st.Now, st.StoreError)
+	st.Missing, st.Late, st.Plan = s.judgement.Missing, seen.late, s.planStatus(st.Now, seen.evidence, st.StoreError)
 	st.Shares, st.ShareWarning = shareStatus(s.effective, st.tally(), seen.evidence, st.Now)
 	st.Drift = s.driftTexts()
 	if s.effective != nil {

@@ -47,7 +47,7 @@ func (c *Controller) learn(h *hearing) {
 		h.split.docket.heard = max(h.split.docket.heard, s.Second)
 		h.split.keep(s.judgement(), s.Epoch)
 		h.split.know(s.Epoch, s.Plan)
-		h.split.warnOf(verdict{s.Verdict, s.Epoch})
+		h.split.warnOf(h.trial.verdict(s.Verdict))
 	}
 }
 

@@ -48,8 +48,8 @@ func (c *Controller) prepare(ctx context.Context, h *hearing) error {
 		d.fleet = health.NewJudge()
 	}
 	h.trial.tell(d.fleet)
-	if p := h.trial.state.Progress; h.trial.plan != nil {
-		d.advance.tally.begin(h.trial.state.Epoch, p.Step, p.Reached)
+	if h.trial.plan != nil {
+		d.advance.tally.begin(h.trial.state)
 	}
 	if d.next == 0 {
 		d.next = h.frames[0].Second

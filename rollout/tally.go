@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/switchback-proxy/switchback/health"
+	"github.com/switchback-proxy/switchback/splitter"
 )
 
 // tallying counts what the present step of a plan sees, as the judge folds it. It is stored with what is said of the judge's
@@ -12,16 +13,57 @@ import (
 type tallying struct {
 	Tally
 	upTo int64 // the newest second that is in it, or that is before the step
-	// reached is the second in which the step was reached. Requests of that one, and of those before it, are not the step's.
-	reached int64
+	// began is the second in which the step was reached, or began anew. Requests of that one, and of those before it, are not
+	// the step's.
+	began int64
 }
 
-// begin sees to it that the tally is that of a step: another one begins at nothing, after the second in which it was reached.
-func (t *tallying) begin(epoch uint64, step int, reached time.Time) {
-	if t.Epoch != epoch || t.Step != step {
-		*t = tallying{Tally: Tally{Epoch: epoch, Step: step}, upTo: reached.Unix()}
+// idleAfter is for how many seconds after a request of the canary the time of a step goes on: agents that are asked once a
+// minute are in use.
+const idleAfter = 60
+
+// begin sees to it that the tally is that of the present step: another one, or one that begins anew, begins at nothing but the
+// trial's users, after the second in which it was reached.
+func (t *tallying) begin(s *splitter.State) {
+	began := stepBegan(s.Progress).Unix()
+	if !t.isOf(s) {
+		*t = tallying{Tally: t.of(s), upTo: began}
 	}
-	t.reached = reached.Unix()
+	t.began = began
+}
+
+// stepBegan returns since when the present step counts.
+func stepBegan(p splitter.Progress) time.Time {
+	if p.JudgedSince.After(p.Reached) {
+		return p.JudgedSince
+	}
+	return p.Reached
+}
+
+// anew returns the second in which the present step began anew; 0 if it counts since it was reached.
+func anew(p splitter.Progress) int64 {
+	if p.JudgedSince.After(p.Reached) {
+		return p.JudgedSince.Unix()
+	}
+	return 0
+}
+
+// isOf reports whether a tally is that of a State's step.
+func (t Tally) isOf(s *splitter.State) bool {
+	return t.Epoch == s.Epoch && t.Step == s.Progress.Step && t.Anew == anew(s.Progress)
+}
+
+// of returns what a tally says of a State's step: of another one it knows no more than the trial's users.
+func (t Tally) of(s *splitter.State) Tally {
+	if t.isOf(s) {
+		return t
+	}
+	was := t
+	t = Tally{Epoch: s.Epoch, Step: s.Progress.Step, Anew: anew(s.Progress)}
+	if was.Epoch == s.Epoch {
+		t.Users = was.Users
+	}
+	return t
 }
 
 // count counts a folded second, of which so many frames were heard. A request counts once, at the age of two seconds: what
@@ -31,18 +73,20 @@ func (t *tallying) count(second int64, sum *health.Second, frames int) {
 		return
 	}
 	t.upTo = second
-	if frames > 0 {
+	age := int64(health.AgeFast.Span() / time.Second)
+	if began := second - age; began > t.began {
+		n := requestsOf(sum, health.Canary)
+		if n > 0 && t.RequestAt == 0 && frames > 0 {
+			t.Baked += age // which it took to be counted
+		}
+		if n > 0 {
+			t.RequestAt = began
+		}
+		t.Requests += n
+		t.Baseline += requestsOf(sum, health.Baseline)
+	}
+	if frames > 0 && t.RequestAt > 0 && second-age-t.RequestAt <= idleAfter {
 		t.Baked++
-	}
-	began := second - int64(health.AgeFast.Span()/time.Second)
-	if began <= t.reached {
-		return
-	}
-	n := requestsOf(sum, health.Canary)
-	t.Requests += n
-	t.Baseline += requestsOf(sum, health.Baseline)
-	if n > 0 {
-		t.RequestAt = began
 	}
 }
 

@@ -190,6 +190,9 @@ type Progress struct {
 	// Paused says why the plan goes no further until somebody resumes it; nil while it goes on. The canary is judged all
 	// the same.
 	Paused *Pause `json:"paused,omitempty"`
+	// JudgedSince is when the canary's requests began to count anew, by the store's clock, as somebody resumed a plan that
+	// its failing had paused; zero if all of the trial's count.
+	JudgedSince time.Time `json:"judged_since,omitzero"`
 	// Ended says how the last trial by a plan ended, once it has; a failback is a phase.
 	Ended Ending `json:"ended,omitempty"`
 	// Suspected says, after a failback, why its cause is thought to be shared: stable was found to be no better. Nothing
@@ -206,6 +209,8 @@ type Pause struct {
 	Actor  string    `json:"actor,omitempty"`
 	Reason string    `json:"reason,omitempty"`
 	At     time.Time `json:"at"` // by the store's clock
+	// Failed says that the plan was paused as its canary failed.
+	Failed bool `json:"failed,omitempty"`
 }
 
 // Ending is how a trial by a plan ended. The zero value means that it has not.
