@@ -427,3 +427,40 @@ func TestNothingPassesWithoutBaseline(t *testing.T) {
 		})
 	}
 }
+
+// A canary that counts since another second has a test of its own: what it did before speaks neither for nor against it,
+// whoever takes up its state, and what it does then is found as fast as ever.
+func TestARepairedCanaryIsJudgedAnew(t *testing.T) {
+	stable := healthy(40)
+	p := begun(5, stable)
+	if _, ok := p.until(time.Minute, stable, withFails(stable, 0.5), failed); !ok {
+		t.Fatal("a bad canary does not fail")
+	}
+	again := trial(1)
+	again.Since = p.at
+	p.judge.Begin(again)
+	if v := p.judge.Verdict(); v.Result != Inconclusive || v.Streams[0].Canary.N > 0 {
+		t.Errorf("got %+v, want one that knows of no request", v)
+	}
+	p.run(3*time.Second, stable, stable)
+	doc, err := p.judge.MarshalBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.judge = NewJudge()
+	if err := p.judge.UnmarshalBinary(doc); err != nil {
+		t.Fatal(err)
+	}
+	p.judge.Begin(again)
+	if _, ok := p.until(5*time.Minute, stable, stable, failed); ok {
+		t.Errorf("it fails for what it did before: %s", p.judge.Verdict().Reason)
+	}
+	if v := p.judge.Verdict(); v.Result != Pass || v.Streams[0].Canary.K > 0.02*v.Streams[0].Canary.N {
+		t.Errorf("got %+v, want a pass by what came since", v)
+	}
+	again.Since = p.at
+	p.judge.Begin(again)
+	if took, ok := p.until(time.Minute, stable, withFails(stable, 0.5), failed); !ok || took > 12*time.Second {
+		t.Errorf("one that was not repaired fails after %s: %v", took, ok)
+	}
+}

@@ -84,10 +84,12 @@ func (m *campaign) commands() map[string]func(*rapid.T) {
 			}
 			return c, ok, err
 		},
-		"pause":  func(*rapid.T) (rollout.Changed, bool, error) { return rollout.Pause(s(), alice, m.seed()) },
-		"resume": func(*rapid.T) (rollout.Changed, bool, error) { return rollout.Resume(s(), alice, m.seed()) },
+		"pause": func(*rapid.T) (rollout.Changed, bool, error) { return rollout.Pause(s(), alice, m.seed()) },
+		"resume": func(*rapid.T) (rollout.Changed, bool, error) {
+			return rollout.Resume(s(), health.Verdict{}, alice, m.seed())
+		},
 		"resume again": func(*rapid.T) (rollout.Changed, bool, error) {
-			return rollout.Resume(s(), alice, m.seed())
+			return rollout.Resume(s(), failing, alice, m.seed())
 		},
 		"approve": func(*rapid.T) (rollout.Changed, bool, error) {
 			return rollout.Approve(s(), rollout.StepRequest{Step: s().Progress.Step + 1}, alice, m.seed())

@@ -84,7 +84,9 @@ func pausePlan(n int, v health.Verdict) change {
 }
 
 func resume(n int) change {
-	return func(prev *splitter.State) (rollout.Changed, error) { return was(rollout.Resume(prev, alice, later(n))) }
+	return func(prev *splitter.State) (rollout.Changed, error) {
+		return was(rollout.Resume(prev, health.Verdict{}, alice, later(n)))
+	}
 }
 
 func approve(n, step int) change {

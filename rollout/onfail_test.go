@@ -52,11 +52,78 @@ func TestOnFailPause(t *testing.T) {
 		if got := p.waits(t); !slices.Contains(got, rollout.WaitResume) || !slices.Contains(got, rollout.WaitHealth) {
 			t.Errorf("waits for %v", got)
 		}
-		if _, err := p.ResumeRollout(t.Context(), "assistant", alice); err != nil {
-			t.Fatal(err)
-		}
-		serve(30, broken, p)
+		p.resumes(t)
+		serve(2, broken, p)
+		wantKinds(t, s, "created", "started", "paused", "resumed") // what it did before is forgotten
+		serve(10, broken, p)
 		wantKinds(t, s, "created", "started", "paused", "resumed", "paused")
+		serve(60, broken, p)
+		wantKinds(t, s, "created", "started", "paused", "resumed", "paused")
+	})
+}
+
+func (p *proxy) resumes(t *testing.T) {
+	t.Helper()
+	if _, err := p.ResumeRollout(t.Context(), "assistant", alice); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// pausable is a rollout that is paused at 50 percent if its canary fails, of steps of 20 s.
+func pausable() rollout.Definition {
+	plan := planOf(50, 100)
+	plan.OnFail, plan.MinRequests, plan.MinUsers, plan.Watch = rollout.OnFailPause, 100, 1, health.Duration(20*time.Second)
+	plan.Steps[0].Bake = health.Duration(20 * time.Second)
+	return rolling(plan)
+}
+
+// A canary that was paused as it failed, was repaired and is resumed, is judged anew: its step begins again, also for whoever
+// takes over, and it goes on to its promotion.
+func TestRepairedCanaryIsPromoted(t *testing.T) {
+	bubble(t, func(t *testing.T, s *embedded.Store) {
+		fleet := starts(t, s, 3, pausable())
+		serve(60, healthy, fleet...)
+		begins(t, s, pausable())
+		within(t, 30, "the pause", broken, func() bool { return stored(t, s).Progress.Paused != nil }, fleet...)
+		if got := stored(t, s).Progress.Paused; !got.Failed {
+			t.Errorf("paused by %+v, want as it failed", got)
+		}
+		serve(30, healthy, fleet...)
+		fleet[1].resumes(t)
+		since := time.Now()
+		serve(8, healthy, fleet...)
+		wantKinds(t, s, "created", "started", "paused", "resumed")
+		if got := fleet[2].status(t).Plan.Tally; got.Anew != since.Unix() || got.Baked > 8 || got.Requests == 0 || got.Users == 0 {
+			t.Errorf("8 s after it was resumed at %d, the step has seen %+v", since.Unix(), got)
+		}
+		fleet[0].close(t) // who may have folded
+		within(t, 60, "the next step", healthy, func() bool { return stored(t, s).Progress.Step == 2 }, fleet[1:]...)
+		if took := time.Since(since); took < 20*time.Second {
+			t.Errorf("the step was taken %s after it had begun anew", took)
+		}
+		within(t, 60, "the promotion", healthy, func() bool { return stored(t, s).Stable == "green" }, fleet[1:]...)
+		wantKinds(t, s, "created", "started", "paused", "resumed", "step", "promoted")
+	})
+}
+
+// A resume by somebody who had paused keeps all that is known, unless the canary fails meanwhile.
+func TestResumeAfterAPauseByHand(t *testing.T) {
+	bubble(t, func(t *testing.T, s *embedded.Store) {
+		p := rollsAt(t, s, 50, func(plan *rollout.Plan) { plan.OnFail = rollout.OnFailPause }, nil)
+		for _, x := range []traffic{healthy, broken} {
+			if _, err := p.PauseRollout(t.Context(), "assistant", alice); err != nil {
+				t.Fatal(err)
+			}
+			serve(40, x, p)
+			baked := p.status(t).Plan.Tally.Baked
+			p.resumes(t)
+			serve(4, healthy, p)
+			got, fails := p.status(t).Plan.Tally.Baked, x != healthy
+			if fails != (got < baked) || fails == stored(t, s).Progress.JudgedSince.IsZero() {
+				t.Errorf("%d s were baked before and %d after, while it fails: %v", baked, got, fails)
+			}
+		}
+		wantKinds(t, s, "created", "started", "paused", "resumed", "paused", "failback_held", "resumed")
 	})
 }
 

@@ -84,8 +84,9 @@ func drawRollout(t *rapid.T, s *splitter.State) {
 	s.Progress.Ended = rapid.SampledFrom([]splitter.Ending{"", splitter.EndPromoted, splitter.EndAborted, splitter.EndRolledBack,
 		"of a newer release"}).Draw(t, "ended")
 	if rapid.Bool().Draw(t, "is paused") {
-		s.Progress.Paused = &splitter.Pause{Actor: drawText(t), Reason: drawText(t), At: drawTime(t)}
+		s.Progress.Paused = &splitter.Pause{Actor: drawText(t), Reason: drawText(t), At: drawTime(t), Failed: rapid.Bool().Draw(t, "failed")}
 	}
+	s.Progress.JudgedSince = drawTime(t)
 	for range rapid.IntRange(0, splitter.KeptPromotions).Draw(t, "promotions") {
 		s.Promotions = append(s.Promotions, splitter.Promotion{Variant: "blue", Version: drawText(t), Before: "green",
 			BeforeVersion: drawText(t), At: drawTime(t)})

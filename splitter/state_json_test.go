@@ -58,7 +58,8 @@ func merged() *splitter.State {
 	s.Progress.Suspected = "blue fails as often: 48% of 300"
 	s.Plan = json.RawMessage(`{"steps":[{"weight":"1%","bake":"1h"},{"weight":"100%"}]}`)
 	s.Progress.Step, s.Progress.Approved, s.Progress.Reached = 2, 3, s.Changed.At
-	s.Progress.Paused = &splitter.Pause{Actor: "bob", Reason: "lunch", At: s.Changed.At}
+	s.Progress.Paused = &splitter.Pause{Actor: "bob", Reason: "lunch", At: s.Changed.At, Failed: true}
+	s.Progress.JudgedSince = s.Began
 	s.Progress.Ended = splitter.EndAborted
 	s.Promotions = []splitter.Promotion{{Variant: "blue", Version: "sha256:1", Before: "grey", BeforeVersion: "sha256:0", At: s.Began}}
 	s.Left = splitter.Left{Variant: "green", Kind: "aborted", Actor: "bob", At: s.Began}
