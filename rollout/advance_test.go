@@ -168,10 +168,10 @@ func TestTallyIsTakenOver(t *testing.T) {
 				first := start(t, s, "proxy-1", def)
 				elapse(2 * time.Second)
 				begins(t, s, def)
-				began := time.Now()
 				elapse(5 * time.Second) // so that it folds
 				others := []*proxy{start(t, s, "proxy-2", def), start(t, s, "proxy-3", def)}
 				elapse(10 * time.Second)
+				began := time.Now() // a step's time begins with its first request
 				serve(27, traffic{blue: 20, green: 10}, others...)
 				if len(first.link.sealed()) == 0 {
 					t.Fatal("the first proxy does not fold")
