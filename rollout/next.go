@@ -21,7 +21,7 @@ type Tally struct {
 	// the store, were down, nor those in which the canary had had no request for a minute.
 	Baked int64 `json:"baked"`
 	// Requests and Baseline count the judged requests of the canary and of stable. Users is how many users the canary is known
-	// to have had since the trial began; it is counted only as long as the plan waits for more.
+	// to have had since the trial began; the judge counts on only as long as the plan waits for more.
 	Requests uint64 `json:"requests"`
 	Baseline uint64 `json:"baseline"`
 	Users    uint64 `json:"users"`
