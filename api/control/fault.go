@@ -75,7 +75,7 @@ func find(p part) *fault {
 		return &fault{join(p.path, inner.path), inner.text}
 	}
 	if _, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		return &fault{p.path, p.needs(v.Interface())}
+		return &fault{p.path, p.needs()}
 	}
 	return &fault{p.path, wordsOf(err)}
 }
@@ -133,9 +133,9 @@ func join(path, name string) string {
 	return path + "." + name
 }
 
-// needs says of a value of another form than its type what that wants. What is written as text says so best by itself: 5 is
+// needs says what is wanted in place of a value that has another form than its type. What is written as text says so best by itself: 5 is
 // no weight as "5" is none.
-func (p part) needs(v any) string {
+func (p part) needs() string {
 	t := p.as
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()

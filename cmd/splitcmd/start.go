@@ -58,7 +58,7 @@ func (p *planFlags) add(cmd *cobra.Command) {
 	f, standard := cmd.Flags(), control.DefaultPlan()
 	f.StringVar(&p.file, "plan", "", "JSON `file` of a plan (-: the standard input); what it leaves out has its default")
 	f.StringVar(&p.steps, "steps", "", `the canary's shares, each with its own bake time if need be: "1% 10%:6h 100%"`)
-	f.DurationVar(&p.bake, "bake", time.Duration(standard.Hold(1)), "how long each step lasts at least that has no time of its own")
+	f.DurationVar(&p.bake, "bake", standard.Hold(1), "how long each step lasts at least that has no time of its own")
 	f.DurationVar(&p.watch, "watch", time.Duration(standard.Watch), "how long a canary that has everything is watched before it becomes stable")
 	f.IntVar(&p.minRequests, "min-requests", standard.MinRequests, "how many requests of the canary each step must have seen")
 	f.IntVar(&p.minUsers, "min-users", standard.MinUsers, "how many users the canary must have had since the trial began")
