@@ -153,7 +153,10 @@ func TestRolloutSchedules(t *testing.T) {
 	all.Wait()
 	t.Logf("%d schedules:%s", counts.counts["schedules"], counts)
 	if !t.Failed() {
-		counts.mustHave(t, "event: started", "event: step", "event: promoted", "event: failback", "event: paused", "event: kill")
+		counts.mustHave(t, "event: started", "event: step", "event: failback", "event: paused", "event: kill")
+	}
+	if lanes >= 10 { // few come so far
+		counts.mustHave(t, "event: promoted")
 	}
 }
 
