@@ -70,6 +70,19 @@ func TestMillisecondsAreNotSlow(t *testing.T) {
 	}
 }
 
+// Requests that are not weighed yet are nothing to pass on.
+func TestNoPassOnWhatIsNotWeighed(t *testing.T) {
+	for seed := range uint64(20) {
+		p := warmed(seed, trial(1), 10*time.Minute, healthy(2))
+		p.judge.Begin(trial(1))
+		broken := healthy(30)
+		broken.fails = 1
+		if after, ok := p.until(30*time.Second, healthy(2), broken, func(v Verdict) bool { return v.Result == Pass }); ok {
+			t.Errorf("seed %d: a canary all of whose requests fail passes after %s: %s", seed, after, p.judge.Verdict().Reason)
+		}
+	}
+}
+
 func TestLuckIsWhatGroupsVaryBeyondChance(t *testing.T) {
 	naive := func(g *groupRates, n0, n1 float64) float64 {
 		var ns, ks []float64

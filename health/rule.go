@@ -63,16 +63,16 @@ func (j *Judge) rule(v *Verdict, a, loudest alarm) {
 
 // weighCalm says what a canary comes to against which there is too little evidence.
 func (v *Verdict) weighCalm(j *Judge) {
-	requests := j.requests()
+	judged := j.judged()
 	switch idle := j.idle(); {
 	case len(v.Streams) == 0:
 		v.Reason = "nothing is compared and no limit is set: nothing can fail back"
-	case requests == 0:
+	case judged == 0 && j.unweighed() == 0:
 		v.Reason = "no request of the canary yet" + after(j.since(j.st.BeganAt))
 	case idle >= idleAfter*time.Second:
 		v.Reason = "no request of the canary for " + Duration(idle).String()
-	case requests < float64(j.least()):
-		v.Reason = tooFew(requests, j.least())
+	case judged < float64(j.least()):
+		v.Reason = tooFew(judged, j.least())
 	case v.NoBaseline:
 		v.Reason = "no traffic on stable: nothing to compare with, and a shared outage cannot be told apart"
 	case v.FewUsers != nil && j.onFewUsers() == FewUsersHold:
@@ -94,15 +94,20 @@ func (v *Verdict) muffle(j *Judge) bool {
 	return ok
 }
 
-// requests is how many of the canary's requests are known of.
-func (j *Judge) requests() (most float64) {
+// judged is how many of the canary's requests have been weighed.
+func (j *Judge) judged() (most float64) {
 	for s := range stream(numStreams) {
 		most = max(most, j.st.Streams[s].Trial[Canary].N)
 	}
-	if b := &j.open[AgeFast]; b.opened {
-		most += b.n[Canary]
-	}
 	return most
+}
+
+// unweighed is how many of the canary's requests are in a block that is open yet: whether they failed is not weighed.
+func (j *Judge) unweighed() float64 {
+	if b := &j.open[AgeFast]; b.opened {
+		return b.n[Canary]
+	}
+	return 0
 }
 
 // latest returns the last second that was folded.
