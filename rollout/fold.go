@@ -98,11 +98,15 @@ func (c *Controller) foldAll(ctx context.Context, held []*hearing) {
 	var written []*hearing
 	said := make([]*summary, len(held))
 	for i, h := range held {
-		if err != nil && len(asks[i].Seconds) > 0 && (i >= len(sealed) || len(sealed[i]) == 0) {
+		var those []store.Sealed
+		if i < len(sealed) { // a store that answers nothing at all may be as short
+			those = sealed[i]
+		}
+		if err != nil && len(asks[i].Seconds) > 0 && len(those) == 0 {
 			c.unfolded(ctx, h, fmt.Errorf("seconds cannot be sealed: %w", err))
 			continue
 		}
-		said[i] = h.fold(sealed[i])
+		said[i] = h.fold(those)
 		if swap, ok := h.swap(said[i]); ok {
 			swaps, written = append(swaps, swap), append(written, h)
 		}

@@ -529,6 +529,18 @@ func TestNoProbeOfADeadCanary(t *testing.T) {
 	})
 }
 
+// A store that seals nothing, and answers nothing of it, costs an instance only the fleet's judgement, also at rest.
+func TestNothingIsSealed(t *testing.T) {
+	bubble(t, func(t *testing.T, s *embedded.Store) {
+		p := start(t, s, "proxy-1", assistant(100, 0))
+		p.link.set(unsealed)
+		serve(45, traffic{blue: 30}, p)
+		p.set(t, 50)
+		serve(30, broken, p)
+		p.wants(t, "judged by what the instance itself saw", 0, true)
+	})
+}
+
 // A probe ends even if no judge is left to end it.
 func TestProbeIsEndedWithoutAJudge(t *testing.T) {
 	bubble(t, func(t *testing.T, s *embedded.Store) {

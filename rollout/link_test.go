@@ -27,6 +27,7 @@ const (
 	locked         // changes are refused, all else works
 	readable       // changes and beats are refused, and it says so
 	unjudged       // evidence is refused, all else works
+	unsealed       // nothing is sealed, all else works
 	unread         // States can neither be read nor heard of, all else works
 )
 
@@ -319,6 +320,9 @@ func (l *link) Seal(ctx context.Context, asks []store.SealAsk) ([][]store.Sealed
 	}
 	if err := l.mishears(); err != nil {
 		return nil, err
+	}
+	if _, f := l.now(); f == unsealed {
+		return nil, store.Unavailable(errFault)
 	}
 	answers, err := s.Seal(ctx, asks)
 	l.mu.Lock()
