@@ -13,7 +13,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/switchback-proxy/switchback/health"
 	"github.com/switchback-proxy/switchback/rollout"
 	"github.com/switchback-proxy/switchback/sim/fleet"
 )
@@ -36,7 +35,6 @@ func lanesOf(t *testing.T) int {
 func hasty(plan rollout.Plan) rollout.Definition {
 	def := assistant(plan)
 	def.Policy.Cooldown = seconds(5)
-	def.Policy.Judge.Trickle = health.Trickle{Off: true}
 	return def
 }
 
