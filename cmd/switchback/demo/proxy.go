@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -141,7 +142,7 @@ func (p *proxy) attend(cmd *exec.Cmd, log *os.File, started chan<- error) {
 	p.err = errors.Join(err, log.Close())
 }
 
-// awaitReady waits until the proxy says that it serves what its store says.
+// awaitReady waits until the proxy says that it serves what its store says, and listens at its site: that comes a moment later.
 func (p *proxy) awaitReady(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, startLimit, fmt.Errorf("it was not ready within %s", startLimit))
 	defer cancel()
@@ -155,8 +156,14 @@ func (p *proxy) awaitReady(ctx context.Context) error {
 		if isStarting(err) {
 			return false, nil
 		}
-		return ready.Ready, err
+		return ready.Ready && p.listens(ctx), err
 	})
+}
+
+// listens reports whether somebody can connect to the proxy's site.
+func (p *proxy) listens(ctx context.Context) bool {
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", p.site)
+	return err == nil && conn.Close() == nil
 }
 
 // isStarting reports whether an error is what a proxy says while it starts: nothing yet, or 503, as its admin endpoint
