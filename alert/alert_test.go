@@ -77,10 +77,15 @@ func TestSeverityOf(t *testing.T) {
 	byVerdict.Evidence = json.RawMessage(`{}`)
 	passed, failed := eventOf(rollout.KindDrilled), eventOf(rollout.KindDrilled)
 	passed.Evidence, failed.Evidence = json.RawMessage(`{"passed":true}`), json.RawMessage(`{"passed":false}`)
+	again, same := eventOf(rollout.KindVersion), eventOf(rollout.KindVersion)
+	again.From, again.To = map[string]splitter.Weight{"green": 20_000}, map[string]splitter.Weight{"green": 1000}
+	same.From, same.To = again.To, again.To
 	for _, tt := range []struct {
 		in   store.Event
 		want string
 	}{
+		{again, "warning"},
+		{same, "info"},
 		{eventOf(rollout.KindFailback), "critical"},
 		{eventOf(rollout.KindPaused), "warning"},
 		{byVerdict, "critical"},

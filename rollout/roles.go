@@ -58,8 +58,8 @@ func mayRename(prev *splitter.State, from, to string) error {
 	return nil
 }
 
-// renamePast renames a variant in what n remembers of promotions, of what was left and of retired variants. Promotions of an earlier variant
-// of the new name are forgotten: they cannot be taken back.
+// renamePast renames a variant in what n remembers of promotions, of what was left and of retired variants. Promotions of an
+// earlier variant of the new name are forgotten: they cannot be taken back.
 func renamePast(n *splitter.State, to string, renamed func(string) string) {
 	n.Promotions = slices.DeleteFunc(n.Promotions, func(p splitter.Promotion) bool { return p.Variant == to || p.Before == to })
 	for i := range n.Promotions {
