@@ -177,7 +177,7 @@ func (h *hearing) count(second int64, sum *health.Second, requests map[store.Mem
 	if h.trial.state.KillOf(h.trial.state.Canary) != nil {
 		frames = 0
 	}
-	h.split.docket.advance.tally.count(second, sum, frames)
+	h.split.docket.advance.tally.count(second, sum, frames, time.Duration(h.trial.plan.NoTraffic))
 	h.split.docket.advance.present.note(requests)
 }
 

@@ -18,7 +18,7 @@ type Tally struct {
 	// Anew is the second in which the step began anew, as it was resumed after its canary had failed; 0 if it did not.
 	Anew int64 `json:"anew,omitempty"`
 	// Baked counts the seconds since the canary's first request in which somebody counted: not those in which all proxies, or
-	// the store, were down, nor those in which the canary had had no request for a minute.
+	// the store, were down, nor those in which the canary had had no request for the plan's NoTraffic.
 	Baked int64 `json:"baked"`
 	// Requests and Baseline count the judged requests of the canary and of stable. Users is how many users the canary is known
 	// to have had since the trial began; the judge counts on only as long as the plan waits for more.

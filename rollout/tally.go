@@ -18,10 +18,6 @@ type tallying struct {
 	began int64
 }
 
-// idleAfter is for how many seconds after a request of the canary the time of a step goes on: agents that are asked once a
-// minute are in use.
-const idleAfter = 60
-
 // begin sees to it that the tally is that of the present step: another one, or one that begins anew, begins at nothing but the
 // trial's users, after the second in which it was reached.
 func (t *tallying) begin(s *splitter.State) {
@@ -67,8 +63,9 @@ func (t Tally) of(s *splitter.State) Tally {
 }
 
 // count counts a folded second, of which so many frames were heard. A request counts once, at the age of two seconds: what
-// the first two seconds of a step have are requests that the step before it had.
-func (t *tallying) count(second int64, sum *health.Second, frames int) {
+// the first two seconds of a step have are requests that the step before it had. No time of a step passes before its first
+// request, nor once the canary has had none for as long as idle.
+func (t *tallying) count(second int64, sum *health.Second, frames int, idle time.Duration) {
 	if second <= t.upTo {
 		return
 	}
@@ -85,7 +82,7 @@ func (t *tallying) count(second int64, sum *health.Second, frames int) {
 		t.Requests += n
 		t.Baseline += requestsOf(sum, health.Baseline)
 	}
-	if frames > 0 && t.RequestAt > 0 && second-age-t.RequestAt <= idleAfter {
+	if frames > 0 && t.RequestAt > 0 && second-age-t.RequestAt <= int64(idle/time.Second) {
 		t.Baked++
 	}
 }

@@ -22,7 +22,7 @@ func TestTallyCountsTheStepsOwnRequests(t *testing.T) {
 	state := &splitter.State{Epoch: 7, Progress: splitter.Progress{Step: 2, Reached: reached}}
 	c.begin(state)
 	for i, n := range []uint32{5, 5, 5, 0, 3, 0} { // of requests in the seconds 998 to 1003
-		c.count(1000+int64(i), second(n), 1)
+		c.count(1000+int64(i), second(n), 1, time.Minute)
 	}
 	want := Tally{Epoch: 7, Step: 2, Baked: 4, Requests: 3, Baseline: 6, RequestAt: 1002}
 	if c.Tally != want {
@@ -32,8 +32,8 @@ func TestTallyCountsTheStepsOwnRequests(t *testing.T) {
 	var next advancing // of who folds on, and folds some seconds again
 	next.takeUp(&account{Tally: c.Tally, UpTo: 1001})
 	next.tally.begin(state)
-	next.tally.count(1001, second(9), 1)
-	next.tally.count(1002, second(9), 1)
+	next.tally.count(1001, second(9), 1, time.Minute)
+	next.tally.count(1002, second(9), 1, time.Minute)
 	if next.tally.Requests != want.Requests {
 		t.Errorf("whoever goes on counts %d requests, want %d", next.tally.Requests, want.Requests)
 	}
@@ -42,7 +42,7 @@ func TestTallyCountsTheStepsOwnRequests(t *testing.T) {
 // No time of a step passes while nobody can have the canary.
 func TestKilledCanaryDoesNotBake(t *testing.T) {
 	heard := map[store.MemberID]uint64{{Name: "proxy-1"}: 10}
-	h := &hearing{split: &Split{}, trial: trial{state: &splitter.State{Stable: "blue", Canary: "green"}, plan: &Plan{}}}
+	h := &hearing{split: &Split{}, trial: trial{state: &splitter.State{Stable: "blue", Canary: "green"}, plan: &Plan{NoTraffic: health.Duration(time.Minute)}}}
 	asked := new(health.Second)
 	asked.Arms[health.Canary][health.AgeFast][0].N = 1
 	h.count(3, asked, heard)
@@ -55,7 +55,7 @@ func TestKilledCanaryDoesNotBake(t *testing.T) {
 	}
 }
 
-// Nor before the canary's first request of the step, nor once it has had none for a minute.
+// Nor before the canary's first request of the step, nor once it has had none for as long as the plan says.
 func TestSilenceDoesNotBake(t *testing.T) {
 	var c tallying
 	c.begin(&splitter.State{Epoch: 7, Progress: splitter.Progress{Step: 2, Reached: time.Unix(1000, 0)}})
@@ -64,7 +64,7 @@ func TestSilenceDoesNotBake(t *testing.T) {
 		if began := second - 2; began == 1100 || began == 1160 || began == 1300 {
 			sum.Arms[health.Canary][health.AgeFast][0].N = 1
 		}
-		c.count(second, sum, 1)
+		c.count(second, sum, 1, time.Minute)
 	}
 	if want := int64(1162 - 1100 + 1 + 60 + 1302 - 1302 + 1 + 60); c.Baked != want {
 		t.Errorf("%d s were baked, want %d", c.Baked, want)
