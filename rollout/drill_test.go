@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -219,18 +220,20 @@ func TestDrillThatFails(t *testing.T) {
 			}
 		}, []string{"restore"}, "not as before the drill: kills; meanwhile others have changed the state, by 3 revisions, last: kill by alice"},
 		{"somebody ends it", func(t *testing.T, s *embedded.Store, _ []*proxy, a *agents) {
-			var once sync.Once
+			// The drill ends when all have been placed, so that it depends on no order in which they ask.
+			var asked atomic.Int32
 			a.onAsk = func(string) {
-				once.Do(func() {
-					now := stored(t, s)
-					ch, _, err := rollout.EndDrill(now, now.Drill.ID, "enough", alice, seedAt(99, now.Changed.At))
-					if err == nil {
-						err = s.Swap(context.Background(), now.Version, ch.State, ch.Event)
-					}
-					if err != nil {
-						t.Error(err)
-					}
-				})
+				if int(asked.Add(1)) != len(testers.Users) {
+					return
+				}
+				now := stored(t, s)
+				ch, _, err := rollout.EndDrill(now, now.Drill.ID, "enough", alice, seedAt(99, now.Changed.At))
+				if err == nil {
+					err = s.Swap(context.Background(), now.Version, ch.State, ch.Event)
+				}
+				if err != nil {
+					t.Error(err)
+				}
 			}
 		}, []string{"failback"}, "somebody else has ended the drill before"},
 	} {
