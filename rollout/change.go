@@ -184,7 +184,7 @@ func newEpoch(n *splitter.State, def Definition, now time.Time) error {
 		n.Trickle.Epoch = n.Epoch
 	}
 	n.Probe, n.Plan, n.Drill = nil, nil, nil
-	n.Declared = def.declared()
+	declare(n, def)
 	n.Progress = progressOf(n, now)
 	return nil
 }

@@ -36,7 +36,7 @@ func (c *Controller) ResumeRollout(ctx context.Context, split string, by By) (Re
 		return Result{}, err
 	}
 	return c.command(ctx, split, by, "it is not paused", func(prev *splitter.State, _ Definition, seed Seed) (Changed, bool, error) {
-		return Resume(prev, s.findingsWith(nil, nil).Verdict, by, seed)
+		return Resume(prev, s.findingsNow().Verdict, by, seed)
 	})
 }
 
@@ -54,13 +54,15 @@ func (c *Controller) PromoteNow(ctx context.Context, split string, r PromoteRequ
 	if err != nil {
 		return Result{}, err
 	}
-	lacking, err := c.lackingNow(ctx, s)
+	roll, err := c.roll(ctx) // what a member's file has is what it told with its last heartbeat
 	if err != nil {
-		return Result{}, err
+		return Result{}, unavailable(err)
 	}
 	closed := c.closedTo(ctx, s, r)
 	return c.give(ctx, split, by, func(prev *splitter.State, def Definition, seed Seed) (Changed, error) {
-		return PromoteNow(prev, def, r, s.findingsWith(closed, lacking), by, seed)
+		f := s.findingsNow()
+		f.Closed, f.Lacking, f.Mixed = closed, lacking(roll, split, prev.Canary), mixed(roll, prev)
+		return PromoteNow(prev, def, r, f, by, seed)
 	})
 }
 

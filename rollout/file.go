@@ -13,15 +13,15 @@ import (
 // apart, each second anew.
 const hashBytes = 8
 
-// fileOf returns what the fleet is told of a definition: its variants, and a hash by which two proxies with different files
-// find out.
+// fileOf returns what the fleet is told of a definition: its variants and their versions, and a hash by which two proxies
+// with different files find out.
 func fileOf(def Definition) (store.File, error) {
 	doc, err := json.Marshal(def)
 	if err != nil {
 		return store.File{}, fmt.Errorf("hash the definition of %q: %w", def.Name, err)
 	}
 	sum := sha256.Sum256(doc)
-	return store.File{Hash: hex.EncodeToString(sum[:hashBytes]), Variants: def.names()}, nil
+	return store.File{Hash: hex.EncodeToString(sum[:hashBytes]), Variants: def.names(), Declared: def.declared()}, nil
 }
 
 // files returns what the newest configuration in force has of each split.

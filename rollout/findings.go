@@ -25,13 +25,11 @@ func (s *Split) findings() Findings {
 	return f
 }
 
-// findingsWith are findings with what was found of webhooks and members now.
-func (s *Split) findingsWith(closed, lacking []string) Findings {
+// findingsNow are findings for a change by hand: what is asked for that is still to be added.
+func (s *Split) findingsNow() Findings {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	f := s.findings()
-	f.Closed, f.Lacking = closed, lacking
-	return f
+	return s.findings()
 }
 
 // closedTo asks the webhooks that stand on the way to 100 %, for somebody who asks for that now, and says which do not open:

@@ -1,7 +1,6 @@
 package rollout
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -38,20 +37,8 @@ func lacking(p store.Pulse, split string, variants ...string) (list []string) {
 	return named(list)
 }
 
-// lackingNow asks the fleet who lacks the canary. What a member's file has is what it told with its last heartbeat.
-func (c *Controller) lackingNow(ctx context.Context, s *Split) ([]string, error) {
-	state := s.storedState()
-	if state == nil {
-		return nil, nil // whoever asks goes on to find that out
-	}
-	p, err := c.roll(ctx)
-	if err != nil {
-		return nil, unavailable(err)
-	}
-	return lacking(p, s.name, state.Canary), nil
-}
-
-// lackNote says which living members have none of a variant that a State gives something, as they were last listed.
+// lackNote says which living members have none of a variant that a State gives something, or another version of its canary,
+// as they were last listed.
 func (c *Controller) lackNote(state *splitter.State) string {
 	p := rollOf(c.called.Load())
 	var notes []string
@@ -63,7 +50,7 @@ func (c *Controller) lackNote(state *splitter.State) string {
 			notes = append(notes, fmt.Sprintf("%s: %s serves its share there", strings.Join(list, "; "), state.Stable))
 		}
 	}
-	return strings.Join(notes, "; ")
+	return strings.Join(append(notes, mixed(p, state)...), "; ")
 }
 
 // named cuts a list of sentences about members off where nobody reads on.

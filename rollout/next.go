@@ -38,6 +38,8 @@ type Findings struct {
 	// Lacking says of living members that their file does not have the canary, a sentence each. It is asked for by whoever
 	// promotes by hand; of a step, Members says it.
 	Lacking []string
+	// Mixed says of living members that their file declares another version of the canary, likewise.
+	Mixed []string
 	// Stale says why the verdict is older than what is to be judged, in a sentence; empty if it is not.
 	Stale string
 	// Closed says of webhooks before the next step why they have not opened, a sentence each; nil once all have.

@@ -88,38 +88,6 @@ func (c *Controller) settleFailback(ctx context.Context, s *Split) error {
 	return err
 }
 
-// settleVersion writes a newly declared version, once for each load.
-func (c *Controller) settleVersion(ctx context.Context, s *Split) error {
-	s.mu.Lock()
-	redeclare := s.redeclare
-	s.mu.Unlock()
-	if !redeclare {
-		return nil
-	}
-	return c.writeVersion(ctx, s)
-}
-
-// writeVersion begins a new epoch if the file that was loaded declares another version of the canary. It is done once
-// for each load, so that proxies with an older and a newer file do not take turns.
-func (c *Controller) writeVersion(ctx context.Context, s *Split) error {
-	s.mu.Lock()
-	def, inForce := s.inForce()
-	s.redeclare = false
-	s.mu.Unlock()
-	if !inForce {
-		return nil
-	}
-	err := c.untilSwapped(ctx, s, func(prev *splitter.State) (Changed, bool, error) {
-		return Redeclare(prev, def, By{Actor: selfActor, Via: "config"}, c.seed())
-	})
-	if err != nil && !errors.Is(err, store.ErrNewerSchema) { // which a retry would not change
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.redeclare = true
-	}
-	return err
-}
-
 // writeKill swaps a kill into the State until it is there, whoever else writes meanwhile. written is false if the
 // State has it already or lists it as lifted. order is the break-glass order that it carries out, or empty.
 func (c *Controller) writeKill(ctx context.Context, s *Split, k splitter.Kill, order string) (ch Changed, written bool, err error) {

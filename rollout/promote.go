@@ -51,6 +51,8 @@ func mayPromote(prev *splitter.State, def Definition, r PromoteRequest, f Findin
 	case v.Result != health.Pass:
 		return nil, refuse("the verdict on %q is %s, not pass: %s; `--full` promotes it all the same", prev.Canary, v.Result,
 			orNone(v.Reason))
+	case len(f.Mixed) > 0:
+		return nil, refuse("%s; `--full` promotes all the same", strings.Join(f.Mixed, "; "))
 	case f.Stale != "":
 		return nil, refuse("%s; `--full` promotes all the same", f.Stale)
 	case len(f.Closed) > 0:

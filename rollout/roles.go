@@ -1,11 +1,9 @@
 package rollout
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"slices"
-	"time"
 
 	"github.com/switchback-proxy/switchback/splitter"
 )
@@ -27,6 +25,10 @@ func Rename(prev *splitter.State, from, to string, by By, seed Seed) (Changed, e
 	if v, ok := n.Declared[from]; ok {
 		delete(n.Declared, from)
 		n.Declared[to] = v
+	}
+	if v, ok := n.Superseded[from]; ok {
+		delete(n.Superseded, from)
+		n.Superseded[to] = v
 	}
 	for i := range n.Kills {
 		n.Kills[i].Variant = renamed(n.Kills[i].Variant)
@@ -144,52 +146,4 @@ func ApplyPolicy(prev *splitter.State, def Definition, by By, seed Seed) (Change
 		n.Trickle = nil // what stable has it keeps, until somebody asks for other weights
 	}
 	return tell(prev, n)
-}
-
-// Redeclare begins a new epoch when the file declares another version of the canary: a failback of the old version is
-// no verdict on the new one, and evidence of the old one is none on the new one. Stable gets back what it keeps while a
-// new version is watched. A rollout begins again with the file's plan, and stays paused if it was; a retired canary is
-// back. It returns false, and no change, if the version is the same or not declared.
-func Redeclare(prev *splitter.State, def Definition, by By, seed Seed) (Changed, bool, error) {
-	if prev.Canary == "" || !isRedeclared(prev, def) {
-		return Changed{}, false, nil
-	}
-	before := cmp.Or(prev.Declared[prev.Canary], "none")
-	by.Reason = fmt.Sprintf("%s declares version %q, before %q", prev.Canary, def.declared()[prev.Canary], before)
-	n, ranges := next(prev, KindVersion, by, seed), repaid(prev)
-	n.Retired = without(n.Retired, n.Canary)
-	want := splitter.WeightsOf(ranges)
-	if planRuns(prev) {
-		first := min(planAfter(prev, def).Step(1).Weight, want[n.Canary])
-		want[n.Stable] += want[n.Canary] - first
-		want[n.Canary] = first
-	}
-	if err := place(n, ranges, nil, def.Policy, want, seed.Now); err != nil {
-		return Changed{}, false, err
-	}
-	if err := newEpoch(n, def, seed.Now); err != nil {
-		return Changed{}, false, err
-	}
-	if err := planAgain(n, prev, def, seed.Now); err != nil {
-		return Changed{}, false, err
-	}
-	c, err := tell(prev, n)
-	return c, err == nil, err
-}
-
-// planAgain lets a new version's trial in n go by the file's plan if the one before it went by one.
-func planAgain(n, prev *splitter.State, def Definition, now time.Time) error {
-	if !planRuns(prev) {
-		return nil
-	}
-	n.Progress.Paused = prev.Progress.Paused
-	return planAfter(prev, def).freeze(n, def.Policy, now)
-}
-
-// planAfter is the plan of a new version's trial: the file's, but where stable is retired there is nobody to go back to.
-func planAfter(prev *splitter.State, def Definition) Plan {
-	if slices.Contains(prev.Retired, prev.Stable) {
-		return def.plan().atOnce()
-	}
-	return def.plan()
 }

@@ -52,6 +52,7 @@ type Split struct {
 	overlay     *localFailback             // a failback that holds here and is not in the store yet
 	stale       bool                       // the store was away for so long that on_stale takes the canary's share
 	redeclare   bool                       // a file came into force since its declared versions were last compared with the State's
+	overruled   time.Time                  // when another member was last seen to declare the State's version, while ours is outdated
 	effective   *splitter.State            // stored with all of the above: what is decided by; nil while blind
 	policy      Policy                     // the one frozen in effective
 	plan        *Plan                      // the one frozen in effective; nil if the trial goes by none that can be read

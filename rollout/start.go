@@ -12,7 +12,7 @@ import (
 // new epoch at the plan's first step. ErrRefused is returned while a trial runs, and for a canary that cannot be given
 // anything or has failed; ErrCooldown while a failback's cooldown lasts, unless forced.
 func Start(prev *splitter.State, def Definition, r StartRequest, by By, seed Seed) (Changed, error) {
-	if prev.Progress.Phase == splitter.PhaseFailedBack && !isRedeclared(prev, def) {
+	if prev.Progress.Phase == splitter.PhaseFailedBack && !isNewVersion(prev, def) {
 		return Changed{}, refuse("%q was failed back and declares no other version since: %s; `retry` tries it again, "+
 			"and wants a reason", prev.Canary, orNone(prev.Progress.Why))
 	}
@@ -34,12 +34,6 @@ func Retry(prev *splitter.State, def Definition, r RetryRequest, by By, seed See
 		return Changed{}, refuse("%q was neither failed back nor aborted; `start` begins a rollout", prev.Canary)
 	}
 	return beginning{KindRetried, def.plan(), r.Force}.make(prev, def, by, seed)
-}
-
-// isRedeclared reports whether a file declares another version of the canary than its last trial was of.
-func isRedeclared(s *splitter.State, def Definition) bool {
-	declared := def.declared()[s.Canary]
-	return declared != "" && declared != s.Declared[s.Canary]
 }
 
 // beginning is a rollout that is to begin.

@@ -120,6 +120,10 @@ func (s *Split) notes() []string {
 			"`split adopt` takes the file's",
 			def.Stable, canaryOf(def.Canary), state.Stable, canaryOf(state.Canary)))
 	}
+	if isOutdated(state, def) {
+		notes = append(notes, fmt.Sprintf("this file declares version %q of %s, which the state has left for %q: it is outdated, "+
+			"unless no other proxy declares that any more", def.declared()[state.Canary], state.Canary, state.Declared[state.Canary]))
+	}
 	notes = append(notes, baselineNotes(state, s.policy)...)
 	notes = append(notes, weightNotes(def, s.stored)...)
 	if state.Progress.Phase == splitter.PhaseTrial {

@@ -15,7 +15,7 @@ func SwitchTo(prev *splitter.State, def Definition, r SwitchRequest, by By, seed
 	if r.To != prev.Canary {
 		return Changed{}, refuse("%q is neither stable nor canary; `adopt` gives it that role", r.To)
 	}
-	if prev.Progress.Phase == splitter.PhaseFailedBack && !isRedeclared(prev, def) {
+	if prev.Progress.Phase == splitter.PhaseFailedBack && !isNewVersion(prev, def) {
 		return Changed{}, refuse("%q was failed back and declares no other version since: %s; `retry` tries it again, "+
 			"step by step", prev.Canary, orNone(prev.Progress.Why))
 	}

@@ -62,6 +62,9 @@ type State struct {
 	Moved []Move `json:"moved,omitempty"`
 	// Declared holds each variant's declared `version` (a build or image digest) as this epoch began.
 	Declared map[string]string `json:"declared,omitempty"`
+	// Superseded lists, of each variant, the versions that it declared before the present one, newest last, at most
+	// [KeptVersions]: a file that still declares one of them is outdated.
+	Superseded map[string][]string `json:"superseded,omitempty"`
 	// Kills lists the kill switches that are on.
 	Kills []Kill `json:"kills,omitempty"`
 	// Revived lists kills that were lifted; kept for 90 days, so that a kill queued on some disk stays lifted.
@@ -145,8 +148,12 @@ type Revival struct {
 	At time.Time `json:"at"`
 }
 
-// KeptPromotions is how many promotions a State remembers.
-const KeptPromotions = 10
+const (
+	// KeptPromotions is how many promotions a State remembers.
+	KeptPromotions = 10
+	// KeptVersions is how many superseded versions of a variant a State remembers.
+	KeptVersions = 10
+)
 
 // Promotion is a canary that became stable.
 type Promotion struct {
@@ -267,6 +274,10 @@ func (s *State) Clone() *State {
 	c.Lineage = slices.Clone(s.Lineage)
 	c.Placed = slices.Clone(s.Placed)
 	c.Declared = maps.Clone(s.Declared)
+	c.Superseded = maps.Clone(s.Superseded)
+	for variant, versions := range c.Superseded {
+		c.Superseded[variant] = slices.Clone(versions)
+	}
 	c.Kills = slices.Clone(s.Kills)
 	for i := range c.Kills {
 		c.Kills[i].unknown = c.Kills[i].unknown.clone()

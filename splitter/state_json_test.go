@@ -52,6 +52,7 @@ func merged() *splitter.State {
 		{Range: splitter.Range{From: 0, To: 1_000, Variant: "green"}, At: s.Changed.At, Failed: true},
 		{Range: splitter.Range{From: 5, To: 7, Variant: "blue"}, At: s.Began, Salt: "1234567890abcdef"},
 	}
+	s.Superseded = map[string][]string{"green": {"sha256:0", "sha256:1"}}
 	s.Trickle = &splitter.Trickle{Epoch: 3, Keeps: 5_000, Until: s.Changed.At, Then: 1_000}
 	s.Probe = &splitter.Probe{Epoch: 3, Since: s.Began, Until: s.Changed.At, Why: "30 of 40 failed", Holds: 11_000,
 		Lent: []splitter.Span{{From: 0, To: 1_000}, {From: 80_000, To: 90_000}}}
@@ -171,6 +172,7 @@ func TestCloneIsDeep(t *testing.T) {
 		clone.Policy[0] = '['
 		if clone.Trickle != nil {
 			clone.Trickle.Keeps, clone.Probe.Lent[0].From = 7, 7
+			clone.Superseded["green"][0] = "spoiled"
 			clone.Plan[0], clone.Promotions[0].Before, clone.Retired[0] = '[', "spoiled", "spoiled"
 			clone.Progress.Paused.Actor, clone.Drill.Users[0], clone.Drill.ID = "spoiled", "spoiled", "spoiled"
 		}

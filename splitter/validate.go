@@ -121,6 +121,11 @@ func (s *State) validateVariants() error {
 			errs = append(errs, fmt.Errorf("declared version of %q: %s", variant, nameRule))
 		}
 	}
+	for _, variant := range slices.Sorted(maps.Keys(s.Superseded)) {
+		if !ValidName(variant) {
+			errs = append(errs, fmt.Errorf("superseded versions of %q: %s", variant, nameRule))
+		}
+	}
 	if int(s.Progress.Phase) >= len(phaseTexts) {
 		errs = append(errs, fmt.Errorf("%v: there is no such phase", s.Progress.Phase))
 	}

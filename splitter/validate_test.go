@@ -102,6 +102,7 @@ func TestValidate(t *testing.T) {
 		{"no stable", func(s *splitter.State) { s.Stable = "" }, `stable ""`},
 		{"bad canary", func(s *splitter.State) { s.Canary = "green!" }, `canary "green!"`},
 		{"canary is stable", func(s *splitter.State) { s.Canary = "blue" }, "it is stable already"},
+		{"superseded", func(s *splitter.State) { s.Superseded = map[string][]string{"B": {"1"}} }, `superseded versions of "B"`},
 		{"declared", func(s *splitter.State) { s.Declared = map[string]string{"B": "1"} }, `declared version of "B"`},
 		{"phase", func(s *splitter.State) { s.Progress.Phase = 9 }, "Phase(9)"},
 		{"kill without id", func(s *splitter.State) { s.Kills[0].ID = "" }, "kill 0 has no id"},

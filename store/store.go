@@ -173,6 +173,8 @@ type File struct {
 	Hash string `json:"hash"`
 	// Variants are the names of those that it routes.
 	Variants []string `json:"variants"`
+	// Declared holds the versions that it declares, by variant; nil also of releases that do not tell.
+	Declared map[string]string `json:"declared,omitempty"`
 }
 
 // Member is a Beat as others see it.

@@ -53,7 +53,7 @@ var fleetTests = map[string]func(*testing.T, store.Store){
 		for _, files := range []map[string]store.File{
 			nil, // as an earlier release beats
 			{},
-			{"assistant": {Hash: "0123456789abcdef", Variants: []string{"blue", "green"}}, "other": {Hash: "fedcba9876543210"}},
+			{"assistant": {Hash: "0123456789abcdef", Variants: []string{"blue", "green"}, Declared: map[string]string{"green": "v1"}}, "other": {Hash: "fedcba9876543210"}},
 		} {
 			beat.Files = files
 			equal(t, "files", pulse(t, s, beat).Members[0].Files, files)
