@@ -137,7 +137,7 @@ func (c *Controller) give(ctx context.Context, split string, by By, f func(*spli
 	if err != nil {
 		return result, err
 	}
-	notes := []string{trickleNote(result.State, c.now()), c.lackNote(result.State)}
+	notes := []string{trickleNote(result.State, c.now()), c.lackNote(ctx, result.State)}
 	if s := c.lookup(split); s != nil {
 		notes = append(notes, hopelessNote(result.State, s.Definition().Policy))
 	}

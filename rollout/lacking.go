@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -38,9 +39,12 @@ func lacking(p store.Pulse, split string, variants ...string) (list []string) {
 }
 
 // lackNote says which living members have none of a variant that a State gives something, or another version of its canary,
-// as they were last listed.
-func (c *Controller) lackNote(state *splitter.State) string {
-	p := rollOf(c.called.Load())
+// as they are listed now, or were last.
+func (c *Controller) lackNote(ctx context.Context, state *splitter.State) string {
+	p, err := c.roll(ctx)
+	if err != nil {
+		p = rollOf(c.called.Load())
+	}
 	var notes []string
 	if list := lacking(p, state.Split, state.Stable); len(list) > 0 {
 		notes = append(notes, strings.Join(list, "; ")+": what is stable by its own file serves everybody there, and it is not ready")
