@@ -48,8 +48,8 @@ func SeverityOf(ev store.Event) Severity {
 	if ev.Kind == rollout.KindPaused && len(ev.Evidence) > 0 {
 		return Critical
 	}
-	if ev.Kind == rollout.KindVersion && !maps.Equal(ev.From, ev.To) {
-		return Warning // a rollout begins again
+	if (ev.Kind == rollout.KindVersion || ev.Kind == rollout.KindAdopt) && !maps.Equal(ev.From, ev.To) {
+		return Warning // a rollout begins again, or a file has moved users
 	}
 	if k, ok := kinds[ev.Kind]; ok {
 		return k.severity

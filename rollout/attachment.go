@@ -119,9 +119,14 @@ func (s *Split) attach(def Definition, generation any) (*Attachment, error) {
 func (s *Split) enforce() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	isNew := false
 	for _, a := range s.attachments {
-		s.redeclare = s.redeclare || !a.inForce
+		isNew = isNew || !a.inForce
 		a.inForce = true
+	}
+	if isNew {
+		s.redeclare = true
+		s.sayWeights()
 	}
 }
 

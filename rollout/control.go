@@ -76,6 +76,8 @@ type AdoptRequest struct {
 	Stable  string
 	Canary  string
 	Weights map[string]splitter.Weight
+	// Force adopts a file that takes the latest promotion back.
+	Force bool
 }
 
 // ImportRequest asks that an exported State be written over whatever the store has.

@@ -138,6 +138,9 @@ func (c *Controller) give(ctx context.Context, split string, by By, f func(*spli
 		return result, err
 	}
 	notes := []string{trickleNote(result.State, c.now()), c.lackNote(ctx, result.State)}
+	if result.State.Changed.Kind == KindStarted {
+		notes = append(notes, replacedText(result.State))
+	}
 	if s := c.lookup(split); s != nil {
 		notes = append(notes, hopelessNote(result.State, s.Definition().Policy))
 	}

@@ -94,9 +94,28 @@ func (s *Split) drop(lost lostState) {
 // the fleet had one of that name before, whose weights count.
 const oldState = 7 * 24 * time.Hour
 
+// sayWeights says that the file's weights are not those that count. Caller must hold s.mu.
+func (s *Split) sayWeights() {
+	def, inForce := s.inForce()
+	if !inForce || s.stored == nil || !s.stored.Forgotten.IsZero() {
+		return
+	}
+	now := s.stored.Weights()
+	for variant, weight := range def.weights() {
+		if now[variant] != weight {
+			s.log.Info("the store's weights count, and not the file's, which were for the first start",
+				zap.Any("weights", now), zap.Any("file", def.weights()))
+			return
+		}
+	}
+}
+
 // sayAge announces a State that nobody has changed for long.
 func (s *Split) sayAge(now time.Time) {
-	state := s.storedState()
+	s.mu.Lock()
+	state := s.stored
+	s.sayWeights()
+	s.mu.Unlock()
 	if age := now.Sub(state.Changed.At); age > oldState {
 		s.log.Warn("the store has had the state of this split for long: its weights count, and not the file's",
 			zap.Int("days", int(age/(24*time.Hour))), zap.Uint64("revision", state.Revision),

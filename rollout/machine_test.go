@@ -267,8 +267,15 @@ func (m *machine) adopt(t *rapid.T) {
 		r.Canary = names[1]
 		r.Weights = map[string]splitter.Weight{names[0]: splitter.Full - w, names[1]: w}
 	}
+	r.Force = rapid.Bool().Draw(t, "force")
 	before, prev := m.state.Weights(), m.state
 	c, err := rollout.Adopt(prev, m.def, r, alice, m.seed())
+	if isOlder(prev, r) {
+		if !errors.Is(err, rollout.ErrRefused) {
+			t.Fatalf("Adopt(%+v) over promotions %+v: got %v, want ErrRefused", r, prev.Promotions, err)
+		}
+		return
+	}
 	mayNot := prev.Canary != "" && prev.Canary != r.Stable && r.Weights[prev.Canary] > before[prev.Canary] &&
 		m.now.Before(prev.Cooldown.Until)
 	if mayNot != errors.Is(err, rollout.ErrCooldown) || !mayNot && err != nil {
@@ -277,6 +284,15 @@ func (m *machine) adopt(t *rapid.T) {
 	if err == nil {
 		m.take(t, c, r.Canary != "" && before[r.Canary] == 0 && r.Weights[r.Canary] > 0)
 	}
+}
+
+// isOlder reports whether roles are from before the latest promotion, and are not forced.
+func isOlder(s *splitter.State, r rollout.AdoptRequest) bool {
+	if r.Force || len(s.Promotions) == 0 || s.Progress.Phase == splitter.PhaseTrial && s.Canary == r.Stable {
+		return false
+	}
+	_, has := r.Weights[s.Stable]
+	return has && s.Promotions[0].Variant == s.Stable && s.Promotions[0].Before == r.Stable
 }
 
 func (m *machine) policy(t *rapid.T) {

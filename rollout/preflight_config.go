@@ -28,9 +28,17 @@ func (p *preflight) policy(context.Context) finding {
 	case judge == nil:
 		return isOK("the canary is failed back by limits")
 	case limits.Empty():
-		return isOK("the canary is failed back by comparison with %s", p.def.Stable)
+		return isOK("the canary is failed back by comparison with %s", p.stable())
 	}
-	return isOK("the canary is failed back by limits, and by comparison with %s", p.def.Stable)
+	return isOK("the canary is failed back by limits, and by comparison with %s", p.stable())
+}
+
+// stable names who is trusted: by the State, or while none is known by the file.
+func (p *preflight) stable() string {
+	if p.state != nil {
+		return p.state.Stable
+	}
+	return p.def.Stable
 }
 
 // gates: whether the plan's gates can open, and a rollout can fail.
@@ -136,7 +144,7 @@ func (p *preflight) canary(context.Context) finding {
 	case s.Canary == "":
 		return misses("the split has no canary")
 	case !p.def.has(s.Canary):
-		return misses("the canary is %s, which this instance's file does not have", s.Canary)
+		return misses("the canary is %s, which this instance's file does not have; `split adopt %s` lets the state follow the file", s.Canary, s.Split)
 	case s.KillOf(s.Canary) != nil:
 		return misses("%s is killed", s.Canary)
 	case slices.Contains(s.Retired, s.Canary):
@@ -149,6 +157,9 @@ func (p *preflight) canary(context.Context) finding {
 		return misses("%s is in cooldown after a failback, for %s", s.Canary, s.Cooldown.Until.Sub(p.now).Round(time.Second))
 	case s.Progress.Phase == splitter.PhaseFailedBack:
 		return warns("%s was failed back, and its cooldown is over: %s", s.Canary, orNone(s.Progress.Why))
+	}
+	if replaced := replacedText(s); replaced != "" {
+		return warns("%s", replaced)
 	}
 	return isOK("%s has 0%%", s.Canary)
 }

@@ -152,7 +152,7 @@ func TestProbeGivesBack(t *testing.T) {
 		for n := range rapid.IntRange(0, 4).Draw(t, "changes") {
 			blue := rapid.Uint32Range(0, splitter.Buckets).Draw(t, "blue")
 			green := rapid.Uint32Range(0, splitter.Buckets-blue).Draw(t, "green")
-			r := rollout.AdoptRequest{Stable: "blue", Canary: "green", Weights: map[string]splitter.Weight{
+			r := rollout.AdoptRequest{Force: true, Stable: "blue", Canary: "green", Weights: map[string]splitter.Weight{
 				"blue": splitter.Weight(blue), "green": splitter.Weight(green), "red": splitter.Full - splitter.Weight(blue+green)}}
 			if rapid.Bool().Draw(t, "other roles") {
 				r.Stable, r.Canary = "red", "blue"

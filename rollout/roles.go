@@ -75,7 +75,8 @@ func renamePast(n *splitter.State, to string, renamed func(string) string) {
 }
 
 // Adopt lets the State take over the roles, variants and weights of a file: a change of roles, so a new epoch. The
-// zero request means def, this instance's own file. A canary that is compared with stable leaves it a trickle. Kills stay,
+// zero request means def, this instance's own file. One that would take the latest promotion back is refused unless forced:
+// it is older than that. A canary that is compared with stable leaves it a trickle. Kills stay,
 // and so does a running cooldown, unless a canary on trial becomes stable: that is a promotion, which forgets the failbacks
 // before it. A plan that runs ends.
 func Adopt(prev *splitter.State, def Definition, r AdoptRequest, by By, seed Seed) (Changed, error) {
@@ -83,7 +84,11 @@ func Adopt(prev *splitter.State, def Definition, r AdoptRequest, by By, seed See
 		return Changed{}, fmt.Errorf("%w: roles to adopt name no stable variant", ErrInvalid)
 	}
 	if r.Stable == "" {
-		r = AdoptRequest{Stable: def.Stable, Canary: def.Canary, Weights: def.weights()}
+		r = AdoptRequest{Stable: def.Stable, Canary: def.Canary, Weights: def.weights(), Force: r.Force}
+	}
+	if !r.Force && unpromotes(prev, r) {
+		return Changed{}, refuse("%q was promoted in place of %q at %s, and the file still says stable %q: write `stable %s` into it, and reload; "+
+			"to go back use `rollback`, or force", prev.Stable, r.Stable, clockTime(prev.Promotions[0].At), r.Stable, prev.Stable)
 	}
 	n, ranges := next(prev, KindAdopt, by, seed), repaid(prev)
 	n.Stable, n.Canary = r.Stable, r.Canary
@@ -116,6 +121,14 @@ func Adopt(prev *splitter.State, def Definition, r AdoptRequest, by By, seed See
 		n.Progress.Ended = ended
 	}
 	return tell(prev, n)
+}
+
+// unpromotes reports whether a file, which still has the State's stable, would take the latest promotion back. One that
+// trusts the canary on trial promotes that.
+func unpromotes(s *splitter.State, r AdoptRequest) bool {
+	_, stays := r.Weights[s.Stable]
+	isPromoted := s.Canary == r.Stable && s.Progress.Phase == splitter.PhaseTrial
+	return stays && !isPromoted && len(s.Promotions) > 0 && s.Promotions[0].Variant == s.Stable && s.Promotions[0].Before == r.Stable
 }
 
 // mayAdopt keeps adopt from being the way around a cooldown, or to a variant that is gone.

@@ -20,6 +20,9 @@ func TestRolloutsRefused(t *testing.T) {
 		return rollout.Retry(prev, planned(), rollout.RetryRequest{}, rollout.By{Reason: "  "}, later(9))
 	}
 	three := without(func(def *rollout.Definition) { def.Variants = append(def.Variants, rollout.Variant{Name: "red"}) })
+	next := without(func(def *rollout.Definition) {
+		def.Stable, def.Canary, def.Variants = "green", "lime", []rollout.Variant{{Name: "green", Weight: splitter.Full}, {Name: "lime"}}
+	})
 	red := func(n int, w splitter.Weight) change {
 		return func(prev *splitter.State) (rollout.Changed, error) {
 			c := rollout.WeightChange{Weights: map[string]splitter.Weight{"red": w * percent}}
@@ -171,8 +174,12 @@ func TestRolloutsRefused(t *testing.T) {
 			rollout.ErrUnknownVariant, `it was stable before "green"`},
 		"roll back to another version": {[]change{begin(2, v("v1", "v2"), none), declaredAgain(3, v("v1", "v2")), promoted(4), rollBack(5, v("v3", "v2"))},
 			rollout.ErrRefused, `"blue" declares version "v3", and was stable with "v1"`},
-		"roll back after adopt": {[]change{started(2), promoted(3), adopt(4, planned(), rollout.AdoptRequest{}), rollBack(5, planned())},
+		"roll back after adopt": {[]change{started(2), promoted(3), adopt(4, planned(), rollout.AdoptRequest{Force: true}), rollBack(5, planned())},
 			rollout.ErrRefused, `"blue" is stable in "assistant" by no promotion`},
+		"adopt a file from before a promotion": {[]change{started(2), promoted(3), adopt(4, planned(), rollout.AdoptRequest{})}, rollout.ErrRefused,
+			`"green" was promoted in place of "blue" at 2026-11-22 12:03:00 UTC, and the file still says stable "blue": write ` + "`stable green` into it"},
+		"start what the file does not have": {[]change{started(2), promoted(3), begin(4, next, none)},
+			rollout.ErrUnknownVariant, "`split adopt assistant` lets the state follow the file, whose canary is \"lime\""},
 		"switch to stable":        {[]change{switchTo(2, "blue")}, rollout.ErrRefused, `"blue" is stable already`},
 		"switch to nobody":        {[]change{switchTo(2, "grey")}, rollout.ErrUnknownVariant, `"grey" is not a variant`},
 		"switch in a trial":       {[]change{started(2), switchTo(3, "green")}, rollout.ErrRefused, "is under way"},

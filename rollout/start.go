@@ -75,6 +75,9 @@ func mayBegin(s *splitter.State, def Definition) error {
 	switch {
 	case s.Canary == "":
 		return refuse("%q has no canary to be rolled out", s.Split)
+	case !def.has(s.Canary) && def.Canary != "":
+		return fmt.Errorf("%w: the canary by the state; `split adopt %s` lets the state follow the file, whose canary is %q",
+			unknownVariant(def, s.Split, s.Canary), s.Split, def.Canary)
 	case !def.has(s.Canary):
 		return unknownVariant(def, s.Split, s.Canary)
 	case !def.has(s.Stable):

@@ -115,7 +115,12 @@ func (s *Split) notes() []string {
 		notes = append(notes, fmt.Sprintf("the state's stable variant %q is not in this file: %q serves everyone here; "+
 			"`split rename` or `split adopt` settles it", state.Stable, def.Stable))
 	}
-	if state.Stable != def.Stable || state.Canary != def.Canary {
+	switch {
+	case def.Stable == state.Stable && def.Canary == state.Canary:
+	case def.Stable == state.Canary && def.Canary == state.Stable:
+		notes = append(notes, fmt.Sprintf("the file says stable %q and canary %q, the state the other way round: the state counts; "+
+			"write `stable %s` and `canary %s` into the file, and reload", def.Stable, def.Canary, state.Stable, state.Canary))
+	default:
 		notes = append(notes, fmt.Sprintf("the file says stable %q and %s, the state %q and %s: the state counts; "+
 			"`split adopt` takes the file's",
 			def.Stable, canaryOf(def.Canary), state.Stable, canaryOf(state.Canary)))

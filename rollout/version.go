@@ -192,6 +192,24 @@ func (c *Controller) declarers(p store.Pulse, state *splitter.State) (names []st
 	return names
 }
 
+// replacedText says of a State's canary that it was stable until the latest promotion, and is not known to be another build by
+// now; empty if it is another.
+func replacedText(s *splitter.State) string {
+	if len(s.Promotions) == 0 || s.Promotions[0].Variant != s.Stable || s.Promotions[0].Before != s.Canary {
+		return ""
+	}
+	p, version := s.Promotions[0], s.Declared[s.Canary]
+	switch {
+	case version == "":
+		return fmt.Sprintf("%s was stable until %s replaced it at %s; it declares no `version` by which a new build could be told",
+			s.Canary, s.Stable, clockTime(p.At))
+	case version == p.BeforeVersion:
+		return fmt.Sprintf("%s was stable until %s replaced it at %s, and declares version %q as then; `rollback` goes back at once",
+			s.Canary, s.Stable, clockTime(p.At), version)
+	}
+	return ""
+}
+
 // otherVersion says of a member that its file declares another version of the canary than the State; empty if it does not,
 // or either declares none.
 func otherVersion(m store.Member, state *splitter.State) string {

@@ -174,3 +174,45 @@ func TestSupersededVersions(t *testing.T) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }
+
+// Whoever rolls out again by a file from before a promotion is told that this goes back to what was replaced.
+func TestFileFromBeforeAPromotion(t *testing.T) {
+	for name, tt := range map[string]struct{ was, is, says string }{
+		"another build":    {"v1", "v3", ""},
+		"the same build":   {"v1", "v1", `blue was stable until green replaced it at 2000-01-01 00:00:15 UTC, and declares version "v1" as then; ` + "`rollback` goes back at once"},
+		"no build is told": {"", "", "blue was stable until green replaced it at 2000-01-01 00:00:15 UTC; it declares no `version` by which a new build could be told"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, s *embedded.Store) {
+				declares := func(version string) rollout.Definition {
+					def := rolling(planOf(50, 100))
+					def.Variants = slices.Clone(def.Variants)
+					def.Variants[0].Version, def.Variants[1].Version = version, "v2"
+					return def
+				}
+				p := start(t, s, "proxy-1", declares(tt.was))
+				serve(15, healthy, p)
+				begins(t, s, declares(tt.was))
+				if _, err := promoting(rollout.PromoteRequest{Full: true})(t.Context(), p); err != nil {
+					t.Fatal(err)
+				}
+				elapse(time.Second)
+				p.reload(t, declares(tt.is))
+				elapse(time.Second)
+				says := "the file says stable \"blue\" and canary \"green\", the state the other way round: the state counts; " +
+					"write `stable green` and `canary blue` into the file, and reload"
+				if got := p.status(t).Notes; !slices.Contains(got, says) {
+					t.Errorf("notes: got %q, want %q", got, says)
+				}
+				items, _ := p.preflights(t)
+				if got, want := items["canary"], "warning: "+tt.says; tt.says != "" && got != want {
+					t.Errorf("preflight: got %q, want %q", got, want)
+				}
+				got, err := starting(t.Context(), p)
+				if err != nil || !strings.Contains(got.Note, tt.says) || tt.says == "" && strings.Contains(got.Note, "was stable") {
+					t.Errorf("start: got %q, %v, want %q", got.Note, err, tt.says)
+				}
+			})
+		})
+	}
+}

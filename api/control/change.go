@@ -137,7 +137,7 @@ func rename(ctx context.Context, f Fleet, split string, b RenameRequest, by roll
 }
 
 func adopt(ctx context.Context, f Fleet, split string, b AdoptRequest, by rollout.By) (rollout.Result, error) {
-	return f.Adopt(ctx, split, rollout.AdoptRequest{Stable: b.Stable, Canary: b.Canary, Weights: b.Weights}, by)
+	return f.Adopt(ctx, split, rollout.AdoptRequest{Stable: b.Stable, Canary: b.Canary, Weights: b.Weights, Force: b.Force}, by)
 }
 
 func applyPolicy(ctx context.Context, f Fleet, split string, _ PolicyRequest, by rollout.By) (rollout.Result, error) {

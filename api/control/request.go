@@ -82,6 +82,8 @@ type AdoptRequest struct {
 	Stable  string                     `json:"stable,omitempty"`
 	Canary  string                     `json:"canary,omitempty"`
 	Weights map[string]splitter.Weight `json:"weights,omitempty"`
+	// Force adopts a file that takes the latest promotion back.
+	Force bool `json:"force,omitempty"`
 	Claim
 }
 

@@ -33,15 +33,17 @@ func adoptCommand(h host) *cobra.Command {
 
 With --config the file is read here; it may be one that no proxy has loaded yet,
 and names the admin address too unless --address does. Without --config it is
-the file that the answering proxy runs with.`,
+the file that the answering proxy runs with. A file that would take the latest
+promotion back is older than that, and refused.`,
 		Args: atMost(1),
 	}
+	force := cmd.Flags().Bool("force", false, "adopt a file also if that takes the latest promotion back")
 	cmd.RunE = h.changes(cmd, func(ctx context.Context, s *session, args []string, by control.Claim, o []control.Option) (control.Change, error) {
 		r, err := adoption(cmd, args[0])
 		if err != nil {
 			return control.Change{}, err
 		}
-		r.Claim = by
+		r.Force, r.Claim = *force, by
 		return s.client.Adopt(ctx, args[0], r, o...)
 	})
 	return cmd
