@@ -74,7 +74,7 @@ func (c *Controller) join(def Definition, generation any) (*Attachment, error) {
 
 // firstLook loads a split's State if there is a store that answers.
 func (c *Controller) firstLook(s *Split) {
-	if c.openStore() == nil || c.storeError() != "" {
+	if c.answeringStore() == nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), firstContact)

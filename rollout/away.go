@@ -83,6 +83,17 @@ func (c *Controller) StoreAge() time.Duration {
 	return max(c.silence(), 0)
 }
 
+// isStoreAway reports whether the store did not answer lately, or refuses to be written to.
+func (c *Controller) isStoreAway() bool { return c.storeError() != "" }
+
+// answeringStore returns the store; nil while not started, or while the store is away.
+func (c *Controller) answeringStore() store.Store {
+	if c.isStoreAway() {
+		return nil
+	}
+	return c.openStore()
+}
+
 // storeError returns what the store last said, if it is away.
 func (c *Controller) storeError() string {
 	c.mu.Lock()

@@ -239,7 +239,7 @@ func (c *Controller) find(split string) (*Split, error) {
 // reach asks a store that was away whether it is back. It is not sent the change itself: one that hangs could still
 // carry out much later what its caller has been told was refused.
 func (c *Controller) reach(ctx context.Context) error {
-	if c.storeError() == "" {
+	if !c.isStoreAway() {
 		return nil
 	}
 	p, err := c.beat(ctx, c.all(), false)

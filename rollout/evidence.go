@@ -256,8 +256,8 @@ type shown struct {
 func (c *Controller) gather(ctx context.Context, s *Split, now time.Time) shown {
 	evidence, epoch, limits := s.evidence(now)
 	sum := shown{evidence, 1, s.LateFrames()}
-	st := c.openStore()
-	if st == nil || c.storeError() != "" {
+	st := c.answeringStore()
+	if st == nil {
 		return sum
 	}
 	ctx, cancel := context.WithTimeout(ctx, evidenceTimeout)

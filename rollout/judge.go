@@ -228,7 +228,7 @@ func (c *Controller) act(ctx context.Context, s *Split, v verdict) {
 // failBack writes the failback; if the store is away it holds here until the store is back.
 func (c *Controller) failBack(ctx context.Context, s *Split, v verdict) error {
 	err := errAway
-	if c.storeError() == "" {
+	if !c.isStoreAway() {
 		_, err = c.writeFailback(ctx, s, v, "")
 	}
 	if !isAway(err) || ctx.Err() != nil {
@@ -259,8 +259,8 @@ func (c *Controller) submit(ctx context.Context, cases []*hearing) error {
 	for _, h := range cases {
 		frames = append(frames, h.frames...)
 	}
-	st := c.openStore()
-	if st == nil || c.storeError() != "" {
+	st := c.answeringStore()
+	if st == nil {
 		return errAway
 	}
 	if len(frames) == 0 {

@@ -33,11 +33,8 @@ func recorded(s *splitter.State, kind, detail, reason string, seed Seed) store.E
 // the next round.
 func (c *Controller) record(ctx context.Context, s *Split, ev store.Event) {
 	d := &s.docket
-	if _, done := d.recorded[ev.ID]; done || c.storeError() != "" {
-		return
-	}
-	st := c.openStore()
-	if st == nil {
+	st := c.answeringStore()
+	if _, done := d.recorded[ev.ID]; done || st == nil {
 		return
 	}
 	limited, cancel := context.WithTimeout(ctx, evidenceTimeout)
