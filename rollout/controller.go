@@ -291,6 +291,17 @@ func (c *Controller) openStore() store.Store {
 	return c.store
 }
 
+// withStore has f ask the store, for as long as one call to it may take; errAway while not started.
+func (c *Controller) withStore(ctx context.Context, f func(ctx context.Context, st store.Store) error) error {
+	st := c.openStore()
+	if st == nil {
+		return errAway
+	}
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	return f(ctx, st)
+}
+
 func (c *Controller) setStore(st store.Store) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -161,13 +161,7 @@ func eventOfKill(k splitter.Kill, state *splitter.State) store.Event {
 
 // announce tells all instances that can be told, even if who asked for it has left.
 func (c *Controller) announce(ctx context.Context, n store.Notice) error {
-	st := c.openStore()
-	if st == nil {
-		return errAway
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
-	defer cancel()
-	return st.Announce(ctx, n)
+	return c.withStore(context.WithoutCancel(ctx), func(ctx context.Context, st store.Store) error { return st.Announce(ctx, n) })
 }
 
 // Events returns a split's newest events, newest first. It need not be one that this instance runs: those of a forgotten

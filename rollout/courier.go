@@ -121,36 +121,28 @@ func (k *courier) claim(ctx context.Context) error {
 	if err := k.acknowledge(ctx); err != nil {
 		return err
 	}
-	st := k.c.openStore()
-	if st == nil {
-		return errAway
-	}
-	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
-	defer cancel()
-	k.claimed = time.Now()
-	found, err := st.Claim(ctx, store.ClaimAsk{Group: k.target.Name, From: k.c.id, Limit: 1, Idle: claimIdle})
-	if err == nil && len(found) > 0 {
-		k.hand = &found[0]
-	}
-	return err
+	return k.c.withStore(ctx, func(ctx context.Context, st store.Store) error {
+		k.claimed = time.Now()
+		found, err := st.Claim(ctx, store.ClaimAsk{Group: k.target.Name, From: k.c.id, Limit: 1, Idle: claimIdle})
+		if err == nil && len(found) > 0 {
+			k.hand = &found[0]
+		}
+		return err
+	})
 }
 
 // acknowledge takes what was told out of the outbox.
 func (k *courier) acknowledge(ctx context.Context) error {
-	st := k.c.openStore()
-	if st == nil {
-		return errAway
-	}
-	if len(k.receipts) == 0 {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
-	defer cancel()
-	err := st.Acknowledge(ctx, k.target.Name, k.receipts)
-	if err == nil {
-		k.receipts = nil
-	}
-	return err
+	return k.c.withStore(ctx, func(ctx context.Context, st store.Store) error {
+		if len(k.receipts) == 0 {
+			return nil
+		}
+		err := st.Acknowledge(ctx, k.target.Name, k.receipts)
+		if err == nil {
+			k.receipts = nil
+		}
+		return err
+	})
 }
 
 // settle acknowledges what was told at last, though ctx is done: it would be told again otherwise.

@@ -110,15 +110,11 @@ func (c *Controller) settleDrift(ctx context.Context, s *Split) error {
 }
 
 func (c *Controller) recordDrift(ctx context.Context, ev store.Event) error {
-	st := c.openStore()
-	if st == nil {
-		return errAway
-	}
-	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
-	defer cancel()
-	isFirst, err := st.Record(ctx, ev)
-	if isFirst {
-		c.log.Warn("a member decides by an old state", zap.String("split", ev.Split), zap.String("drift", ev.Reason))
-	}
-	return err
+	return c.withStore(ctx, func(ctx context.Context, st store.Store) error {
+		isFirst, err := st.Record(ctx, ev)
+		if isFirst {
+			c.log.Warn("a member decides by an old state", zap.String("split", ev.Split), zap.String("drift", ev.Reason))
+		}
+		return err
+	})
 }

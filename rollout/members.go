@@ -182,13 +182,7 @@ func (c *Controller) ForgetInstance(ctx context.Context, name string) ([]store.M
 
 // leave takes a member off the list.
 func (c *Controller) leave(ctx context.Context, id store.MemberID) error {
-	st := c.openStore()
-	if st == nil {
-		return errAway
-	}
-	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
-	defer cancel()
-	return st.Leave(ctx, id)
+	return c.withStore(ctx, func(ctx context.Context, st store.Store) error { return st.Leave(ctx, id) })
 }
 
 // namesOf lists members' names, each once.

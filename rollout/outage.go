@@ -59,20 +59,18 @@ func (c *Controller) tellLost() {
 
 // recordBack has the store tell that it is back, in the log of this instance's first split. False if it could not.
 func (c *Controller) recordBack(ctx context.Context) bool {
-	st, o := c.openStore(), c.outage
-	if st == nil {
-		return false
-	}
-	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
-	defer cancel()
+	o := c.outage
 	ev := c.outageEvent(KindStoreBack, fmt.Sprintf("%s had no store from %s to %s (%s): %s", c.id.Name, clockOf(o.since),
 		clockOf(o.until), o.until.Sub(o.since).Round(time.Second), o.why))
-	for _, ev.Split = range c.Splits() {
-		if _, err := st.Record(ctx, ev); !errors.Is(err, store.ErrNotFound) {
-			return err == nil
+	err := c.withStore(ctx, func(ctx context.Context, st store.Store) error {
+		for _, ev.Split = range c.Splits() {
+			if _, err := st.Record(ctx, ev); !errors.Is(err, store.ErrNotFound) {
+				return err
+			}
 		}
-	}
-	return true // the store has none of our splits, and so no log
+		return nil // the store has none of our splits, and so no log
+	})
+	return err == nil
 }
 
 // outageEvent is an event of this outage. Every instance that noticed it in the same minute gives it the same id.

@@ -103,13 +103,7 @@ func (c *Controller) pulse(ctx context.Context) {
 
 // beat is one heartbeat, which asks for the versions of splits and the orders for them, and for the members if list says
 // so.
-func (c *Controller) beat(ctx context.Context, splits []*Split, list bool) (store.Pulse, error) {
-	st := c.openStore()
-	if st == nil {
-		return store.Pulse{}, errAway
-	}
-	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
-	defer cancel()
+func (c *Controller) beat(ctx context.Context, splits []*Split, list bool) (p store.Pulse, err error) {
 	applied := make(map[string]splitter.Version, len(splits))
 	for _, s := range splits {
 		applied[s.name] = splitter.Version{}
@@ -119,8 +113,13 @@ func (c *Controller) beat(ctx context.Context, splits []*Split, list bool) (stor
 	}
 	// What is in progress is counted after what is applied was noted: nothing is placed by an earlier State that is not
 	// among it.
-	return st.Pulse(ctx, store.Beat{MemberID: c.id, Release: c.opts.Release, Started: c.started, Applied: applied,
-		Active: activity(splits), Files: files(splits), ListMembers: list})
+	beat := store.Beat{MemberID: c.id, Release: c.opts.Release, Started: c.started, Applied: applied,
+		Active: activity(splits), Files: files(splits), ListMembers: list}
+	err = c.withStore(ctx, func(ctx context.Context, st store.Store) error {
+		p, err = st.Pulse(ctx, beat)
+		return err
+	})
+	return p, err
 }
 
 // catchUp brings one split in step with the store's version of it, carries out an order for it, and writes what waits
@@ -170,28 +169,24 @@ func (c *Controller) read(ctx context.Context, s *Split, p store.Pulse) error {
 func (c *Controller) reload(ctx context.Context, s *Split) error {
 	s.asking.Lock()
 	defer s.asking.Unlock()
-	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
-	defer cancel()
-	st := c.openStore()
-	if st == nil {
-		return errAway
-	}
-	state, err := st.Load(ctx, s.name)
-	if err != nil {
-		return err
-	}
-	seen := s.storedState()
-	if !isNewer(state, seen) {
-		if state, err = st.Load(ctx, s.name); err != nil {
+	return c.withStore(ctx, func(ctx context.Context, st store.Store) error {
+		state, err := st.Load(ctx, s.name)
+		if err != nil {
 			return err
 		}
-	}
-	if isNewer(state, seen) {
-		c.apply(s, state)
-	} else {
-		c.adoptHistory(s, seen, state)
-	}
-	return nil
+		seen := s.storedState()
+		if !isNewer(state, seen) {
+			if state, err = st.Load(ctx, s.name); err != nil {
+				return err
+			}
+		}
+		if isNewer(state, seen) {
+			c.apply(s, state)
+		} else {
+			c.adoptHistory(s, seen, state)
+		}
+		return nil
+	})
 }
 
 func isNewer(state, than *splitter.State) bool { return than == nil || state.Revision > than.Revision }

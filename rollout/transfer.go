@@ -229,14 +229,11 @@ func (c *Controller) changeStored(ctx context.Context, split string, by By,
 }
 
 // loadStored returns what the store has of a split; nil if nothing.
-func (c *Controller) loadStored(ctx context.Context, split string) (*splitter.State, error) {
-	st := c.openStore()
-	if st == nil {
-		return nil, errAway
-	}
-	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
-	defer cancel()
-	state, err := st.Load(ctx, split)
+func (c *Controller) loadStored(ctx context.Context, split string) (state *splitter.State, err error) {
+	err = c.withStore(ctx, func(ctx context.Context, st store.Store) error {
+		state, err = st.Load(ctx, split)
+		return err
+	})
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, nil
 	}

@@ -37,15 +37,11 @@ func (c *Controller) applyWritten(s *Split, state *splitter.State) {
 
 // write writes a change.
 func (c *Controller) write(ctx context.Context, prev splitter.Version, ch Changed) error {
-	st := c.openStore()
-	if st == nil {
-		return errAway
-	}
-	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
-	defer cancel()
-	err := st.Swap(ctx, prev, ch.State, ch.Event)
-	if errors.Is(err, store.ErrUnavailable) && !errors.Is(err, store.ErrNotWritten) {
-		return fmt.Errorf("%w: %w", ErrUnconfirmed, err)
-	}
-	return err
+	return c.withStore(ctx, func(ctx context.Context, st store.Store) error {
+		err := st.Swap(ctx, prev, ch.State, ch.Event)
+		if errors.Is(err, store.ErrUnavailable) && !errors.Is(err, store.ErrNotWritten) {
+			return fmt.Errorf("%w: %w", ErrUnconfirmed, err)
+		}
+		return err
+	})
 }
