@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/switchback-proxy/switchback/splitter"
 )
 
 // configError says which part of a configuration is wrong, so that whoever knows where that part was written can add
@@ -68,31 +70,9 @@ func quoted(words []string) string {
 func suggest(word string, known []string) string {
 	known = slices.Sorted(slices.Values(known))
 	list := "known are " + strings.Join(known, ", ")
-	nearest := slices.MinFunc(known, func(a, b string) int { return edits(word, a) - edits(word, b) })
-	if edits(word, nearest) > max(1, len(word)/3) {
+	nearest := slices.MinFunc(known, func(a, b string) int { return splitter.EditDistance(word, a) - splitter.EditDistance(word, b) })
+	if splitter.EditDistance(word, nearest) > max(1, len(word)/3) {
 		return list
 	}
 	return fmt.Sprintf("did you mean %q? %s", nearest, list)
-}
-
-// edits counts the insertions, deletions and substitutions that turn a into b (Levenshtein's distance, one row of
-// Wagner and Fischer's table at a time).
-func edits(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			substitute := diagonal
-			if a[i] != b[j] {
-				substitute++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(substitute, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

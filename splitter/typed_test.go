@@ -21,3 +21,25 @@ func TestUnshown(t *testing.T) {
 		}
 	}
 }
+
+func TestEditDistance(t *testing.T) {
+	tests := []struct {
+		a, b string
+		want int
+	}{
+		{"", "", 0},
+		{"", "if", 2},
+		{"reason", "reason", 0},
+		{"reasn", "reason", 1},
+		{"raeson", "reason", 2},
+		{"level", "lvl", 2},
+		{"wait", "actor", 4},
+		{"kitten", "sitting", 3},
+		{"fallback", "failback", 1},
+	}
+	for _, tt := range tests {
+		if got, back := splitter.EditDistance(tt.a, tt.b), splitter.EditDistance(tt.b, tt.a); got != tt.want || back != tt.want {
+			t.Errorf("EditDistance(%q, %q) = %d, and %d the other way round, want %d", tt.a, tt.b, got, back, tt.want)
+		}
+	}
+}

@@ -8,6 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/switchback-proxy/switchback/splitter"
 )
 
 // guard makes mistakes in arguments end as errors of the sub-command itself do, with hints, --json and all: cobra would
@@ -79,7 +81,7 @@ func neededBy(typ string, wrong *pflag.InvalidValueError) string {
 func nearestFlag(cmd *cobra.Command, name string) string {
 	nearest, least := "", 3
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
-		d := edits(name, f.Name)
+		d := splitter.EditDistance(name, f.Name)
 		if strings.HasPrefix(f.Name, name) {
 			d = min(d, 2)
 		}
@@ -88,26 +90,6 @@ func nearestFlag(cmd *cobra.Command, name string) string {
 		}
 	})
 	return nearest
-}
-
-// edits counts the letters to insert, delete or replace to make b of a (Levenshtein's distance).
-func edits(a, b string) int {
-	row := make([]int, len(b)+1) // the distances from what of a has been read to each beginning of b
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			d := diagonal
-			if a[i] != b[j] {
-				d = 1 + min(diagonal, row[j], row[j+1])
-			}
-			diagonal, row[j+1] = row[j+1], d
-		}
-	}
-	return row[len(b)]
 }
 
 // atMost allows n arguments at most.
