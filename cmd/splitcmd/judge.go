@@ -2,6 +2,7 @@ package splitcmd
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -22,10 +23,10 @@ the default settings, and answers each tick with a line: {"decision":"ok"} or
 {"decision":"fail_back","reason":"errors"}. No proxy is asked and nothing is
 changed: it measures the judge. docs/judge.md describes the lines.`,
 		Example: h.examples("split judge < rollout.jsonl"),
-		Args:    cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return playAll(cmd.InOrStdin(), cmd.OutOrStdout())
-		},
+		Args:    atMost(0),
+		RunE: h.runAlone(func(_ context.Context, s *session, _ []string) error {
+			return playAll(s.cmd.InOrStdin(), s.out)
+		}),
 	}
 }
 

@@ -31,16 +31,21 @@ type session struct {
 // action is what a sub-command does.
 type action func(ctx context.Context, s *session, args []string) error
 
-// run returns a sub-command's function: it makes the session, does the action, prints what went wrong with a hint,
-// and ends with the right exit code.
+// run returns the function of a sub-command that asks a proxy.
 func (h host) run(do action) func(*cobra.Command, []string) error {
+	return h.runAlone(func(ctx context.Context, s *session, args []string) error { return s.do(ctx, args, do) })
+}
+
+// runAlone returns the function of a sub-command that asks nobody: it makes the session, does the action, prints what
+// went wrong with a hint, and ends with the right exit code.
+func (h host) runAlone(do action) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		asJSON, err := cmd.Flags().GetBool("json")
 		if err != nil {
 			return err
 		}
 		s := h.open(cmd, asJSON)
-		return h.end(s, s.do(cmd.Context(), args, do))
+		return h.end(s, do(cmd.Context(), s, args))
 	}
 }
 
