@@ -130,14 +130,6 @@ func (t *Table) Decide(r Request) Decision {
 // BucketOf returns the key's bucket under the State's salt; it means nothing on a [Blind] table.
 func (t *Table) BucketOf(key string) uint32 { return t.hasher.Bucket(key) }
 
-// VariantOf returns which known variant a bucket gets here, kills considered; -1 for nobody.
-func (t *Table) VariantOf(bucket uint32) int {
-	if t.everyone != nil {
-		return t.everyone.Variant
-	}
-	return t.at(bucket).Variant
-}
-
 func (t *Table) override(variant int) Decision {
 	if variant >= len(t.byVariant) {
 		return t.fallback
