@@ -205,7 +205,7 @@ func (a *App) Start() error {
 	}
 	a.shared.apps.add(a)
 	controllers.add(a.controller)
-	a.controller.Tell(a.targets)
+	a.controller.SetTargets(a.targets)
 	return nil
 }
 
@@ -227,7 +227,7 @@ func (a *App) giveWay() {
 	wasNewest := a.shared.apps.newest() == a
 	a.shared.apps.remove(a)
 	if next := a.shared.apps.newest(); wasNewest && next != nil {
-		a.controller.Tell(next.targets)
+		a.controller.SetTargets(next.targets)
 	}
 }
 

@@ -74,19 +74,19 @@ func (c *Controller) advance(ctx context.Context, h *hearing, v health.Verdict) 
 	c.countUsers(ctx, h)
 	a.shut = nil
 	a.members, a.stale = c.lags(h, rollOf(c.called.Load()), nil), h.stale()
-	m := c.next(h, v)
+	m := c.nextMove(h, v)
 	if waitsOnlyFor(m, WaitApproval) {
 		shut := c.askWebhooks(ctx, h, v)
 		for _, s := range shut {
 			a.shut = append(a.shut, s.text)
 		}
-		m = c.next(h, v)
+		m = c.nextMove(h, v)
 		c.tellOfGates(ctx, h, m, shut)
 	}
 	if m.To > 0 && state.RunningProbe() == nil && state.Schema <= splitter.Schema {
 		c.takeStep(ctx, h, v, m.To)
 		if len(a.members) > 0 {
-			m = c.next(h, v)
+			m = c.nextMove(h, v)
 		}
 	}
 	c.tellOfSilence(ctx, h)
@@ -107,8 +107,8 @@ func (h *hearing) stale() string {
 	return ""
 }
 
-// next says what the plan does by what was found until now.
-func (c *Controller) next(h *hearing, v health.Verdict) Move {
+// nextMove says what the plan does by what was found until now.
+func (c *Controller) nextMove(h *hearing, v health.Verdict) Move {
 	return Next(*h.trial.plan, h.trial.state, h.split.docket.findings(v), c.now())
 }
 

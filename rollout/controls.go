@@ -114,7 +114,7 @@ func (c *Controller) Kill(ctx context.Context, split string, r KillRequest, by B
 		return Result{}, err
 	}
 	start := time.Now()
-	if err := c.hold(s, k); err != nil {
+	if err := c.holdKill(s, k); err != nil {
 		return Result{}, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
 	ch, written, err := c.writeKill(ctx, s, k, "")

@@ -81,7 +81,7 @@ func (k *courier) round(ctx context.Context) time.Duration {
 		if !k.take(ctx) {
 			return lookEvery
 		}
-		if !k.tell(ctx) {
+		if !k.deliver(ctx) {
 			return backOff(k.failures)
 		}
 	}
@@ -152,8 +152,8 @@ func (k *courier) settle(ctx context.Context) {
 	}
 }
 
-// tell tells the target what is in hand, unless it does not want that, or it is too late. False if it failed.
-func (k *courier) tell(ctx context.Context) bool {
+// deliver tells the target what is in hand, unless it does not want that, or it is too late. False if it failed.
+func (k *courier) deliver(ctx context.Context) bool {
 	ev := k.hand.Event
 	switch {
 	case !k.target.Wants(ev):

@@ -24,9 +24,9 @@ const (
 	mostBackOff  = 5 * time.Minute
 )
 
-// Tell replaces the targets that are told of events. It does not wait: a try in progress ends by itself. What a target of
-// the same name has counted goes on. A target that is new to the fleet is told of what happens from now on.
-func (c *Controller) Tell(targets []Target) {
+// SetTargets replaces the targets that are told of events. It does not wait: a try in progress ends by itself. What a
+// target of the same name has counted goes on. A target that is new to the fleet is told of what happens from now on.
+func (c *Controller) SetTargets(targets []Target) {
 	c.life.Lock()
 	defer c.life.Unlock()
 	before := c.told()
@@ -76,7 +76,7 @@ func (c *Controller) wakeCouriers() {
 	}
 }
 
-// TargetStatus says how each target fares, in the order of Tell. It asks nobody.
+// TargetStatus says how each target fares, in the order of SetTargets. It asks nobody.
 func (c *Controller) TargetStatus() []TargetStatus {
 	couriers := c.told()
 	all := make([]TargetStatus, len(couriers))

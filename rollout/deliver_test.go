@@ -82,7 +82,7 @@ func (p *proxy) tells(boxes map[string]*mailbox) {
 		targets = append(targets, m.target(name))
 	}
 	slices.SortFunc(targets, func(a, b rollout.Target) int { return strings.Compare(a.Name, b.Name) })
-	p.Tell(targets)
+	p.SetTargets(targets)
 }
 
 // waiting is an event that changes no State.

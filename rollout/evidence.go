@@ -90,7 +90,7 @@ func (c *Controller) hear(s *Split, now time.Time) *hearing {
 	if d.epoch != t.state.Epoch {
 		d.epoch, d.next, d.kept, d.heard, d.recorded = t.state.Epoch, 0, nil, 0, map[string]struct{}{}
 	}
-	t.tell(d.own)
+	t.instruct(d.own)
 	if last := t.state; last.Changed.Kind == KindProbeEnded && d.acquitted != last.ID {
 		d.acquitted = last.ID
 		d.own.Acquit() // as the fleet's is
@@ -124,7 +124,7 @@ func (h *hearing) number(sum *health.Second, start time.Time) {
 	d.kept = nil
 	if isBehind(d.own, second) {
 		d.own = health.NewJudge()
-		h.trial.tell(d.own)
+		h.trial.instruct(d.own)
 	}
 	length := time.Second
 	if !h.trial.watched && d.heardOwn > 0 { // with the seconds of nothing before it

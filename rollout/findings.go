@@ -43,7 +43,7 @@ func (c *Controller) closedTo(ctx context.Context, s *Split, r PromoteRequest) [
 		return nil
 	}
 	q := questionOf(*plan, state, plan.Last(), v)
-	return atOnce(plan.webhooksAfter(state.Progress.Step), func(g Gate) string {
+	return askAll(plan.webhooksAfter(state.Progress.Step), func(g Gate) string {
 		address := c.expand(g.Webhook)
 		if err := s.webhooks.ask(ctx, g, address, q); err != nil {
 			return fmt.Sprintf("the webhook at %s %v", hostOf(address), err)

@@ -45,7 +45,7 @@ func (c *Controller) obey(ctx context.Context, s *Split, order string, p store.P
 	s.mu.Lock()
 	s.order = standingOrder{order, k.ID}
 	s.mu.Unlock()
-	return c.hold(s, k)
+	return c.holdKill(s, k)
 }
 
 // isStanding reports whether the kill that an order asks for holds here and waits to be written.

@@ -126,8 +126,8 @@ func isWatched(s *splitter.State, now time.Time) bool {
 	return false
 }
 
-// tell makes a judge judge the trial that is on, or rest.
-func (t *trial) tell(j *health.Judge) {
+// instruct makes a judge judge the trial that is on, or rest.
+func (t *trial) instruct(j *health.Judge) {
 	if !t.onTrial {
 		j.Rest(t.terms)
 		return

@@ -55,18 +55,18 @@ func (c *Controller) eventLoop(untold <-chan struct{}) {
 	for {
 		select {
 		case n := <-c.events:
-			c.tell(n)
+			c.tellNews(n)
 		case <-untold:
 			for len(c.events) > 0 {
-				c.tell(<-c.events)
+				c.tellNews(<-c.events)
 			}
 			return
 		}
 	}
 }
 
-// tell passes one of the news on. It is the event loop's alone.
-func (c *Controller) tell(n news) {
+// tellNews passes one of the news on. It is the event loop's alone.
+func (c *Controller) tellNews(n news) {
 	if n.recorded == "" {
 		c.opts.OnEvent(n.event, n.state)
 		return

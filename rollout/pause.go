@@ -47,7 +47,7 @@ func Resume(prev *splitter.State, v health.Verdict, by By, seed Seed) (Changed, 
 		n.Progress.JudgedSince = seed.Now
 	}
 	if prev.Progress.Step == 1 {
-		if err := give(n, prev, prev.RunningTrickle(), frozenPolicy(prev), p.Step(1).Weight, seed.Now); err != nil {
+		if err := raiseCanary(n, prev, prev.RunningTrickle(), frozenPolicy(prev), p.Step(1).Weight, seed.Now); err != nil {
 			return Changed{}, false, err
 		}
 	}

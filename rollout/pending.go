@@ -12,9 +12,9 @@ import (
 	"github.com/switchback-proxy/switchback/store"
 )
 
-// hold makes a kill hold here at once, before any store knows of it; meanwhile it is queued on disk. The error says what
-// is wrong with it.
-func (c *Controller) hold(s *Split, k splitter.Kill) error {
+// holdKill makes a kill hold here at once, before any store knows of it; meanwhile it is queued on disk. The error says
+// what is wrong with it.
+func (c *Controller) holdKill(s *Split, k splitter.Kill) error {
 	if err := checkKill(k); err != nil {
 		return err
 	}

@@ -37,7 +37,7 @@ func (c *Controller) pinLoop(ctx context.Context) {
 				zap.Error(err))
 		}
 		failing = err != nil
-		dropped.tell(c, time.Now())
+		dropped.warn(c, time.Now())
 	}
 }
 
@@ -47,7 +47,7 @@ type droppedLog struct {
 	at   time.Time
 }
 
-func (d *droppedLog) tell(c *Controller, now time.Time) {
+func (d *droppedLog) warn(c *Controller, now time.Time) {
 	if now.Sub(d.at) < time.Minute {
 		return
 	}

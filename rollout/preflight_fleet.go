@@ -16,7 +16,7 @@ func (p *preflight) alerts(ctx context.Context) finding {
 	if len(targets) == 0 {
 		return misses("nobody is told of a failback: configure `alert`")
 	}
-	wrong := atOnce(targets, func(k *courier) string {
+	wrong := askAll(targets, func(k *courier) string {
 		if err := k.target.Test(ctx); err != nil {
 			return fmt.Sprintf("%s: %s", k.target.Name, oneLine(err))
 		}
@@ -108,7 +108,7 @@ func (p *preflight) upstreams(ctx context.Context) finding {
 	}
 	asked := p.arms()
 	found := make([][]Upstream, len(asked))
-	wrong := atOnce(asked, func(v string) string {
+	wrong := askAll(asked, func(v string) string {
 		ups := p.agents.Upstreams(ctx, v)
 		found[slices.Index(asked, v)] = ups
 		var down []string
@@ -138,7 +138,7 @@ func (p *preflight) checks(ctx context.Context) finding {
 	}
 	var mu sync.Mutex
 	n := 0
-	wrong := atOnce(p.arms(), func(v string) string {
+	wrong := askAll(p.arms(), func(v string) string {
 		checked := p.agents.Check(ctx, v)
 		mu.Lock()
 		n += len(checked)
@@ -169,8 +169,8 @@ func (p *preflight) arms() []string {
 	return slices.DeleteFunc(arms, func(v string) bool { return v == "" || !p.def.has(v) })
 }
 
-// atOnce asks about all of a list at the same time, and returns what is not empty of the answers, in the list's order.
-func atOnce[T any](list []T, ask func(T) string) []string {
+// askAll asks about all of a list at the same time, and returns what is not empty of the answers, in the list's order.
+func askAll[T any](list []T, ask func(T) string) []string {
 	answers := make([]string, len(list))
 	var all sync.WaitGroup
 	for i, x := range list {

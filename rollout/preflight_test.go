@@ -61,7 +61,7 @@ func TestPreflight(t *testing.T) {
 		p := start(t, s, "proxy-1", complete(), scraped(time.Minute))
 		start(t, s, "proxy-2", complete())
 		served(t, p)
-		p.Tell([]rollout.Target{pager("chat", nil, time.Second), pager("mail", nil, 2*time.Second)})
+		p.SetTargets([]rollout.Target{pager("chat", nil, time.Second), pager("mail", nil, 2*time.Second)})
 		p.drills(t)
 		elapse(time.Hour)
 		began := time.Now()
@@ -123,10 +123,10 @@ func TestPreflightFindsWhatIsMissing(t *testing.T) {
 			"warning: no rollout is configured: the default plan counts, 1% 5% 10% 25% 50% 100% in 168h"},
 		{"no target", nil, nil, "alerts", "miss: nobody is told of a failback: configure `alert`"},
 		{"a target that fails", nil, func(_ *testing.T, _ *embedded.Store, p *proxy, _ *agents) {
-			p.Tell([]rollout.Target{pager("chat", nil, 0), pager("mail", errors.New("no such host"), 0)})
+			p.SetTargets([]rollout.Target{pager("chat", nil, 0), pager("mail", errors.New("no such host"), 0)})
 		}, "alerts", "miss: a test message did not arrive: mail: no such host"},
 		{"a target that hangs", nil, func(_ *testing.T, _ *embedded.Store, p *proxy, _ *agents) {
-			p.Tell([]rollout.Target{pager("chat", nil, time.Hour)})
+			p.SetTargets([]rollout.Target{pager("chat", nil, time.Hour)})
 		}, "alerts", "miss: a test message did not arrive: chat: context deadline exceeded"},
 		{"no store", nil, func(_ *testing.T, _ *embedded.Store, p *proxy, _ *agents) { p.link.set(away) }, "store",
 			"miss: the store does not answer: the store is unavailable: a fault of the test"},

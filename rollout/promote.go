@@ -21,7 +21,7 @@ func PromoteNow(prev *splitter.State, def Definition, r PromoteRequest, f Findin
 	if r.Full || prev.Progress.Step == p.Last() {
 		return promote(prev, def, f, by, seed)
 	}
-	return advance(prev, *p, p.Last(), f, by, seed)
+	return advanceTo(prev, *p, p.Last(), f, by, seed)
 }
 
 // mayPromote says why the canary cannot be promoted now, and returns the plan that its trial goes by. That is nil only if

@@ -29,21 +29,21 @@ func Retire(prev *splitter.State, def Definition, r RetireRequest, by By, seed S
 	n := next(prev, KindRetired, by, seed)
 	if r.Undo {
 		n.Retired = without(n.Retired, r.Variant)
-	} else if err := leave(n, prev, r.Variant); err != nil {
+	} else if err := noteGone(n, prev, r.Variant); err != nil {
 		return Changed{}, false, err
 	}
 	c, err := tell(prev, n)
 	return c, err == nil, err
 }
 
-// leave notes in n that a variant is gone. What stable has is a trickle, which goes to the canary.
-func leave(n, prev *splitter.State, variant string) error {
+// noteGone notes in n that a variant is gone. What stable has is a trickle, which goes to the canary.
+func noteGone(n, prev *splitter.State, variant string) error {
 	n.Retired = append(n.Retired, variant)
 	slices.Sort(n.Retired)
 	if variant != n.Stable {
 		return nil
 	}
-	return give(n, prev, nil, frozenPolicy(prev), splitter.Full, n.Changed.At)
+	return raiseCanary(n, prev, nil, frozenPolicy(prev), splitter.Full, n.Changed.At)
 }
 
 // isSucceeded reports whether stable's place is the canary's already, but for a trickle.

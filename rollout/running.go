@@ -62,9 +62,9 @@ func (p Plan) reached(share splitter.Weight) int {
 	return step
 }
 
-// give raises the canary of n, which is being made of prev, to a share. Stable gives it, but for what the policy lets it
-// keep; the trickle that runs in the trial goes on. A probe ends. Nobody who has the canary loses it by this.
-func give(n, prev *splitter.State, running *splitter.Trickle, p Policy, share splitter.Weight, now time.Time) error {
+// raiseCanary raises the canary of n, which is being made of prev, to a share. Stable gives it, but for what the policy
+// lets it keep; the trickle that runs in the trial goes on. A probe ends. Nobody who has the canary loses it by this.
+func raiseCanary(n, prev *splitter.State, running *splitter.Trickle, p Policy, share splitter.Weight, now time.Time) error {
 	ranges := repaid(prev)
 	want := splitter.WeightsOf(ranges)
 	has := want[n.Stable] + want[n.Canary]

@@ -53,7 +53,7 @@ func (b beginning) make(prev *splitter.State, def Definition, by By, seed Seed) 
 	}
 	n := next(prev, b.kind, by, seed)
 	freshen(n, prev, seed)
-	if err := give(n, prev, nil, def.Policy, b.plan.Step(1).Weight, seed.Now); err != nil {
+	if err := raiseCanary(n, prev, nil, def.Policy, b.plan.Step(1).Weight, seed.Now); err != nil {
 		return Changed{}, err
 	}
 	if err := mayIncrease(prev, prev.Weights(), n.Weights(), b.force, seed); err != nil {

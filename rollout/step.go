@@ -25,14 +25,14 @@ func TakeStep(prev *splitter.State, def Definition, to int, f Findings, by By, s
 		c, err := promote(prev, def, f, by, seed)
 		return c, err == nil, err
 	}
-	c, err := advance(prev, *p, to, f, by, seed)
+	c, err := advanceTo(prev, *p, to, f, by, seed)
 	return c, err == nil, err
 }
 
-// advance gives the canary the share of a later step.
-func advance(prev *splitter.State, p Plan, to int, f Findings, by By, seed Seed) (Changed, error) {
+// advanceTo gives the canary the share of a later step.
+func advanceTo(prev *splitter.State, p Plan, to int, f Findings, by By, seed Seed) (Changed, error) {
 	n := next(prev, KindStep, by, seed)
-	if err := give(n, prev, prev.RunningTrickle(), frozenPolicy(prev), p.Step(to).Weight, seed.Now); err != nil {
+	if err := raiseCanary(n, prev, prev.RunningTrickle(), frozenPolicy(prev), p.Step(to).Weight, seed.Now); err != nil {
 		return Changed{}, err
 	}
 	n.Progress.Step, n.Progress.Reached = to, seed.Now

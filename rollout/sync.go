@@ -66,7 +66,7 @@ func (c *Controller) heard(n store.Notice) {
 		c.passOn(news{recorded: n.Split})
 	}
 	if n.Kill != nil {
-		if err := c.hold(s, *n.Kill); err != nil {
+		if err := c.holdKill(s, *n.Kill); err != nil {
 			c.log.Error("an announced kill cannot be kept", zap.String("split", s.name), zap.Error(err))
 		}
 	}

@@ -47,7 +47,7 @@ func (c *Controller) prepare(ctx context.Context, h *hearing) error {
 		h.split.log.Warn("the judge begins anew, as the store's clock has gone back for long")
 		d.fleet = health.NewJudge()
 	}
-	h.trial.tell(d.fleet)
+	h.trial.instruct(d.fleet)
 	if h.trial.plan != nil {
 		d.advance.tally.begin(h.trial.state)
 	}

@@ -54,7 +54,7 @@ func (i *Instance) Rise() error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", i.Name, err)
 	}
-	c.Tell([]rollout.Target{i.fleet.outside.target(link)})
+	c.SetTargets([]rollout.Target{i.fleet.outside.target(link)})
 	if err := c.Start(); err != nil {
 		return fmt.Errorf("%s: %w", i.Name, err)
 	}
