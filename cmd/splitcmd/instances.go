@@ -18,14 +18,7 @@ func instancesCommand(h host) *cobra.Command {
 		Short: "Lists the fleet's instances and what they have applied",
 		Args:  atMost(0),
 		RunE: h.run(func(ctx context.Context, s *session, _ []string) error {
-			ctx, cancel := context.WithTimeout(ctx, readTimeout)
-			defer cancel()
-			instances, err := s.client.Instances(ctx)
-			if err != nil || s.json {
-				return err
-			}
-			s.printInstances(instances)
-			return nil
+			return show(ctx, s, s.client.Instances, s.printInstances)
 		}),
 	}
 }

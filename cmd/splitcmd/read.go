@@ -18,20 +18,25 @@ const readTimeout = 10 * time.Second
 // watchEvery is how often --watch looks again.
 const watchEvery = time.Second
 
+// show asks for something and prints it, unless it is printed as JSON.
+func show[T any](ctx context.Context, s *session, ask func(ctx context.Context) (T, error), present func(T)) error {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	answer, err := ask(ctx)
+	if err != nil || s.json {
+		return err
+	}
+	present(answer)
+	return nil
+}
+
 func listCommand(h host) *cobra.Command {
 	return &cobra.Command{
 		Use:   "list",
 		Short: "Lists the splits with their variants and shares",
 		Args:  atMost(0),
 		RunE: h.run(func(ctx context.Context, s *session, _ []string) error {
-			ctx, cancel := context.WithTimeout(ctx, readTimeout)
-			defer cancel()
-			list, err := s.client.List(ctx)
-			if err != nil || s.json {
-				return err
-			}
-			s.printList(list)
-			return nil
+			return show(ctx, s, s.client.List, s.printList)
 		}),
 	}
 }
@@ -91,14 +96,7 @@ func checkLooks(watch, wait bool, timeout time.Duration) error {
 
 // status shows a split once.
 func (s *session) status(ctx context.Context, split string) error {
-	ctx, cancel := context.WithTimeout(ctx, readTimeout)
-	defer cancel()
-	status, err := s.client.Status(ctx, split)
-	if err != nil || s.json {
-		return err
-	}
-	s.printStatus(status)
-	return nil
+	return show(ctx, s, func(ctx context.Context) (control.Status, error) { return s.client.Status(ctx, split) }, s.printStatus)
 }
 
 // watch shows a split every second until ctx ends. A proxy that is away for a moment does not end it, as that is when
@@ -168,14 +166,7 @@ first, as lines of JSON.`,
 		case *export:
 			return s.exportEvents(ctx, args[0])
 		}
-		ctx, cancel := context.WithTimeout(ctx, readTimeout)
-		defer cancel()
-		events, err := s.client.Events(ctx, args[0], *limit)
-		if err != nil || s.json {
-			return err
-		}
-		s.printEvents(events)
-		return nil
+		return show(ctx, s, func(ctx context.Context) (control.Events, error) { return s.client.Events(ctx, args[0], *limit) }, s.printEvents)
 	})
 	return cmd
 }

@@ -16,25 +16,18 @@ func targetsCommand(h host) *cobra.Command {
 		Short: "Shows who is told of events, and how that goes on this proxy",
 		Args:  atMost(0),
 		RunE: h.run(func(ctx context.Context, s *session, _ []string) error {
-			ctx, cancel := context.WithTimeout(ctx, readTimeout)
-			defer cancel()
-			targets, err := s.client.Targets(ctx)
-			if err != nil || s.json {
-				return err
-			}
-			s.printTargets(targets.Targets)
-			return nil
+			return show(ctx, s, s.client.Targets, s.printTargets)
 		}),
 	}
 }
 
-func (s *session) printTargets(targets []control.Target) {
-	if len(targets) == 0 {
+func (s *session) printTargets(list control.Targets) {
+	if len(list.Targets) == 0 {
 		fmt.Fprintln(s.out, "nobody is told of events: the file has no alerts")
 		return
 	}
 	t := table{header: []string{"TARGET", "SENT", "FAILED", "DROPPED", "STATE"}}
-	for _, target := range targets {
+	for _, target := range list.Targets {
 		t.add(cell{target.Name, strong}, count(target.Sent, plain), count(target.Failed, doubt), count(target.Dropped, bad), s.stateOf(target))
 	}
 	t.print(s.out, s.look, "")

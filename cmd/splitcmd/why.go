@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+
+	"github.com/switchback-proxy/switchback/api/control"
 )
 
 func whyCommand(h host) *cobra.Command {
@@ -17,16 +19,13 @@ func whyCommand(h host) *cobra.Command {
 		if err := s.needSplit(ctx, args); err != nil {
 			return err
 		}
-		ctx, cancel := context.WithTimeout(ctx, readTimeout)
-		defer cancel()
-		why, err := s.client.Why(ctx, args[0])
-		if err != nil || s.json {
-			return err
-		}
-		for _, sentence := range why.Why {
-			fmt.Fprintln(s.out, printable(once(sentence)))
-		}
-		return nil
+		return show(ctx, s, func(ctx context.Context) (control.Why, error) { return s.client.Why(ctx, args[0]) }, s.printWhy)
 	})
 	return cmd
+}
+
+func (s *session) printWhy(why control.Why) {
+	for _, sentence := range why.Why {
+		fmt.Fprintln(s.out, printable(once(sentence)))
+	}
 }
