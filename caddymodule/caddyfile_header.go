@@ -33,11 +33,11 @@ func (p *splitParser) checkHeaderKeys() error {
 func (p *splitParser) headerFilters() ([]headerFilter, error) {
 	doc, err := json.Marshal(p.Option("servers"))
 	if err != nil {
-		return nil, fmt.Errorf("reading the global option servers: %w", err)
+		return nil, fmt.Errorf("read the global option servers: %w", err)
 	}
 	var servers []struct{ ExpectedUnderscoreHeaders, ExpectedDotHeaders []string }
 	if err := json.Unmarshal(doc, &servers); err != nil {
-		return nil, fmt.Errorf("reading the global option servers: %w", err)
+		return nil, fmt.Errorf("read the global option servers: %w", err)
 	}
 	filters := make([]headerFilter, len(servers))
 	for i, s := range servers {

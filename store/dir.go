@@ -28,7 +28,7 @@ type Dir struct {
 // OpenDir makes the folder if there is none, and removes what a crash left in it.
 func OpenDir(path string) (*Dir, error) {
 	if err := os.MkdirAll(path, 0o700); err != nil {
-		return nil, fmt.Errorf("making folder: %w", err)
+		return nil, fmt.Errorf("make folder: %w", err)
 	}
 	if err := RemoveTemps(path); err != nil {
 		return nil, err
@@ -75,7 +75,7 @@ func (d *Dir) Load(name string) ([]byte, error) {
 	}
 	doc, err := os.ReadFile(file)
 	if err != nil {
-		return nil, fmt.Errorf("reading document: %w", err)
+		return nil, fmt.Errorf("read document: %w", err)
 	}
 	if !json.Valid(doc) {
 		return nil, fmt.Errorf("%w: file %s is not a whole JSON document (%d bytes)", ErrCorrupt, file, len(doc))
@@ -92,10 +92,10 @@ func (d *Dir) Remove(name string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if err := removeIfThere(file); err != nil {
-		return fmt.Errorf("removing document: %w", err)
+		return fmt.Errorf("remove document: %w", err)
 	}
 	if err := syncFolder(d.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("removing document: %w", err)
+		return fmt.Errorf("remove document: %w", err)
 	}
 	return nil
 }
@@ -107,7 +107,7 @@ func (d *Dir) List() ([]string, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("listing documents: %w", err)
+		return nil, fmt.Errorf("list documents: %w", err)
 	}
 	var names []string
 	for _, entry := range entries {

@@ -20,7 +20,7 @@ func WriteFile(path string, data []byte) error {
 		return err
 	}
 	if err := syncFolder(filepath.Dir(path)); err != nil {
-		return fmt.Errorf("writing %s: %w", path, err)
+		return fmt.Errorf("write %s: %w", path, err)
 	}
 	return nil
 }
@@ -29,14 +29,14 @@ func WriteFile(path string, data []byte) error {
 func replace(path string, data []byte, settle func(*os.File) error) error {
 	temp, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+tempMark+"*") // mode 0600
 	if err != nil {
-		return fmt.Errorf("writing %s: %w", path, err)
+		return fmt.Errorf("write %s: %w", path, err)
 	}
 	err = fill(temp, data, settle)
 	if err == nil {
 		err = os.Rename(temp.Name(), path)
 	}
 	if err != nil {
-		return fmt.Errorf("writing %s: %w", path, errors.Join(err, removeIfThere(temp.Name())))
+		return fmt.Errorf("write %s: %w", path, errors.Join(err, removeIfThere(temp.Name())))
 	}
 	return nil
 }
@@ -65,14 +65,14 @@ func removeIfThere(path string) error {
 func RemoveTemps(folder string) error {
 	entries, err := os.ReadDir(folder)
 	if err != nil {
-		return fmt.Errorf("cleaning folder: %w", err)
+		return fmt.Errorf("clean folder: %w", err)
 	}
 	for _, entry := range entries {
 		if !strings.Contains(entry.Name(), tempMark) {
 			continue
 		}
 		if err := removeIfThere(filepath.Join(folder, entry.Name())); err != nil {
-			return fmt.Errorf("cleaning folder: %w", err)
+			return fmt.Errorf("clean folder: %w", err)
 		}
 	}
 	return nil

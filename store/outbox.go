@@ -85,7 +85,7 @@ func CheckEvent(ev Event) error {
 func checkLength(ev Event) error {
 	text, err := json.Marshal(ev)
 	if err != nil {
-		return fmt.Errorf("encoding event %.160s: %w", ev.ID, err)
+		return fmt.Errorf("encode event %.160s: %w", ev.ID, err)
 	}
 	if len(text) > MaxEvent {
 		return fmt.Errorf("event %.160s of %q must not be written: it has %d bytes, and may have %d", ev.ID, ev.Split, len(text),

@@ -178,7 +178,7 @@ func ask[T any](ctx context.Context, c *Client, method, split, what string, r an
 	var answer T
 	body, err := json.Marshal(r)
 	if err != nil {
-		return answer, fmt.Errorf("encoding the request: %w", err)
+		return answer, fmt.Errorf("encode the request: %w", err)
 	}
 	status, got, err := c.send(ctx, method, url.PathEscape(split)+"/"+what, query, header, body)
 	if err != nil {
@@ -224,7 +224,7 @@ func (c *Client) open(ctx context.Context, method, path string, query url.Values
 	}
 	r, err := http.NewRequestWithContext(ctx, method, target, bytes.NewReader(body))
 	if err != nil {
-		return nil, fmt.Errorf("making the request: %w", err)
+		return nil, fmt.Errorf("make the request: %w", err)
 	}
 	for _, h := range []http.Header{c.header, header} {
 		for name, values := range h {

@@ -105,7 +105,7 @@ func (f *follower) tell(events []Event) error {
 	encoder.SetEscapeHTML(false)
 	for _, e := range events {
 		if err := encoder.Encode(e); err != nil {
-			return fmt.Errorf("encoding an event: %w", err)
+			return fmt.Errorf("encode an event: %w", err)
 		}
 		f.cursor = e.Cursor
 	}

@@ -142,7 +142,7 @@ func writeProblem(w http.ResponseWriter, p *Problem) error {
 func writeJSON(w http.ResponseWriter, mediaType string, status int, v any) error {
 	body, err := json.MarshalIndent(v, "", "  ")
 	if err != nil {
-		return fmt.Errorf("encoding the answer: %w", err)
+		return fmt.Errorf("encode the answer: %w", err)
 	}
 	h := w.Header()
 	h.Set("Content-Type", mediaType)

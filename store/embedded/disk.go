@@ -42,7 +42,7 @@ type loaded struct {
 func openDisk(folder string) (*disk, loaded, error) {
 	d := &disk{folder: folder}
 	if err := os.MkdirAll(d.events(), 0o700); err != nil {
-		return nil, loaded{}, fmt.Errorf("making folder: %w", err)
+		return nil, loaded{}, fmt.Errorf("make folder: %w", err)
 	}
 	lock, err := acquire(folder)
 	if err != nil {
@@ -59,7 +59,7 @@ func openDisk(folder string) (*disk, loaded, error) {
 // close lets go of the folder.
 func (d *disk) close() error {
 	if err := d.lock.Close(); err != nil {
-		return fmt.Errorf("closing lock: %w", err)
+		return fmt.Errorf("close lock: %w", err)
 	}
 	return nil
 }
@@ -179,7 +179,7 @@ func (d *disk) write(next *splitter.State, ev store.Event) error {
 func (d *disk) readSecret() (string, error) {
 	secret, err := os.ReadFile(d.secretPath())
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("reading secret: %w", err)
+		return "", fmt.Errorf("read secret: %w", err)
 	}
 	return strings.TrimSpace(string(secret)), nil
 }

@@ -87,11 +87,11 @@ func decode(name string, data []byte) (record, error) {
 func writeOne(dir *store.Dir, rec record) error {
 	state, err := json.Marshal(rec.state)
 	if err != nil {
-		return fmt.Errorf("encoding the state of %q: %w", rec.state.Split, err)
+		return fmt.Errorf("encode the state of %q: %w", rec.state.Split, err)
 	}
 	data, err := json.Marshal(document{State: state, Event: rec.event})
 	if err != nil {
-		return fmt.Errorf("encoding the event of %q: %w", rec.state.Split, err)
+		return fmt.Errorf("encode the event of %q: %w", rec.state.Split, err)
 	}
 	return dir.Save(rec.state.Split, append(data, '\n'))
 }

@@ -164,7 +164,7 @@ func (d *disk) writeGroup(name string, g *group) error {
 	}
 	data, err := encodeGroup(g)
 	if err != nil {
-		return fmt.Errorf("encoding the group %q: %w", name, err)
+		return fmt.Errorf("encode the group %q: %w", name, err)
 	}
 	return d.groups.Save(name, append(data, '\n'))
 }

@@ -82,7 +82,7 @@ func (d *disk) writeJudge(split string, state store.JudgeState) error {
 	}
 	data, err := encodeJudge(state)
 	if err != nil {
-		return fmt.Errorf("encoding the judge's state of %q: %w", split, err)
+		return fmt.Errorf("encode the judge's state of %q: %w", split, err)
 	}
 	return d.judges.SaveLightly(split, append(data, '\n'))
 }

@@ -25,7 +25,7 @@ func acquire(folder string) (*os.File, error) {
 	path := filepath.Join(folder, "lock")
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("opening lock: %w", err)
+		return nil, fmt.Errorf("open lock: %w", err)
 	}
 	if err := waitForLock(file); err != nil {
 		if errors.Is(err, errLocked) {
@@ -35,7 +35,7 @@ func acquire(folder string) (*os.File, error) {
 		return nil, errors.Join(err, file.Close())
 	}
 	if err := writeHolder(file); err != nil {
-		return nil, errors.Join(fmt.Errorf("writing lock %s: %w", path, err), file.Close())
+		return nil, errors.Join(fmt.Errorf("write lock %s: %w", path, err), file.Close())
 	}
 	return file, nil
 }

@@ -20,7 +20,7 @@ func tryLock(file *os.File) error {
 		return errLocked
 	}
 	if err != nil {
-		return fmt.Errorf("locking %s: %w", file.Name(), err)
+		return fmt.Errorf("lock %s: %w", file.Name(), err)
 	}
 	return nil
 }

@@ -43,7 +43,7 @@ type eventLog struct {
 func readLog(path string) (*eventLog, error) {
 	data, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("reading event log: %w", err)
+		return nil, fmt.Errorf("read event log: %w", err)
 	}
 	l := &eventLog{path: path}
 	seen, isOrdered := map[string]bool{}, true
@@ -112,7 +112,7 @@ func (l *eventLog) find(at store.Cursor) (int, bool) {
 func (l *eventLog) repair() error {
 	if l.broken > 0 {
 		if err := os.Rename(l.path, l.aside()); err != nil {
-			return fmt.Errorf("putting a broken event log aside: %w", err)
+			return fmt.Errorf("put a broken event log aside: %w", err)
 		}
 	}
 	return l.rewrite()
@@ -179,7 +179,7 @@ func (l *eventLog) write(ev store.Event) error {
 		return err
 	}
 	if err := appendFile(l.path, line); err != nil {
-		return fmt.Errorf("appending to event log: %w", err)
+		return fmt.Errorf("append to event log: %w", err)
 	}
 	l.lines++
 	return nil
@@ -226,7 +226,7 @@ func eventsOf(entries []entry) []store.Event {
 func encodeLine(ev store.Event) ([]byte, error) {
 	line, err := json.Marshal(ev)
 	if err != nil {
-		return nil, fmt.Errorf("encoding event %s: %w", ev.ID, err)
+		return nil, fmt.Errorf("encode event %s: %w", ev.ID, err)
 	}
 	return append(line, '\n'), nil
 }

@@ -63,7 +63,7 @@ func encodeEvent(ev store.Event) ([]byte, error) {
 	ev.Cursor = ""
 	text, err := json.Marshal(ev)
 	if err != nil {
-		return nil, fmt.Errorf("encoding event %s: %w", ev.ID, err)
+		return nil, fmt.Errorf("encode event %s: %w", ev.ID, err)
 	}
 	return text, nil
 }

@@ -36,7 +36,7 @@ func encodeBeat(beat store.Beat) ([]byte, error) {
 	}
 	data, err := json.Marshal(doc)
 	if err != nil {
-		return nil, fmt.Errorf("encoding the beat of %s: %w", beat.MemberID, err)
+		return nil, fmt.Errorf("encode the beat of %s: %w", beat.MemberID, err)
 	}
 	return data, nil
 }

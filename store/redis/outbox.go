@@ -55,7 +55,7 @@ func (s *Store) Record(ctx context.Context, ev store.Event) (bool, error) {
 	}
 	notice, err := json.Marshal(store.Notice{Split: ev.Split, Event: true})
 	if err != nil {
-		return false, fmt.Errorf("encoding the notice of %q: %w", ev.Split, err)
+		return false, fmt.Errorf("encode the notice of %q: %w", ev.Split, err)
 	}
 	names := []string{s.keys.state(ev.Split), s.keys.noted(ev.Split, ev.ID), s.keys.events(ev.Split), s.keys.outbox()}
 	reply, err := s.run(ctx, recordScript, names, rand.Text(), int(store.NotedFor.Seconds()), event, store.EventsKept,

@@ -126,7 +126,7 @@ func (s *Store) Close() error {
 	s.inspector.wait()
 	for _, err := range closing {
 		if err != nil && !errors.Is(err, goredis.ErrClosed) {
-			return fmt.Errorf("closing %s: %w", s.address, err)
+			return fmt.Errorf("close %s: %w", s.address, err)
 		}
 	}
 	return nil

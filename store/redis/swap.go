@@ -21,7 +21,7 @@ func (s *Store) Swap(ctx context.Context, prev splitter.Version, next *splitter.
 	}
 	doc, err := json.Marshal(next)
 	if err != nil {
-		return fmt.Errorf("encoding the state of %q: %w", next.Split, err)
+		return fmt.Errorf("encode the state of %q: %w", next.Split, err)
 	}
 	following, t := follow(ctx, doc)
 	args, err := s.swapArgs(prev, next, ev, t)
@@ -111,7 +111,7 @@ func (s *Store) swapArgs(prev splitter.Version, next *splitter.State, ev store.E
 	}
 	notice, err := json.Marshal(store.Notice{Split: next.Split, State: next})
 	if err != nil {
-		return nil, fmt.Errorf("encoding the notice of %q: %w", next.Split, err)
+		return nil, fmt.Errorf("encode the notice of %q: %w", next.Split, err)
 	}
 	schema := splitter.Schema
 	if store.MayTouch(math.MaxInt32, ev) {

@@ -20,7 +20,7 @@ const (
 func (s *Store) Announce(ctx context.Context, n store.Notice) error {
 	payload, err := json.Marshal(n)
 	if err != nil {
-		return fmt.Errorf("encoding the notice of %q: %w", n.Split, err)
+		return fmt.Errorf("encode the notice of %q: %w", n.Split, err)
 	}
 	_, err = ask(ctx, s, func(ctx context.Context) (int64, error) {
 		return s.client.Publish(ctx, s.keys.changes(), payload).Result()
