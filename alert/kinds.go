@@ -35,7 +35,7 @@ var kinds = map[string]kind{
 	rollout.KindSwitchedBack: {Warning, "everybody was switched back"},
 	rollout.KindWaiting:      {Warning, "the rollout waits"},
 	rollout.KindNoTraffic:    {Warning, "the canary gets no traffic, the rollout is held"},
-	rollout.KindDrift:        {Warning, "instances decide by an old state"},
+	rollout.KindDrift:        {Warning, "an instance decides by an old state or file"},
 	rollout.KindShare:        {Warning, "the traffic is not shared as the weights say"},
 	rollout.KindReconcile:    {Warning, "two histories were brought together"},
 	rollout.KindRestored:     {Warning, "the state was written back to the store"},

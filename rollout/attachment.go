@@ -125,7 +125,8 @@ func (s *Split) enforce() {
 		a.inForce = true
 	}
 	if isNew {
-		s.redeclare = true
+		s.loaded = true
+		clear(s.overruled)
 		s.sayWeights()
 	}
 }

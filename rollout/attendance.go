@@ -106,7 +106,7 @@ func (a *attendance) shares() map[string]float64 {
 }
 
 // lags says of the listed members that run a State's split why no step can be taken for now, a sentence each: whose file
-// lacks a variant on trial or has another version of it, of whom frames are missing, and who decides by another State than version, if one is given.
+// lacks a variant on trial or has another version of one, of whom frames are missing, and who decides by another State than version, if one is given.
 func (a *attendance) lags(p store.Pulse, state *splitter.State, version *splitter.Version) (list []string) {
 	texts := map[store.MemberID]string{}
 	for _, m := range p.Members {
@@ -129,7 +129,7 @@ func (a *attendance) lag(p store.Pulse, m store.Member, state *splitter.State, v
 	if lack := lackOf(m, state.Split, state.Canary, state.Stable); lack != "" && p.Now.Sub(m.Seen) <= silentSince {
 		return lack
 	}
-	if other := otherVersion(m, state); other != "" && p.Now.Sub(m.Seen) <= silentSince {
+	if other := otherVersion(p, m, state); other != "" {
 		return other
 	}
 	if text := a.unheard(p, m); text != "" {

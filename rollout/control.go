@@ -192,6 +192,8 @@ type Status struct {
 	// that is sure; empty without a trial.
 	Shares       []ShareStatus
 	ShareWarning string
+	// Mixed says of each other living member that its file declares another version of stable or the canary than the State.
+	Mixed []string
 	// Drift says of each member that is heard of and decides by an older State for over 10 s what it decides by.
 	Drift []string
 	// DrilledAt is when the last drill passed, by the store's clock; zero if none has.

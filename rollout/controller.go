@@ -208,6 +208,7 @@ func (c *Controller) begin() (answered chan struct{}, err error) {
 	}
 	answered = make(chan struct{})
 	if running {
+		c.Poke() // so that the fleet is told of the file
 		close(answered)
 	} else {
 		c.work(answered)

@@ -33,7 +33,7 @@ func (c *Controller) SetWeights(ctx context.Context, split string, w WeightChang
 	if err != nil {
 		return result, err
 	}
-	notes := []string{result.Note, trickleNote(result.State, c.now())}
+	notes := []string{result.Note, trickleNote(result.State, c.now()), c.lackNote(ctx, result.State)}
 	if result.Note == "" {
 		notes = append(notes, killedNote(result.State, w), talkNote(result.State, c.Split(split)))
 	}

@@ -8,15 +8,33 @@ import (
 	"github.com/switchback-proxy/switchback/splitter"
 )
 
-// StartRollout begins a rollout by a plan; see [Start].
+// StartRollout begins a rollout by a plan; see [Start]. It is refused while members declare other versions, unless forced.
 func (c *Controller) StartRollout(ctx context.Context, split string, r StartRequest, by By) (Result, error) {
+	s, err := c.find(split)
+	if err != nil {
+		return Result{}, err
+	}
+	if !r.Force {
+		if err := c.notMixed(ctx, s, "force"); err != nil {
+			return Result{}, err
+		}
+	}
 	return c.give(ctx, split, by, func(prev *splitter.State, def Definition, seed Seed) (Changed, error) {
 		return Start(prev, def, r, by, seed)
 	})
 }
 
-// RetryRollout begins a rollout again after a failback or an abort; see [Retry].
+// RetryRollout begins a rollout again after a failback or an abort; see [Retry]. It is refused as a start is.
 func (c *Controller) RetryRollout(ctx context.Context, split string, r RetryRequest, by By) (Result, error) {
+	s, err := c.find(split)
+	if err != nil {
+		return Result{}, err
+	}
+	if !r.Force {
+		if err := c.notMixed(ctx, s, "force"); err != nil {
+			return Result{}, err
+		}
+	}
 	return c.give(ctx, split, by, func(prev *splitter.State, def Definition, seed Seed) (Changed, error) {
 		return Retry(prev, def, r, by, seed)
 	})
@@ -104,9 +122,12 @@ func (c *Controller) trySwitch(ctx context.Context, s *Split, r SwitchRequest, b
 		return err
 	}
 	if prev := s.storedState(); prev != nil {
-		if _, err := SwitchTo(prev, s.Definition(), r, by, c.seed()); err != nil {
+		if _, err := SwitchTo(prev, c.settled(s, prev), r, by, c.seed()); err != nil {
 			return err
 		}
+	}
+	if err := c.notMixed(ctx, s, "`--skip-checks`"); err != nil {
+		return err
 	}
 	return s.check(ctx, r.To)
 }
@@ -127,6 +148,17 @@ func (c *Controller) Retire(ctx context.Context, split string, r RetireRequest, 
 	return c.command(ctx, split, by, note, func(prev *splitter.State, def Definition, seed Seed) (Changed, bool, error) {
 		return Retire(prev, def, r, by, seed)
 	})
+}
+
+// notMixed refuses what gives the canary more while another member would serve another version of it or of stable.
+func (c *Controller) notMixed(ctx context.Context, s *Split, instead string) error {
+	switch list, err := c.mixedNow(ctx, s); {
+	case err != nil:
+		return err
+	case len(list) > 0:
+		return refuse("%s: load one file everywhere, or use %s", strings.Join(list, "; "), instead)
+	}
+	return nil
 }
 
 // give makes a change that gives users to somebody, and says what stable keeps of them, whether a rollout that began so

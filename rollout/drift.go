@@ -17,6 +17,9 @@ import (
 // driftAfter is for how long a member that is heard of must have decided by one older State than the store has to be named.
 const driftAfter = 10 * time.Second
 
+// outdatedAfter is for how long a member must have had an outdated file to be told of: files are rolled out in between.
+const outdatedAfter = 2 * time.Minute
+
 // laggard is a member that decides by an older State than the store has.
 type laggard struct {
 	store.MemberID
@@ -82,9 +85,9 @@ func (s *Split) driftTexts() (texts []string) {
 	return texts
 }
 
-// settleDrift looks who decides by an older State, by what the fleet said when it was last listed, and records that: once
-// for each run of a member and version of the State, whichever instances see it. While nobody does, or all is recorded, it
-// costs no call.
+// settleDrift looks who decides by an older State, or has an outdated file, by what the fleet said when it was last listed,
+// and records that: once for each run of a member and version of the State, or of a variant, whichever instances see it.
+// While nobody does, or all is recorded, it costs no call.
 func (c *Controller) settleDrift(ctx context.Context, s *Split) error {
 	call := c.called.Load()
 	if call == nil {
@@ -95,9 +98,13 @@ func (c *Controller) settleDrift(ctx context.Context, s *Split) error {
 	s.lagging = laggards(s.lagging, rollOf(call), s.name, state)
 	list := s.drifted()
 	s.mu.Unlock()
-	told := map[string]struct{}{}
+	var events []store.Event
 	for _, l := range list {
-		ev := recorded(state, KindDrift, l.Boot+" "+state.ID, l.text(state), c.seed())
+		events = append(events, recorded(state, KindDrift, l.Boot+" "+state.ID, l.text(state), c.seed()))
+	}
+	events = append(events, s.outdatedMembers(rollOf(call), state, c.seed())...)
+	told := map[string]struct{}{}
+	for _, ev := range events {
 		if _, done := s.toldOfDrift[ev.ID]; !done {
 			if err := c.recordDrift(ctx, ev); err != nil {
 				return err
@@ -113,8 +120,34 @@ func (c *Controller) recordDrift(ctx context.Context, ev store.Event) error {
 	return c.withStore(ctx, func(ctx context.Context, st store.Store) error {
 		isFirst, err := st.Record(ctx, ev)
 		if isFirst {
-			c.log.Warn("a member decides by an old state", zap.String("split", ev.Split), zap.String("drift", ev.Reason))
+			c.log.Warn("a member has drifted", zap.String("split", ev.Split), zap.String("drift", ev.Reason))
 		}
 		return err
 	})
+}
+
+// outdatedMembers are events that tell which living members have had an outdated file for [outdatedAfter]. Only the pulse
+// may call it.
+func (s *Split) outdatedMembers(p store.Pulse, state *splitter.State, seed Seed) (events []store.Event) {
+	since := map[string]time.Time{}
+	for _, m := range p.Members {
+		for _, variant := range slices.Sorted(maps.Keys(m.Files[s.name].Declared)) {
+			file := m.Files[s.name].Declared[variant]
+			if !isAlive(p, m) || file == state.Declared[variant] || !slices.Contains(state.Superseded[variant], file) {
+				continue
+			}
+			key := m.Boot + " " + variant + " " + file
+			began, known := s.outdated[key]
+			if !known {
+				began = p.Now
+			}
+			if since[key] = began; p.Now.Sub(began) >= outdatedAfter {
+				text := fmt.Sprintf("%s has an outdated file: it declares version %q of %s, and the state %q", m.Name, file, variant,
+					state.Declared[variant])
+				events = append(events, recorded(state, KindDrift, key, text, seed))
+			}
+		}
+	}
+	s.outdated = since
+	return events
 }

@@ -3,7 +3,6 @@ package rollout
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/switchback-proxy/switchback/splitter"
@@ -140,7 +139,7 @@ func rebind(n, was *splitter.State) {
 
 // isOneTrial reports whether two States are about the same trial of the same canary.
 func isOneTrial(a, b *splitter.State) bool {
-	return a.Epoch == b.Epoch && a.Salt == b.Salt && a.Stable == b.Stable && a.Canary == b.Canary && maps.Equal(a.Declared, b.Declared)
+	return a.Epoch == b.Epoch && a.Salt == b.Salt && a.Stable == b.Stable && a.Canary == b.Canary && a.Declared[a.Canary] == b.Declared[a.Canary]
 }
 
 // laterCooldown returns the cooldown that lasts longer.

@@ -25,16 +25,17 @@ type Split struct {
 
 	name        string
 	log         *zap.Logger
-	wake        func()              // tells that cutDue is to be called
-	clock       func() time.Time    // the store's clock as last heard
-	complaint   complaint           // what was logged of what keeps failing; used by the pulse alone
-	docket      docket              // how far this instance is with the evidence; used by the judge alone
-	warned      warned              // what was logged of verdicts; used by the judge alone
-	toldOfDrift map[string]struct{} // events recorded of members that decide by an old State; used by the pulse alone
-	webhooks    *webhooks           // what the webhooks before the next step say
-	failbacks   atomic.Uint64       // failbacks that this instance saw since it started
-	refused     atomic.Uint64       // requests that a kill refused since it started
-	late        atomic.Uint64       // frames of this instance that came too late since it started
+	wake        func()               // tells that cutDue is to be called
+	clock       func() time.Time     // the store's clock as last heard
+	complaint   complaint            // what was logged of what keeps failing; used by the pulse alone
+	docket      docket               // how far this instance is with the evidence; used by the judge alone
+	warned      warned               // what was logged of verdicts; used by the judge alone
+	outdated    map[string]time.Time // since when a member has an outdated file, by boot, variant and version; used by the pulse alone
+	toldOfDrift map[string]struct{}  // events recorded of members that decide by an old State; used by the pulse alone
+	webhooks    *webhooks            // what the webhooks before the next step say
+	failbacks   atomic.Uint64        // failbacks that this instance saw since it started
+	refused     atomic.Uint64        // requests that a kill refused since it started
+	late        atomic.Uint64        // frames of this instance that came too late since it started
 
 	// The order of these locks is told at Controller.
 	asking sync.Mutex // held while the store is read or written and its answer applied, so that answers keep their order
@@ -51,8 +52,8 @@ type Split struct {
 	lost        []lostState                // what the store had and has lost, to be brought together with what it has; replaced, never modified
 	overlay     *localFailback             // a failback that holds here and is not in the store yet
 	stale       bool                       // the store was away for so long that on_stale takes the canary's share
-	redeclare   bool                       // a file came into force since its declared versions were last compared with the State's
-	overruled   time.Time                  // when another member was last seen to declare the State's version, while ours is outdated
+	loaded      bool                       // a file came into force since the fleet was asked what the others declare
+	overruled   map[string]time.Time       // when another member was last listed that declares the State's version of a variant, and ours is outdated
 	effective   *splitter.State            // stored with all of the above: what is decided by; nil while blind
 	policy      Policy                     // the one frozen in effective
 	plan        *Plan                      // the one frozen in effective; nil if the trial goes by none that can be read
@@ -75,7 +76,7 @@ func newSplit(name string, flights *health.Flights, log *zap.Logger, wake func()
 		clock:   clock,
 		windows: map[string]*health.Window{},
 		totals:  map[string]*health.Totals{},
-		spreads: map[string]*spread{},
+		spreads: map[string]*spread{}, overruled: map[string]time.Time{},
 	}
 	s.dropWindows()
 	return s

@@ -46,6 +46,10 @@ func (c *Controller) status(s *Split, seen shown) Status {
 	st.Shares, st.ShareWarning = shareStatus(s.effective, st.tally(), seen.evidence, st.Now)
 	st.Drift = s.driftTexts()
 	if s.effective != nil {
+		st.Mixed = c.othersMixed(s.effective)
+		st.Notes = append(st.Notes, st.Mixed...)
+	}
+	if s.effective != nil {
 		st.DrilledAt = s.effective.Drilled.At
 	}
 	inFlight, others := s.inFlight(), c.othersActive(s.name)
@@ -125,9 +129,11 @@ func (s *Split) notes() []string {
 			"`split adopt` takes the file's",
 			def.Stable, canaryOf(def.Canary), state.Stable, canaryOf(state.Canary)))
 	}
-	if isOutdated(state, def) {
-		notes = append(notes, fmt.Sprintf("this file declares version %q of %s, which the state has left for %q: it is outdated, "+
-			"unless no other proxy declares that any more", def.declared()[state.Canary], state.Canary, state.Declared[state.Canary]))
+	for _, v := range def.Variants {
+		if isOutdated(state, def, v.Name) {
+			notes = append(notes, fmt.Sprintf("this file declares version %q of %s, which the state has left for %q: it is outdated, "+
+				"unless no other proxy declares that any more", v.Version, v.Name, state.Declared[v.Name]))
+		}
 	}
 	notes = append(notes, baselineNotes(state, s.policy)...)
 	notes = append(notes, weightNotes(def, s.stored)...)

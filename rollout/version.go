@@ -3,9 +3,10 @@ package rollout
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -14,40 +15,64 @@ import (
 	"github.com/switchback-proxy/switchback/store"
 )
 
-// outdatedFor is for how long after another member was last listed that declares the State's version a file that declares
-// what came before it changes nothing: long enough for a proxy to be restarted.
+// outdatedFor is for how long after another member was last listed that declares the State's version, and after this one
+// has started, a file that declares an older version changes nothing: long enough for a fleet to be restarted.
 const outdatedFor = time.Minute
 
-// isRedeclared reports whether a file declares another version of the canary than its last trial was of.
-func isRedeclared(s *splitter.State, def Definition) bool {
-	declared := def.declared()[s.Canary]
-	return s.Canary != "" && declared != "" && declared != s.Declared[s.Canary]
+// filesTold is how long members may take to tell of a file that they have loaded.
+const filesTold = 2 * time.Second
+
+// isRedeclared reports whether a file declares another version of a variant than the State has.
+func isRedeclared(s *splitter.State, def Definition, variant string) bool {
+	declared := def.declared()[variant]
+	return variant != "" && declared != "" && declared != s.Declared[variant]
+}
+
+// isOutdated reports whether a file declares a version of a variant that the State has left for the present one.
+func isOutdated(s *splitter.State, def Definition, variant string) bool {
+	return isRedeclared(s, def, variant) && slices.Contains(s.Superseded[variant], def.declared()[variant])
 }
 
 // isNewVersion reports whether a file declares a version of the canary that was not on trial before, as far as the State
 // remembers.
 func isNewVersion(s *splitter.State, def Definition) bool {
-	return isRedeclared(s, def) && !isOutdated(s, def)
+	return isRedeclared(s, def, s.Canary) && !isOutdated(s, def, s.Canary)
 }
 
-// isOutdated reports whether a file declares a version of the canary that the State has left for the present one.
-func isOutdated(s *splitter.State, def Definition) bool {
-	return isRedeclared(s, def) && slices.Contains(s.Superseded[s.Canary], def.declared()[s.Canary])
+// redeclared lists the variants of which a file declares another version than the State has, sorted.
+func redeclared(s *splitter.State, def Definition) []string {
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(def.declared())), func(v string) bool { return !isRedeclared(s, def, v) })
 }
 
-// Redeclare begins a new epoch when the file declares another version of the canary: a failback of the old version is
-// no verdict on the new one, and evidence of the old one is none on the new one. Stable gets back what it keeps while a
-// new version is watched. A rollout begins again with the file's plan, and stays paused if it was; a retired canary is
-// back. It returns false, and no change, if the version is the same or not declared.
+// Redeclare notes the versions that a file declares. If the canary's is another one than before, that begins a new epoch: a
+// failback of the old version is no verdict on the new one, and evidence of the old one is none on the new one. Stable gets
+// back what it keeps while a new version is watched. A rollout begins again with the file's plan, and stays paused if it
+// was; a retired canary is back. It returns false, and no change, if no version is another one, or while a drill is on.
 func Redeclare(prev *splitter.State, def Definition, by By, seed Seed) (Changed, bool, error) {
-	if !isRedeclared(prev, def) {
+	variants := redeclared(prev, def)
+	if len(variants) == 0 || prev.Drill != nil {
 		return Changed{}, false, nil
 	}
-	before, version := cmp.Or(prev.Declared[prev.Canary], "none"), def.declared()[prev.Canary]
-	by.Reason = fmt.Sprintf("%s declares version %q, before %q", prev.Canary, version, before)
-	n, ranges := next(prev, KindVersion, by, seed), repaid(prev)
+	says := make([]string, len(variants))
+	for i, v := range variants {
+		says[i] = fmt.Sprintf("%s declares version %q, before %q", v, def.declared()[v], cmp.Or(prev.Declared[v], "none"))
+	}
+	by.Reason = strings.Join(says, "; ")
+	n := next(prev, KindVersion, by, seed)
+	if slices.Contains(variants, prev.Canary) {
+		if err := tryAgain(n, prev, def, seed); err != nil {
+			return Changed{}, false, err
+		}
+	}
+	declare(n, def)
+	c, err := tell(prev, n)
+	return c, err == nil, err
+}
+
+// tryAgain begins a trial of the canary's new version in n.
+func tryAgain(n, prev *splitter.State, def Definition, seed Seed) error {
 	n.Retired = without(n.Retired, n.Canary)
-	unsupersede(n, n.Canary, version)
+	ranges := repaid(prev)
 	want := splitter.WeightsOf(ranges)
 	if planRuns(prev) {
 		first := min(planAfter(prev, def).Step(1).Weight, want[n.Canary])
@@ -55,16 +80,12 @@ func Redeclare(prev *splitter.State, def Definition, by By, seed Seed) (Changed,
 		want[n.Canary] = first
 	}
 	if err := place(n, ranges, nil, def.Policy, want, seed.Now); err != nil {
-		return Changed{}, false, err
+		return err
 	}
 	if err := newEpoch(n, def, seed.Now); err != nil {
-		return Changed{}, false, err
+		return err
 	}
-	if err := planAgain(n, prev, def, seed.Now); err != nil {
-		return Changed{}, false, err
-	}
-	c, err := tell(prev, n)
-	return c, err == nil, err
+	return planAgain(n, prev, def, seed.Now)
 }
 
 // planAgain lets a new version's trial in n go by the file's plan if the one before it went by one.
@@ -84,108 +105,105 @@ func planAfter(prev *splitter.State, def Definition) Plan {
 	return def.plan()
 }
 
-// declare notes in n what a file declares as an epoch begins, and what that supersedes. Of a variant that an outdated file
-// has an older version of, the State's is kept, so that it does not matter which instance makes a change.
+// declare notes in n what a file declares, and what that supersedes. What the file says nothing of is kept, as far as the
+// variant is one of the file's or has a role.
 func declare(n *splitter.State, def Definition) {
-	before := n.Declared
-	n.Declared = def.declared()
-	for variant, version := range n.Declared {
-		switch was := before[variant]; {
-		case was == "" || was == version:
-		case slices.Contains(n.Superseded[variant], version):
-			n.Declared[variant] = was
-		default:
-			supersede(n, variant, was)
+	for variant, version := range def.declared() {
+		was := n.Declared[variant]
+		if was == version {
+			continue
 		}
+		if n.Declared == nil {
+			n.Declared = map[string]string{}
+		}
+		n.Declared[variant] = version
+		supersede(n, variant, was, version)
 	}
+	isGone := func(variant string) bool { return !def.has(variant) && variant != n.Stable && variant != n.Canary }
+	maps.DeleteFunc(n.Declared, func(variant, _ string) bool { return isGone(variant) })
+	maps.DeleteFunc(n.Superseded, func(variant string, _ []string) bool { return isGone(variant) })
 }
 
-// supersede notes in n that a variant has declared a version, and does not any more.
-func supersede(n *splitter.State, variant, version string) {
+// supersede notes in n that a variant declares another version than it did.
+func supersede(n *splitter.State, variant, was, is string) {
+	versions := without(n.Superseded[variant], is)
+	if was != "" {
+		versions = append(versions, was)
+	}
+	if len(versions) == 0 {
+		delete(n.Superseded, variant)
+		return
+	}
 	if n.Superseded == nil {
 		n.Superseded = map[string][]string{}
 	}
-	versions := append(n.Superseded[variant], version)
 	n.Superseded[variant] = versions[max(0, len(versions)-splitter.KeptVersions):]
 }
 
-// unsupersede lets a version of a variant be one that can be declared.
-func unsupersede(n *splitter.State, variant, version string) {
-	if left := without(n.Superseded[variant], version); len(left) > 0 {
-		n.Superseded[variant] = left
-	} else {
-		delete(n.Superseded, variant)
-	}
-}
-
-// settleVersion begins a new epoch if the file that was loaded declares another version of the canary. It is done once for
-// each load, so that proxies with an older and a newer file do not take turns; and a file that is outdated changes nothing
-// while another member may still serve the State's version, so that one proxy that starts with it throws nobody's rollout
-// back.
+// settleVersion writes the versions that the file in force declares, if they are not the State's.
 func (c *Controller) settleVersion(ctx context.Context, s *Split) error {
 	s.mu.Lock()
-	redeclare := s.redeclare
+	state, loaded := s.stored, s.loaded
 	def, inForce := s.inForce()
-	s.redeclare = false
 	s.mu.Unlock()
-	if !redeclare || !inForce {
+	if !inForce || len(redeclared(state, def)) == 0 {
 		return nil
 	}
-	waits := false
-	err := c.untilSwapped(ctx, s, func(prev *splitter.State) (_ Changed, _ bool, err error) {
-		if waits, err = c.isOverruled(ctx, s, prev, def); waits || err != nil {
-			return Changed{}, false, err
+	if loaded { // what was listed before the file was loaded may be as old as that
+		p, err := c.roll(ctx)
+		if err != nil {
+			return err
 		}
-		return Redeclare(prev, def, By{Actor: selfActor, Via: "config"}, c.seed())
+		c.noteRoll(p)
+		s.mu.Lock()
+		s.loaded = false
+		s.mu.Unlock()
+	}
+	return c.untilSwapped(ctx, s, func(prev *splitter.State) (Changed, bool, error) {
+		return Redeclare(prev, c.settled(s, prev), By{Actor: selfActor, Via: "config"}, c.seed())
 	})
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !waits {
-		s.overruled = time.Time{}
-	}
-	if waits || err != nil && !errors.Is(err, store.ErrNewerSchema) { // which a retry would not change
-		s.redeclare = true
-	}
-	return err
 }
 
-// isOverruled reports whether a file is outdated, and another member declares the State's version or did lately.
-func (c *Controller) isOverruled(ctx context.Context, s *Split, state *splitter.State, def Definition) (bool, error) {
-	if !isOutdated(state, def) {
-		return false, nil
-	}
-	s.mu.Lock()
-	overruled := s.overruled
-	s.mu.Unlock()
-	p := rollOf(c.called.Load())
-	if overruled.IsZero() { // what was listed before the file was loaded may be as old as that
-		var err error
-		if p, err = c.roll(ctx); err != nil {
-			return false, err
+// settled is what the newest file in force says, but for versions that are outdated: of these it has the State's as long as
+// another member declares that, and for [outdatedFor] after. So one proxy that starts with an old file, or that a command
+// comes to, changes nobody's versions, and who wants an older version again loads it everywhere.
+func (c *Controller) settled(s *Split, state *splitter.State) Definition {
+	def := s.Definition()
+	def.Variants = slices.Clone(def.Variants)
+	for i, v := range def.Variants {
+		if isOutdated(state, def, v.Name) && c.isOverruled(s, state, v) {
+			def.Variants[i].Version = state.Declared[v.Name]
 		}
 	}
-	by := c.declarers(p, state)
-	if len(by) == 0 {
-		return !overruled.IsZero() && time.Since(overruled) < outdatedFor, nil
-	}
-	if overruled.IsZero() {
-		s.log.Warn("this file declares an outdated version of the canary; it changes nothing while others declare the state's",
-			zap.String("canary", state.Canary), zap.String("file", def.declared()[state.Canary]),
-			zap.String("state", state.Declared[state.Canary]), zap.Strings("declared_by", named(by)))
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.overruled = time.Now()
-	return true, nil
+	return def
 }
 
-// declarers names the other listed members that may serve and declare the State's version of the canary. Earlier runs of
-// this instance are none.
-func (c *Controller) declarers(p store.Pulse, state *splitter.State) (names []string) {
+// isOverruled reports whether another member declares the State's version of a variant, or may have lately.
+func (c *Controller) isOverruled(s *Split, state *splitter.State, file Variant) bool {
+	by := c.declarers(state, file.Name)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	last, known := s.overruled[file.Name]
+	if len(by) == 0 {
+		return time.Since(c.started) < outdatedFor || time.Since(last) < outdatedFor
+	}
+	if !known {
+		s.log.Warn("this file declares an outdated version; it changes nothing while others declare the state's",
+			zap.String("variant", file.Name), zap.String("file", file.Version), zap.String("state", state.Declared[file.Name]),
+			zap.Strings("declared_by", named(by)))
+	}
+	s.overruled[file.Name] = time.Now()
+	return true
+}
+
+// declarers names the other members that may serve and declare the State's version of a variant, as they were last listed.
+// Earlier runs of this instance are none.
+func (c *Controller) declarers(state *splitter.State, variant string) (names []string) {
+	p := rollOf(c.called.Load())
 	self := store.Member{Beat: store.Beat{MemberID: c.id, Started: c.started}}
 	for _, m := range p.Members {
 		if m.MemberID != c.id && !m.IsBefore(self) && mayServe(p, m, state.Split) &&
-			m.Files[state.Split].Declared[state.Canary] == state.Declared[state.Canary] {
+			m.Files[state.Split].Declared[variant] == state.Declared[variant] {
 			names = append(names, m.Name)
 		}
 	}
@@ -210,25 +228,58 @@ func replacedText(s *splitter.State) string {
 	return ""
 }
 
-// otherVersion says of a member that its file declares another version of the canary than the State; empty if it does not,
-// or either declares none.
-func otherVersion(m store.Member, state *splitter.State) string {
-	file, declared := m.Files[state.Split].Declared[state.Canary], state.Declared[state.Canary]
-	if file == "" || declared == "" || file == declared {
+// otherVersion says of a living member that its file declares another version of stable or the canary than the State; empty
+// if it does not, or one of them declares none.
+func otherVersion(p store.Pulse, m store.Member, state *splitter.State) string {
+	if _, runs := m.Applied[state.Split]; !runs || !isAlive(p, m) {
 		return ""
 	}
-	return fmt.Sprintf("%s declares version %q of %s and not %q", m.Name, file, state.Canary, declared)
+	for _, variant := range []string{state.Canary, state.Stable} {
+		file, declared := m.Files[state.Split].Declared[variant], state.Declared[variant]
+		if variant != "" && file != "" && declared != "" && file != declared {
+			return fmt.Sprintf("%s declares version %q of %s and not %q", m.Name, file, variant, declared)
+		}
+	}
+	return ""
 }
 
-// mixed says that of each living member, a sentence each.
+// mixed says that of each of a fleet, a sentence each.
 func mixed(p store.Pulse, state *splitter.State) (list []string) {
 	for _, m := range p.Members {
-		if _, runs := m.Applied[state.Split]; !runs || !isAlive(p, m) {
-			continue
-		}
-		if text := otherVersion(m, state); text != "" {
+		if text := otherVersion(p, m, state); text != "" {
 			list = append(list, text)
 		}
 	}
 	return named(list)
+}
+
+// othersMixed is mixed of the other members, as they were last listed.
+func (c *Controller) othersMixed(state *splitter.State) []string {
+	p := rollOf(c.called.Load())
+	p.Members = slices.DeleteFunc(slices.Clone(p.Members), func(m store.Member) bool { return m.MemberID == c.id })
+	return mixed(p, state)
+}
+
+// mixedNow is mixed once the members have had time to tell of files that were loaded just now.
+func (c *Controller) mixedNow(ctx context.Context, s *Split) ([]string, error) {
+	deadline := time.Now().Add(filesTold)
+	for {
+		p, err := c.roll(ctx)
+		if err != nil {
+			return nil, unavailable(err)
+		}
+		state := s.storedState()
+		if state == nil {
+			return nil, nil // whoever asks goes on to find that out
+		}
+		list := mixed(p, state)
+		if len(list) == 0 || !time.Now().Before(deadline) {
+			return list, nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil, unavailable(ctx.Err())
+		case <-time.After(filesTold / 8):
+		}
+	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/switchback-proxy/switchback/health"
 	"github.com/switchback-proxy/switchback/rollout"
 	"github.com/switchback-proxy/switchback/splitter"
+	"github.com/switchback-proxy/switchback/store"
 	"github.com/switchback-proxy/switchback/store/embedded"
 )
 
@@ -94,34 +95,77 @@ func TestGoingBackToAnOlderVersion(t *testing.T) {
 	})
 }
 
-// A proxy that is alone need not wait for anybody, also when it was restarted without a goodbye.
+// A proxy that is alone need not wait for anybody, unless it has just started: others may be about to.
 func TestGoingBackAlone(t *testing.T) {
-	for name, restart := range map[string]func(*testing.T, *embedded.Store, *proxy, rollout.Definition){
-		"reload": func(t *testing.T, _ *embedded.Store, p *proxy, def rollout.Definition) { p.reload(t, def) },
-		"restart": func(t *testing.T, s *embedded.Store, p *proxy, def rollout.Definition) {
+	for name, tt := range map[string]struct {
+		restart func(*testing.T, *embedded.Store, *proxy, rollout.Definition)
+		within  time.Duration
+	}{
+		"reload": {func(t *testing.T, _ *embedded.Store, p *proxy, def rollout.Definition) { p.reload(t, def) }, 2 * time.Second},
+		"restart": {func(t *testing.T, s *embedded.Store, p *proxy, def rollout.Definition) {
 			p.close(t)
 			start(t, s, "proxy-1", def)
-		},
-		"crash": func(t *testing.T, s *embedded.Store, p *proxy, def rollout.Definition) {
+		}, 62 * time.Second},
+		"crash": {func(t *testing.T, s *embedded.Store, p *proxy, def rollout.Definition) {
 			p.link.set(away)
 			elapse(10 * time.Second)
 			start(t, s, "proxy-1", def)
-		},
+		}, 62 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, s *embedded.Store) {
 				p := start(t, s, "proxy-1", declaring(assistant(90, 10), "v1"))
 				elapse(2 * time.Second)
 				p.reload(t, declaring(assistant(90, 10), "v2"))
-				elapse(2 * time.Second)
-				restart(t, s, p, declaring(assistant(90, 10), "v1"))
-				elapse(2 * time.Second)
+				elapse(2 * time.Minute)
+				tt.restart(t, s, p, declaring(assistant(90, 10), "v1"))
+				if tt.within > time.Minute {
+					elapse(50 * time.Second)
+					if got := versions(t, s); got != 1 {
+						t.Errorf("after 50 s: got %d events of versions, want 1", got)
+					}
+				}
+				elapse(tt.within)
 				if got := stored(t, s); got.Declared["green"] != "v1" || versions(t, s) != 2 {
-					t.Errorf("got %v, events %v; want v1 again at once", got.Declared, kinds(t, s))
+					t.Errorf("got %v, events %v; want v1 again", got.Declared, kinds(t, s))
 				}
 			})
 		})
 	}
+}
+
+// Where a whole fleet is restarted the outdated file does not win because its proxy is up first.
+func TestRestartOfTheWholeFleet(t *testing.T) {
+	bubble(t, func(t *testing.T, s *embedded.Store) {
+		def, fleet := upgraded(t, s)
+		for _, p := range fleet {
+			p.close(t)
+		}
+		start(t, s, "proxy-1", declaring(def, "v1"))
+		elapse(20 * time.Second)
+		start(t, s, "proxy-2", declaring(def, "v2"))
+		elapse(5 * time.Minute)
+		if got := stored(t, s); got.Declared["green"] != "v2" || versions(t, s) != 1 {
+			t.Errorf("got %v, events %v; want v2 as before", got.Declared, kinds(t, s))
+		}
+	})
+}
+
+// A version that came into the State by a proxy that is gone goes again: what the rest of the fleet declares holds.
+func TestVersionOfAProxyThatIsGone(t *testing.T) {
+	bubble(t, func(t *testing.T, s *embedded.Store) {
+		def, _ := upgraded(t, s)
+		odd := start(t, s, "proxy-3", declaring(def, "v0"))
+		elapse(30 * time.Second)
+		if got := stored(t, s); got.Declared["green"] != "v0" || versions(t, s) != 2 {
+			t.Fatalf("got %v, events %v; want v0, which nobody had before", got.Declared, kinds(t, s))
+		}
+		odd.close(t)
+		elapse(3 * time.Minute)
+		if got := stored(t, s); got.Declared["green"] != "v2" || versions(t, s) != 3 {
+			t.Errorf("got %v, events %v; want v2 again", got.Declared, kinds(t, s))
+		}
+	})
 }
 
 // While the only proxy with the newer file is restarted, one with the older does not take over.
@@ -140,25 +184,101 @@ func TestRestartOfTheNewerFile(t *testing.T) {
 	})
 }
 
-// A change that an instance with an outdated file makes keeps the State's version, and is none of the older one.
-func TestChangesByAnOutdatedFile(t *testing.T) {
-	outdated := declaring(assistant(99, 1), "v1")
-	s := must(t, created(t, assistant(90, 10)), redeclare(2, "v1"), redeclare(3, "v2"))
-	adopted := must(t, s, adopt(4, outdated, rollout.AdoptRequest{}))
-	if want := (map[string]string{"green": "v2"}); !cmp.Equal(adopted.Declared, want) ||
-		!cmp.Equal(adopted.Superseded, map[string][]string{"green": {"v1"}}) {
-		t.Errorf("adopted: got %v, superseded %v; want %v", adopted.Declared, adopted.Superseded, want)
+// both declares versions of blue and green.
+func both(def rollout.Definition, blue, green string) rollout.Definition {
+	def.Variants = slices.Clone(def.Variants)
+	def.Variants[0].Version, def.Variants[1].Version = blue, green
+	return def
+}
+
+// What a command does follows from the State and the fleet, and not from whose file it comes to.
+func TestCommandsThroughAnOutdatedFile(t *testing.T) {
+	bubble(t, func(t *testing.T, s *embedded.Store) {
+		def := rolling(planOf(50, 100))
+		fleet := starts(t, s, 2, both(def, "b1", "g1"))
+		serve(15, healthy, fleet...)
+		if _, err := starting(t.Context(), fleet[0]); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := promoting(rollout.PromoteRequest{Full: true})(t.Context(), fleet[0]); err != nil {
+			t.Fatal(err)
+		}
+		fleet[0].reload(t, both(def, "b2", "g1"))
+		elapse(12 * time.Second)
+		for i, p := range fleet {
+			_, err := rollingBack(t.Context(), p)
+			if want := `"blue" declares version "b2", and was stable with "b1"`; !errors.Is(err, rollout.ErrRefused) || !strings.Contains(err.Error(), want) {
+				t.Errorf("rollback through proxy-%d: got %v, want a refusal with %q", i+1, err, want)
+			}
+		}
+		want := `proxy-2 declares version "b1" of blue and not "b2"`
+		for name, try := range map[string]command{"start": starting, "switch": switching(rollout.SwitchRequest{To: "blue"})} {
+			if _, err := try(t.Context(), fleet[0]); !errors.Is(err, rollout.ErrRefused) || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: got %v, want a refusal with %q", name, err, want)
+			}
+		}
+		got, err := fleet[1].StartRollout(t.Context(), "assistant", rollout.StartRequest{Force: true}, alice)
+		if err != nil || !strings.Contains(got.Note, want) || got.State.Declared["blue"] != "b2" {
+			t.Errorf("forced through proxy-2: got %v, %q, %v, want b2 and a note with %q", got.State.Declared, got.Note, err, want)
+		}
+	})
+}
+
+// Stable's versions are followed as well: nothing begins again for them, and who has an outdated one is told of.
+func TestVersionsOfStable(t *testing.T) {
+	bubble(t, func(t *testing.T, s *embedded.Store) {
+		def := rolling(planOf(50, 100))
+		fleet := starts(t, s, 2, both(def, "b1", "g1"))
+		elapse(15 * time.Second)
+		fleet[0].set(t, 10)
+		epoch := stored(t, s).Epoch
+		fleet[0].reload(t, both(def, "b2", "g1"))
+		elapse(15 * time.Second)
+		want := `proxy-2 declares version "b1" of blue and not "b2"`
+		if got := fleet[0].status(t); !slices.Contains(got.Notes, want) {
+			t.Errorf("notes: got %q, want %q", got.Notes, want)
+		}
+		if got, err := fleet[0].Why("assistant"); err != nil || !slices.Contains(got, "Not all serve the same: "+want+".") {
+			t.Errorf("why: got %q, %v, want that not all serve the same", got, err)
+		}
+		elapse(3 * time.Minute)
+		events, err := s.Events(t.Context(), "assistant", 20)
+		if err != nil {
+			t.Fatal(err)
+		}
+		drifted := slices.DeleteFunc(events, func(ev store.Event) bool { return ev.Kind != rollout.KindDrift })
+		if says := `proxy-2 has an outdated file: it declares version "b1" of blue, and the state "b2"`; len(drifted) != 1 || drifted[0].Reason != says {
+			t.Errorf("events of drift: got %+v, want one with %q", drifted, says)
+		}
+		fleet[0].reload(t, both(def, "b1", "g1"))
+		elapse(2 * time.Minute)
+		got := stored(t, s)
+		if got.Declared["blue"] != "b1" || got.Epoch != epoch || versions(t, s) != 2 {
+			t.Errorf("got %v in epoch %d, events %v; want b1 again in epoch %d", got.Declared, got.Epoch, kinds(t, s), epoch)
+		}
+	})
+}
+
+// A file that declares nothing takes no version from the State.
+func TestFileWithoutVersions(t *testing.T) {
+	s := must(t, created(t, assistant(90, 10)), redeclare(2, "v1"), redeclare(3, "v2"), adopt(4, assistant(99, 1), rollout.AdoptRequest{}))
+	if want := (map[string]string{"green": "v2"}); !cmp.Equal(s.Declared, want) || !cmp.Equal(s.Superseded, map[string][]string{"green": {"v1"}}) {
+		t.Errorf("got %v, superseded %v; want %v", s.Declared, s.Superseded, want)
 	}
-	failed := must(t, s, failback(4))
-	if _, err := rollout.Start(failed, outdated, rollout.StartRequest{}, alice, later(60)); !errors.Is(err, rollout.ErrRefused) {
+	failed := must(t, s, failback(5))
+	if _, err := rollout.Start(failed, declaring(assistant(99, 1), "v1"), rollout.StartRequest{}, alice, later(60)); !errors.Is(err, rollout.ErrRefused) {
 		t.Errorf("started after a failback, with a version from before it: got %v, want ErrRefused", err)
 	}
 	if _, err := rollout.Start(failed, declaring(assistant(99, 1), "v3"), rollout.StartRequest{}, alice, later(60)); err != nil {
 		t.Errorf("started after a failback, with a new version: %v", err)
 	}
-	renamed := must(t, s, rename(4, "green", "lime"))
+	renamed := must(t, s, rename(6, "green", "lime"))
 	if want := (map[string][]string{"lime": {"v1"}}); !cmp.Equal(renamed.Superseded, want) {
 		t.Errorf("renamed: superseded %v, want %v", renamed.Superseded, want)
+	}
+	gone := must(t, s, adopt(6, declaring(renaming(assistant(99, 1), "lime"), ""), rollout.AdoptRequest{}))
+	if len(gone.Declared) > 0 || len(gone.Superseded) > 0 {
+		t.Errorf("without the variant: got %v, superseded %v; want none", gone.Declared, gone.Superseded)
 	}
 }
 
@@ -168,10 +288,10 @@ func TestSupersededVersions(t *testing.T) {
 	for i := range 2 * splitter.KeptVersions {
 		s = must(t, s, redeclare(i+3, fmt.Sprintf("v%d", i+1)))
 	}
-	s = must(t, s, redeclare(60, "v19"))
-	want := []string{"v10", "v11", "v12", "v13", "v14", "v15", "v16", "v17", "v18", "v20"}
-	if got := s.Superseded["green"]; !cmp.Equal(got, want) {
-		t.Errorf("got %v, want %v", got, want)
+	s = must(t, s, redeclare(200, "v99"))
+	got := s.Superseded["green"]
+	if len(got) != splitter.KeptVersions || got[0] != "v50" || got[len(got)-1] != "v100" || slices.Contains(got, "v99") {
+		t.Errorf("got %v, want v50 to v100 but for v99", got)
 	}
 }
 

@@ -3,6 +3,7 @@ package rollout
 import (
 	"cmp"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/switchback-proxy/switchback/health"
@@ -43,6 +44,9 @@ func why(st Status) (list []string) {
 		list = append(list, st.whyFailedBack()...)
 	default:
 		list = append(list, st.whyIdle())
+	}
+	if len(st.Mixed) > 0 && st.Plan == nil { // which waits for them
+		list = append(list, "Not all serve the same: "+strings.Join(st.Mixed, "; ")+".")
 	}
 	return append(list, st.whyCooldown()...)
 }

@@ -152,7 +152,7 @@ const (
 	// KeptPromotions is how many promotions a State remembers.
 	KeptPromotions = 10
 	// KeptVersions is how many superseded versions of a variant a State remembers.
-	KeptVersions = 10
+	KeptVersions = 50
 )
 
 // Promotion is a canary that became stable.
