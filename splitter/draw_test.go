@@ -58,6 +58,7 @@ func drawState(t *rapid.T) *splitter.State {
 	s.Began, s.Forgotten = drawTime(t), drawTime(t)
 	s.Progress.Suspected = drawText(t)
 	s.Drilled = splitter.Drilled{At: drawTime(t), By: drawText(t)}
+	s.DrillFailed = splitter.FailedDrill{At: drawTime(t), By: drawText(t), Step: drawText(t), Why: drawText(t)}
 	if rapid.Bool().Draw(t, "keeps a trickle") {
 		keeps := rapid.Uint32Range(1, splitter.Buckets/2).Draw(t, "keeps")
 		s.Trickle = &splitter.Trickle{Epoch: s.Epoch, Keeps: splitter.Weight(keeps), Until: drawTime(t),

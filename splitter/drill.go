@@ -12,6 +12,24 @@ type Drilled struct {
 	By string    `json:"by,omitempty"`
 }
 
+// FailedDrill says of the latest drill that did not pass when that was, by the store's clock, who held it, which of its steps
+// failed first and why. The zero value means that there was none, or that one has passed since.
+type FailedDrill struct {
+	At   time.Time `json:"at"`
+	By   string    `json:"by,omitempty"`
+	Step string    `json:"step,omitempty"`
+	Why  string    `json:"why,omitempty"`
+}
+
+// LatestDrillFailed returns the latest drill and true if it did not pass. A release that does not know of failed drills
+// leaves an earlier one in the State when a drill passes: that one is over.
+func (s *State) LatestDrillFailed() (FailedDrill, bool) {
+	if !s.DrillFailed.At.After(s.Drilled.At) {
+		return FailedDrill{}, false
+	}
+	return s.DrillFailed, true
+}
+
 // drill is a Drill compiled for an instance: where its users go.
 type drill struct {
 	users    []string

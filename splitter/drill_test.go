@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -103,6 +104,27 @@ func TestADrillMovesItsUsersOnly(t *testing.T) {
 			t.Fatalf("after the drill (-want +got):\n%s", diff)
 		}
 	})
+}
+
+// What failed before a drill passed is over, also where a release took it along that does not know of it.
+func TestLatestDrillFailed(t *testing.T) {
+	for _, tt := range []struct {
+		name           string
+		passed, failed time.Time
+		want           bool
+	}{
+		{"no drill", time.Time{}, time.Time{}, false},
+		{"none has failed", noon, time.Time{}, false},
+		{"none has passed", time.Time{}, noon, true},
+		{"passed, then failed", noon, noon.Add(time.Minute), true},
+		{"failed, then passed", noon.Add(time.Minute), noon, false},
+	} {
+		s := trial()
+		s.Drilled, s.DrillFailed = splitter.Drilled{At: tt.passed}, splitter.FailedDrill{At: tt.failed, Step: "start"}
+		if got, failed := s.LatestDrillFailed(); failed != tt.want || failed != (got == s.DrillFailed && got.Step != "" && !got.At.IsZero()) {
+			t.Errorf("%s: got %+v, %t; want %t", tt.name, got, failed, tt.want)
+		}
+	}
 }
 
 func TestADrillDoesNotAllocate(t *testing.T) {

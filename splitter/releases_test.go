@@ -116,7 +116,7 @@ func checkCarried(t rapid.TB, before *splitter.State) {
 	changed = changed.kill("kill-of-the-first", frozenKill{ID: "k-first", Variant: "green", Level: "cut", At: time.Unix(9, 0)})
 	written := marshal(t, changed)
 	for _, name := range []string{"lineage", "placed", "forgotten", "moved", "trickle", "probe", "plan", "promotions", "retired",
-		"drill", "drilled"} {
+		"drill", "drilled", "drill_failed"} {
 		if got, want := members(t, written)[name], members(t, document)[name]; !bytes.Equal(got, want) {
 			t.Errorf("%s: got %s, want %s", name, got, want)
 		}

@@ -86,6 +86,8 @@ type State struct {
 	Drill *Drill `json:"drill,omitempty"`
 	// Drilled is the last drill that passed.
 	Drilled Drilled `json:"drilled,omitzero"`
+	// DrillFailed is the latest drill that did not pass; zero once one has passed after it. [State.LatestDrillFailed] reads it.
+	DrillFailed FailedDrill `json:"drill_failed,omitzero"`
 	// Trickle is what stable keeps while the canary has the rest; nil if nothing is kept for that.
 	Trickle *Trickle `json:"trickle,omitempty"`
 	// Probe is what the canary lends stable to be compared with it; nil while nothing is lent.

@@ -67,6 +67,7 @@ func merged() *splitter.State {
 	s.Retired = []string{"grey", "red"}
 	s.Drill = &splitter.Drill{ID: "d1", Variant: "green", Users: []string{"1f", "2e"}, Until: s.Changed.At}
 	s.Drilled = splitter.Drilled{At: s.Began, By: "alice"}
+	s.DrillFailed = splitter.FailedDrill{At: s.Changed.At, By: "bob", Step: "canary answers", Why: "test user 1: status 500"}
 	s.Forgotten = time.Date(2026, 5, 2, 12, 0, 0, 0, time.UTC)
 	return s
 }
