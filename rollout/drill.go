@@ -54,6 +54,11 @@ func abandonDrill(prev *splitter.State, id string, seed Seed) (Changed, bool, er
 		return ch, ok, err
 	}
 	report := DrillReport{Steps: []DrillStep{{Name: "restore", Text: why}}}
+	began := ""
+	if prev.ID == id { // else others have changed the State since, and who began it is in the log alone
+		began = prev.Changed.Actor
+	}
+	noteDrill(ch.State, report, began, seed)
 	if ch.Event.Evidence, err = json.Marshal(report); err != nil {
 		return Changed{}, false, fmt.Errorf("encode the drill's report: %w", err)
 	}
@@ -116,16 +121,14 @@ func EndDrill(prev *splitter.State, id, why string, by By, seed Seed) (Changed, 
 	return c, err == nil, err
 }
 
-// ConcludeDrill notes how the drill of that id went, and that it passed if it did. If it could not be ended before, it ends.
+// ConcludeDrill notes how the drill of that id went. If it could not be ended before, it ends.
 func ConcludeDrill(prev *splitter.State, id string, r DrillReport, by By, seed Seed) (Changed, error) {
 	by.Reason = r.summary()
 	n := next(prev, KindDrilled, by, seed)
 	if prev.Drill != nil && prev.Drill.ID == id {
 		n.Drill = nil
 	}
-	if r.Passed {
-		n.Drilled = splitter.Drilled{At: seed.Now, By: by.Actor}
-	}
+	noteDrill(n, r, by.Actor, seed)
 	c, err := tellOnly(prev, n)
 	if err != nil {
 		return Changed{}, err
@@ -136,18 +139,56 @@ func ConcludeDrill(prev *splitter.State, id string, r DrillReport, by By, seed S
 	return c, nil
 }
 
+// noteDrill notes in n how a drill went that somebody held. One that passes outweighs those that failed before.
+func noteDrill(n *splitter.State, r DrillReport, actor string, seed Seed) {
+	if r.Passed {
+		n.Drilled, n.DrillFailed = splitter.Drilled{At: seed.Now, By: actor}, splitter.FailedDrill{}
+		return
+	}
+	step := r.failedStep()
+	n.DrillFailed = splitter.FailedDrill{At: seed.Now, By: actor, Step: step.Name, Why: shorten(step.Text)}
+}
+
 // summary is one sentence for people.
 func (r DrillReport) summary() string {
-	for _, s := range r.Steps {
-		if !s.OK {
-			return fmt.Sprintf("failed at %q: %s", s.Name, s.Text)
-		}
+	if s := r.failedStep(); s.Name != "" {
+		return fmt.Sprintf("failed at %q: %s", s.Name, s.Text)
 	}
 	return fmt.Sprintf("passed in %s", r.Took.Round(time.Millisecond))
 }
 
+// failedStep returns the first step that has failed; the zero value if none has.
+func (r DrillReport) failedStep() DrillStep {
+	for _, s := range r.Steps {
+		if !s.OK {
+			return s
+		}
+	}
+	return DrillStep{}
+}
+
+// failureText says whose a drill was that did not pass, when, and what failed. It goes on after "the latest drill".
+func failureText(f splitter.FailedDrill, now time.Time) (text string) {
+	if f.By != "" {
+		text = ", by " + f.By + ","
+	}
+	text += " failed " + days(now.Sub(f.At)) + " ago"
+	if f.Step != "" {
+		text += fmt.Sprintf(" at %q (%s)", f.Step, orNone(f.Why))
+	}
+	return text
+}
+
+// lastPassText says when a drill passed last.
+func lastPassText(last splitter.Drilled, now time.Time) string {
+	if last.At.IsZero() {
+		return "none has passed yet"
+	}
+	return "the last that passed was " + days(now.Sub(last.At)) + " ago"
+}
+
 // notRestored lists what a drill may change in a State: which change it is of, and what it says of drills.
-var notRestored = []string{"revision", "id", "parent", "lineage", "placed", "changed", "drill", "drilled"}
+var notRestored = []string{"revision", "id", "parent", "lineage", "placed", "changed", "drill", "drilled", "drill_failed"}
 
 // unlike names what differs between a State before a drill and after it, as its document names it.
 func unlike(before, after *splitter.State) ([]string, error) {
@@ -208,10 +249,14 @@ func restored(before, after *splitter.State, last splitter.Version, changes uint
 	return "weights, progress, plan, policy and kills are as before the drill" + meanwhile, nil
 }
 
-// laterDrilled returns the later of two drills that passed.
-func laterDrilled(a, b splitter.Drilled) splitter.Drilled {
-	if a.At.After(b.At) {
-		return a
+// mergeDrills notes in n the latest drill of two States that passed, and the latest that did not if it is later still.
+func mergeDrills(n, a, b *splitter.State) {
+	n.Drilled, n.DrillFailed = b.Drilled, b.DrillFailed
+	if a.Drilled.At.After(b.Drilled.At) {
+		n.Drilled = a.Drilled
 	}
-	return b
+	if a.DrillFailed.At.After(b.DrillFailed.At) {
+		n.DrillFailed = a.DrillFailed
+	}
+	n.DrillFailed, _ = n.LatestDrillFailed()
 }

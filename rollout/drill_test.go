@@ -148,7 +148,7 @@ func checkNothingChanged(t rapid.TB, before, after *splitter.State) {
 	t.Helper()
 	want := before.Clone()
 	want.Version, want.Parent, want.Lineage, want.Placed = after.Version, after.Parent, after.Lineage, after.Placed
-	want.Changed, want.Drilled = after.Changed, after.Drilled
+	want.Changed, want.Drilled, want.DrillFailed = after.Changed, after.Drilled, after.DrillFailed
 	got, err := json.Marshal(after)
 	if err != nil {
 		t.Fatal(err)
@@ -255,6 +255,9 @@ func TestDrillThatFails(t *testing.T) {
 					t.Errorf("got drill %+v, last passed %+v, changed %+v; want it ended and recorded as failed", now.Drill,
 						now.Drilled, now.Changed)
 				}
+				if f := now.DrillFailed; f.At != now.Changed.At || f.By != "alice" || f.Step != tt.want[0] || !strings.Contains(f.Why, tt.text) {
+					t.Errorf("got %+v, want the latest drill remembered as failed at %q", f, tt.want[0])
+				}
 			})
 		})
 	}
@@ -312,6 +315,8 @@ func TestDrillIsEndedByOthers(t *testing.T) {
 		}
 		if now := stored(t, s); now.Drill != nil || !now.Drilled.At.IsZero() {
 			t.Errorf("got drill %+v, last passed %+v; want none", now.Drill, now.Drilled)
+		} else if f := now.DrillFailed; f.At != now.Changed.At || f.By != "alice" || f.Step != "restore" || f.Why == "" {
+			t.Errorf("got %+v, want it remembered as failed", f)
 		}
 	})
 }
@@ -405,6 +410,7 @@ func TestDrillRestores(t *testing.T) {
 		}
 		before.Cooldown.Failbacks = rapid.IntRange(0, 3).Draw(t, "failbacks")
 		before.Drilled = splitter.Drilled{At: noon.Add(-time.Hour), By: "bob"}
+		before.DrillFailed = splitter.FailedDrill{At: noon.Add(-time.Minute), By: "eve", Step: "start", Why: "too slow"}
 		def := assistant(100, 0)
 		begun, err := rollout.BeginDrill(before, def, []string{"z", "a", "z"}, alice, seedAt(2, noon))
 		if err != nil {
@@ -435,12 +441,109 @@ func TestDrillRestores(t *testing.T) {
 			t.Errorf("passed %t, and the events say that it failed: %t, its end %t", passed, rollout.DrillFailed(done.Event),
 				rollout.DrillFailed(ended.Event))
 		}
-		want := before.Drilled
+		want, wantFailed := before.Drilled, splitter.FailedDrill{At: noon, By: "alice"}
 		if passed {
-			want = splitter.Drilled{At: noon, By: "alice"}
+			want, wantFailed = splitter.Drilled{At: noon, By: "alice"}, splitter.FailedDrill{}
 		}
 		if got := done.State.Drilled; got != want {
-			t.Errorf("last drill: got %+v, want %+v", got, want)
+			t.Errorf("last drill that passed: got %+v, want %+v", got, want)
+		}
+		if got := done.State.DrillFailed; got != wantFailed {
+			t.Errorf("latest drill that failed: got %+v, want %+v", got, wantFailed)
 		}
 	})
+}
+
+// A drill that failed is told of until one passes.
+func TestFailedDrillIsTold(t *testing.T) {
+	bubble(t, func(t *testing.T, s *embedded.Store) {
+		p := start(t, s, "proxy-1", complete())
+		a := served(t, p)
+		told := func(when, item, why string) {
+			t.Helper()
+			elapse(time.Second)
+			if got, _ := p.preflights(t); got["drill"] != item {
+				t.Errorf("%s: preflight says %q, want %q", when, got["drill"], item)
+			}
+			list, err := p.Why("assistant")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := strings.Join(list, "\n"); why == "" && strings.Contains(got, "drill") || !strings.Contains(got, why) {
+				t.Errorf("%s: why says %q, want %q in it", when, got, why)
+			}
+		}
+		const broken = `, by alice, failed 1s ago at "canary answers" (test user 1: status 500; test user 2: status 500; test user 3: status 500)`
+		const again = ": `split drill assistant USER...`"
+		a.broken["green"] = errors.New("status 500")
+		p.drills(t)
+		told("the first failed", "miss: the latest drill"+broken+"; none has passed yet"+again,
+			"The latest drill"+broken+"; none has passed yet.")
+		delete(a.broken, "green")
+		p.drills(t)
+		told("one passed", "ok: a drill passed 1s ago by alice", "")
+		elapse(2 * time.Hour)
+		a.broken["green"] = errors.New("status 500")
+		p.drills(t)
+		told("one failed again", "miss: the latest drill"+broken+"; the last that passed was 2h ago"+again,
+			"The latest drill"+broken+"; the last that passed was 2h ago.")
+		elapse(48 * time.Hour)
+		if got, ok := p.preflights(t); ok || !strings.HasPrefix(got["drill"], "miss: the latest drill, by alice, failed 2 days ago") {
+			t.Errorf("two days later preflight says %q", got["drill"])
+		}
+		delete(a.broken, "green")
+		p.drills(t)
+		told("one passed again", "ok: a drill passed 1s ago by alice", "")
+	})
+}
+
+// What is remembered of a drill that failed is bounded, as it is part of the State.
+func TestFailedDrillIsBounded(t *testing.T) {
+	why := strings.Repeat("test user 1: status 500; ", 100)
+	done, err := rollout.ConcludeDrill(created(t, assistant(100, 0)), "d",
+		rollout.DrillReport{Steps: []rollout.DrillStep{{Name: "start", OK: true}, {Name: "canary answers", Text: why}}}, alice, seedAt(2, noon))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f := done.State.DrillFailed; f.Step != "canary answers" || len(f.Why) > 210 || !strings.HasPrefix(f.Why, "test user 1: status 500; ") {
+		t.Errorf("got %d bytes, %+v", len(f.Why), f)
+	}
+}
+
+// Where two histories meet, and where one is imported, the later drills count, and one that failed only if none passed later.
+func TestDrillsAreMerged(t *testing.T) {
+	at := func(minutes int) time.Time {
+		if minutes == 0 {
+			return time.Time{}
+		}
+		return noon.Add(time.Duration(minutes) * time.Minute)
+	}
+	past := created(t, assistant(100, 0))
+	for _, tt := range []struct{ ours, theirs, want [2]int }{ // passed, failed
+		{[2]int{0, 0}, [2]int{0, 0}, [2]int{0, 0}},
+		{[2]int{1, 0}, [2]int{2, 0}, [2]int{2, 0}},
+		{[2]int{1, 3}, [2]int{2, 0}, [2]int{2, 3}},
+		{[2]int{0, 1}, [2]int{2, 0}, [2]int{2, 0}},
+		{[2]int{0, 3}, [2]int{1, 2}, [2]int{1, 3}},
+	} {
+		drilled := func(s *splitter.State, of [2]int) *splitter.State {
+			s.Drilled, s.DrillFailed = splitter.Drilled{At: at(of[0])}, splitter.FailedDrill{At: at(of[1])}
+			return s
+		}
+		ours := drilled(must(t, past, green(2, 20)), tt.ours)
+		theirs := drilled(must(t, past, green(3, 30)), tt.theirs)
+		imported, err := rollout.Import(theirs, rollout.ImportRequest{State: ours}, alice, later(50))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for how, got := range map[string]*splitter.State{
+			"ours and theirs": reconciled(t, ours, theirs, 50),
+			"theirs and ours": reconciled(t, theirs, ours, 50),
+			"imported":        imported.State,
+		} {
+			if !got.Drilled.At.Equal(at(tt.want[0])) || !got.DrillFailed.At.Equal(at(tt.want[1])) {
+				t.Errorf("%s of %v and %v: got %+v and %+v, want %v", how, tt.ours, tt.theirs, got.Drilled, got.DrillFailed, tt.want)
+			}
+		}
+	}
 }

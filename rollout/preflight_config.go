@@ -95,20 +95,27 @@ func (p *preflight) metrics(context.Context) finding {
 	}
 }
 
-// drill: whether it is known that a failback works. Where the file does not say how often that is to be rehearsed, one that
-// is due is only a warning.
+// drill: whether it is known that a failback works. One that failed is a miss until one passes. Where the file does not say how
+// often that is to be rehearsed, one that is due is only a warning.
 func (p *preflight) drill(context.Context) finding {
 	every, due := time.Duration(p.def.DrillEvery), misses
 	if every == 0 {
 		every, due = defaultDrillEvery, warns
 	}
-	if p.state == nil || p.state.Drilled.At.IsZero() {
-		return due("no drill has passed yet: `split drill %s USER...` rehearses a failback", p.split.name)
+	again := fmt.Sprintf("`split drill %s USER...`", p.split.name)
+	var last splitter.Drilled
+	if p.state != nil {
+		last = p.state.Drilled
+		if f, failed := p.state.LatestDrillFailed(); failed {
+			return misses("the latest drill%s; %s: %s", failureText(f, p.now), lastPassText(last, p.now), again)
+		}
 	}
-	last := p.state.Drilled
 	age := p.now.Sub(last.At)
-	if age > every {
-		return due("the last drill that passed was %s ago, and is to be repeated every %s: `split drill %s USER...`", days(age), days(every), p.split.name)
+	switch {
+	case last.At.IsZero():
+		return due("no drill has passed yet: %s rehearses a failback", again)
+	case age > every:
+		return due("the last drill that passed was %s ago, and is to be repeated every %s: %s", days(age), days(every), again)
 	}
 	return isOK("a drill passed %s ago%s", days(age), by(last.By))
 }
@@ -116,7 +123,11 @@ func (p *preflight) drill(context.Context) finding {
 // days writes a time that is mostly longer than a day.
 func days(d time.Duration) string {
 	const day = 24 * time.Hour
-	if d < day {
+	d = max(d, 0)
+	switch {
+	case d < time.Minute:
+		return health.Duration(d.Round(time.Second)).String()
+	case d < day:
 		return health.Duration(d.Round(time.Minute)).String()
 	}
 	if n := d / day; n > 1 {

@@ -44,7 +44,7 @@ func reconcile(lost lostState, theirs *splitter.State, by By, seed Seed) (Change
 		hold(n, By{Actor: by.Actor, Reason: "two histories of the split were brought together"}, seed)
 	}
 	mergeSuspicion(n, ours, theirs)
-	n.Drilled = laterDrilled(ours.Drilled, theirs.Drilled)
+	mergeDrills(n, ours, theirs)
 	if why == cautious || why == stored {
 		n.Placed = splitter.Sorted(slices.Concat(ours.LastPlaced(), theirs.LastPlaced()))
 	}

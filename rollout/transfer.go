@@ -39,6 +39,7 @@ func Import(prev *splitter.State, r ImportRequest, by By, seed Seed) (Changed, e
 		n.Revision, n.Epoch = max(n.Revision, prev.Revision), max(n.Epoch, prev.Epoch)
 		n.Kills, n.Revived = mergeKills(r.State, prev)
 		n.Cooldown = laterCooldown(n.Cooldown, prev.Cooldown)
+		mergeDrills(n, r.State, prev)
 		n.Parent, n.Lineage = prev.ID, splitter.Heritage(prev)
 	}
 	n.Revision++

@@ -145,8 +145,10 @@ func (c *Controller) expand(text string) string {
 const maxBrief = 200
 
 // brief cuts off an error that is long.
-func brief(err error) string {
-	text := err.Error()
+func brief(err error) string { return shorten(err.Error()) }
+
+// shorten cuts off a text that is long.
+func shorten(text string) string {
 	if len(text) > maxBrief {
 		text = strings.ToValidUTF8(text[:maxBrief], "") + "…"
 	}

@@ -48,7 +48,7 @@ func why(st Status) (list []string) {
 	if len(st.Mixed) > 0 && st.Plan == nil { // which waits for them
 		list = append(list, "Not all serve the same: "+strings.Join(st.Mixed, "; ")+".")
 	}
-	return append(list, st.whyCooldown()...)
+	return append(append(list, st.whyDrill()...), st.whyCooldown()...)
 }
 
 // whyPlan says how far a rollout by a plan is.
@@ -130,6 +130,15 @@ func (st Status) whyIdle() string {
 		return fmt.Sprintf("%s is stable, and there is no canary.", s.Stable)
 	}
 	return fmt.Sprintf("%s is stable and no rollout is under way: `split start` begins one of %s.", s.Stable, s.Canary)
+}
+
+// whyDrill says that the latest drill failed, so that nobody knows whether a failback would work.
+func (st Status) whyDrill() []string {
+	f, failed := st.State.LatestDrillFailed()
+	if !failed {
+		return nil
+	}
+	return []string{fmt.Sprintf("The latest drill%s; %s.", failureText(f, st.Now), lastPassText(st.State.Drilled, st.Now))}
 }
 
 // whyCooldown says until when the canary may not be increased.
