@@ -40,9 +40,11 @@ type Status struct {
 	Promotions []splitter.Promotion `json:"promotions,omitempty"`
 	// Retired names the variants that were said to be gone.
 	Retired []string `json:"retired,omitempty"`
-	// Drill is the drill that is on; absent if none is. DrilledAt is when one last passed; absent if none has.
-	Drill     *RunningDrill `json:"drill,omitempty"`
-	DrilledAt time.Time     `json:"drilled_at,omitzero"`
+	// Drill is the drill that is on; absent if none is. DrilledAt is when one last passed; absent if none has. DrillFailed is
+	// the latest one if that did not pass; absent if it did.
+	Drill       *RunningDrill        `json:"drill,omitempty"`
+	DrilledAt   time.Time            `json:"drilled_at,omitzero"`
+	DrillFailed splitter.FailedDrill `json:"drill_failed,omitzero"`
 	// Now is the store's clock, by which the times of kills are; as the answering instance last heard it.
 	Now time.Time `json:"now"`
 	// Ready is false while the instance boots blind, or serves its own stable because the State names another.
@@ -204,6 +206,7 @@ func (s *Status) fromState(state *splitter.State) {
 	}
 	s.Promotions, s.Retired = state.Promotions, state.Retired
 	s.Drill = runningDrillOf(state.Drill)
+	s.DrillFailed, _ = state.LatestDrillFailed()
 	s.Kills = append(s.Kills, state.Kills...)
 	s.Cooldown = state.Cooldown
 	s.Changed = state.Changed

@@ -78,6 +78,15 @@ func (f *fleet) finish(s *rollout.Status) {
 	s.Verdict = nil
 }
 
+// rehearsed makes a status show a split whose latest drill failed.
+func (f *fleet) rehearsed(s *rollout.Status) {
+	f.finish(s)
+	s.DrilledAt = noon.Add(-48 * time.Hour)
+	s.State.Drilled = splitter.Drilled{At: s.DrilledAt, By: "alice"}
+	s.State.DrillFailed = splitter.FailedDrill{At: noon.Add(-time.Minute), By: "bob", Step: "canary answers",
+		Why: "test user 1: status 500\x1b[2J"}
+}
+
 func (f *fleet) StartRollout(_ context.Context, split string, r rollout.StartRequest, by rollout.By) (rollout.Result, error) {
 	return f.changed(split, rollout.KindStarted, r, by)
 }

@@ -193,6 +193,7 @@ func TestAnswers(t *testing.T) {
 			f.shows, f.ended = f.finish, splitter.EndAborted
 		}},
 		{name: "idle", method: "GET", path: "/splits/v1/assistant", prepare: func(f *fleet) { f.shows = f.finish }},
+		{name: "rehearsed", method: "GET", path: "/splits/v1/assistant", prepare: func(f *fleet) { f.shows = f.rehearsed }},
 		{name: "start", method: "POST", path: "/splits/v1/assistant/start?wait=2s",
 			body: `{"plan":{"steps":[{"weight":"10%","bake":"1h"},{"weight":"100%"}]},"actor":"alice","reason":"v8"}`},
 		{name: "step", method: "POST", path: "/splits/v1/assistant/step?wait=2s", body: `{"step":4,"actor":"alice"}`},

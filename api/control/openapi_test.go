@@ -77,7 +77,7 @@ func TestOpenAPIHasEveryField(t *testing.T) {
 		ForgetRequest{}, ImportRequest{}, StartRequest{}, PauseRequest{}, ResumeRequest{}, StepRequest{}, PromoteRequest{},
 		AbortRequest{}, RollbackRequest{}, RetryRequest{}, SwitchRequest{}, SwitchBackRequest{}, RetireRequest{}, DrillRequest{},
 		rollout.Plan{}, rollout.Step{}, rollout.Gate{}, rollout.Window{}, PlanStatus{}, rollout.Wait{}, splitter.Pause{},
-		splitter.Promotion{}, Share{}, RunningDrill{}, Drill{}, DrillStep{}, Why{}, Preflight{}, PreflightItem{}, Targets{}, Target{},
+		splitter.Promotion{}, Share{}, RunningDrill{}, splitter.FailedDrill{}, Drill{}, DrillStep{}, Why{}, Preflight{}, PreflightItem{}, Targets{}, Target{},
 		List{}, Status{}, Variant{}, Change{}, Confirmation{}, Laggard{}, Events{}, Event{},
 		Instances{}, Instance{}, Forgotten{}, Export{}, Drained{}, Readiness{}, Problem{},
 		health.Verdict{}, health.StreamVerdict{}, health.FewUsers{},
