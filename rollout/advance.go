@@ -210,8 +210,11 @@ func (c *Controller) tellOfSilence(ctx context.Context, h *hearing) {
 func (c *Controller) pausePlan(ctx context.Context, s *Split, v verdict) error {
 	if state := s.storedState(); state != nil && state.Epoch == v.epoch && state.Progress.Paused != nil {
 		if !state.Progress.Paused.Failed {
-			reason := fmt.Sprintf("%s fails while the rollout is paused, and keeps its share; %s", state.Canary, v.Reason)
-			c.record(ctx, s, recorded(state, KindFailbackHeld, "paused", reason, c.seed()))
+			ev, err := failsPaused(state, v.Verdict, c.seed())
+			if err != nil {
+				return err
+			}
+			c.record(ctx, s, ev)
 		}
 		return nil
 	}

@@ -127,6 +127,65 @@ func TestResumeAfterAPauseByHand(t *testing.T) {
 	})
 }
 
+// lastExposure is what the newest event says of a canary that fails while its rollout is paused.
+func lastExposure(t *testing.T, s *embedded.Store) rollout.Exposure {
+	t.Helper()
+	events, err := s.Events(t.Context(), "assistant", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, _ := rollout.ExposureOf(events[0])
+	return e
+}
+
+// While a paused canary fails, status, why and the event say who has it yet, and why names the ways out and promises nothing.
+func TestPausedCanaryThatFailsIsTold(t *testing.T) {
+	bubble(t, func(t *testing.T, s *embedded.Store) {
+		const fails = "PAUSED: green fails and still has 100% of the users: `split abort assistant` takes everybody back to blue; " +
+			"`split resume assistant` once it is repaired."
+		p := rollsAt(t, s, 100, func(plan *rollout.Plan) { plan.OnFail = rollout.OnFailPause }, nil)
+		p.whyIs(t, "healthy", "green has 100%", "it is watched for 1h, and then promoted.")
+		byWeights(60, 0, 0.6, p)
+		wantKinds(t, s, "created", "started", "paused")
+		want := rollout.Exposure{Canary: "green", Share: splitter.Full, Stable: "blue"}
+		if got := lastExposure(t, s); got != want {
+			t.Errorf("the event says %+v, want %+v", got, want)
+		}
+		if got := p.status(t).Plan.Exposed; got == nil || *got != want {
+			t.Errorf("status says %+v, want %+v", got, want)
+		}
+		p.whyIs(t, "failing", fails, "green is at step 1 of 1, with 100%, reached ", "Waits for health: ", "Waits for resume: ")
+		list, err := p.Why("assistant")
+		if err != nil || list[0] != fails || strings.Contains(strings.Join(list, "\n"), "watched for") {
+			t.Errorf("got %q, %v; want the alarm first, and no promise", list, err)
+		}
+		p.kills(t, "green")
+		if got := p.status(t).Plan.Exposed; got != nil {
+			t.Errorf("killed: status says %+v, want nobody exposed", got)
+		}
+		p.revives(t)
+		if _, err := p.AbortRollout(t.Context(), "assistant", alice); err != nil {
+			t.Fatal(err)
+		}
+		p.wants(t, "aborted", 0, true)
+	})
+}
+
+// A watch that a person has paused ends in no promotion by itself, and while its canary is well nobody is exposed.
+func TestPausedWatchIsTold(t *testing.T) {
+	bubble(t, func(t *testing.T, s *embedded.Store) {
+		p := rollsAt(t, s, 100, nil, nil)
+		if _, err := p.PauseRollout(t.Context(), "assistant", alice); err != nil {
+			t.Fatal(err)
+		}
+		byWeights(5, 0, 0, p)
+		p.whyIs(t, "paused", "it is watched for 1h, and promoted after that if somebody resumes the rollout.", "Waits for resume: paused by alice")
+		if got := p.status(t).Plan.Exposed; got != nil || lastExposure(t, s) != (rollout.Exposure{}) {
+			t.Errorf("got %+v exposed, the event says %+v; want nobody", got, lastExposure(t, s))
+		}
+	})
+}
+
 // That a canary fails while somebody has paused its rollout is told, once.
 func TestFailsWhilePaused(t *testing.T) {
 	bubble(t, func(t *testing.T, s *embedded.Store) {
@@ -137,6 +196,11 @@ func TestFailsWhilePaused(t *testing.T) {
 		serve(40, broken, p)
 		p.wants(t, "failing", 50, true)
 		wantKinds(t, s, "created", "started", "paused", "failback_held")
+		want := rollout.Exposure{Canary: "green", Share: 50_000, Stable: "blue"}
+		if got := lastExposure(t, s); got != want {
+			t.Errorf("the event says %+v, want %+v", got, want)
+		}
+		p.whyIs(t, "failing", "PAUSED: green fails and still has 50% of the users: `split abort assistant` takes everybody back to blue")
 	})
 }
 

@@ -28,7 +28,7 @@ func PausePlan(prev *splitter.State, v health.Verdict, by By, seed Seed) (Change
 	n := next(prev, KindPaused, by, seed)
 	hold(n, by, seed)
 	n.Progress.Paused.Failed = true
-	c, err := tellWhy(prev, n, Grounds{Verdict: v})
+	c, err := tellWhy(prev, n, Grounds{Verdict: v, Exposed: exposure(prev)})
 	return c, err == nil, err
 }
 

@@ -24,6 +24,8 @@ type PlanStatus struct {
 	Waits []Wait
 	// Due is when the next step can be taken at the earliest, as far as it hangs on time.
 	Due time.Time
+	// Exposed says who has a canary that fails while the rollout is paused; nil if none does.
+	Exposed *Exposure
 	// Warnings are sentences about what keeps the plan from going on as it was meant to.
 	Warnings []string
 }
@@ -61,6 +63,9 @@ func (s *Split) planStatus(now time.Time, seen map[string]health.Evidence, store
 		Reached: state.Progress.Reached, Tally: f.Tally, Waits: m.Waits, Due: m.Due}
 	if p.Step < plan.Last() {
 		p.Next = plan.Step(p.Step + 1).Weight
+	}
+	if paused := state.Progress.Paused; paused != nil && (paused.Failed || p.fails()) {
+		p.Exposed = exposure(state)
 	}
 	p.Warnings = s.planWarnings(p, storeError)
 	return p

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"github.com/switchback-proxy/switchback/health"
 	"github.com/switchback-proxy/switchback/splitter"
 	"github.com/switchback-proxy/switchback/store"
 )
@@ -27,6 +28,15 @@ func recorded(s *splitter.State, kind, detail, reason string, seed Seed) store.E
 	w := s.Weights()
 	return store.Event{ID: recordedID(s, kind, detail), Split: s.Split, Revision: s.Revision, Epoch: s.Epoch, From: w, To: w,
 		Change: splitter.Change{Kind: kind, Actor: selfActor, Via: "judge", At: seed.Now, Reason: reason}}
+}
+
+// failsPaused says that a canary fails whose rollout somebody has paused.
+func failsPaused(s *splitter.State, v health.Verdict, seed Seed) (store.Event, error) {
+	reason := fmt.Sprintf("%s fails while the rollout is paused, and keeps its share of %s; %s", s.Canary, s.Weights()[s.Canary], v.Reason)
+	ev := recorded(s, KindFailbackHeld, "paused", reason, seed)
+	var err error
+	ev.Evidence, err = Grounds{Verdict: v, Exposed: exposure(s)}.encode()
+	return ev, err
 }
 
 // record writes an event that changes no State, unless this instance has done so. What cannot be written is tried again with

@@ -40,14 +40,15 @@ func advanceTo(prev *splitter.State, p Plan, to int, f Findings, by By, seed See
 }
 
 // Grounds are what a change of a plan rests on, as the Evidence of its event has them: the verdict, and among its fields what
-// the step had seen, if it was a step forward.
+// the step had seen, if it was a step forward, and who is exposed, if a paused canary fails.
 type Grounds struct {
 	health.Verdict
 
-	Tally *Tally `json:"tally,omitempty"`
+	Tally   *Tally    `json:"tally,omitempty"`
+	Exposed *Exposure `json:"exposed,omitempty"`
 }
 
-func (f Findings) grounds() Grounds { return Grounds{f.Verdict, &f.Tally} }
+func (f Findings) grounds() Grounds { return Grounds{Verdict: f.Verdict, Tally: &f.Tally} }
 
 // tellWhy ends a change that was made on a verdict.
 func tellWhy(prev, n *splitter.State, g Grounds) (Changed, error) {
@@ -55,8 +56,17 @@ func tellWhy(prev, n *splitter.State, g Grounds) (Changed, error) {
 	if err != nil {
 		return Changed{}, err
 	}
-	if c.Event.Evidence, err = json.Marshal(g); err != nil {
-		return Changed{}, fmt.Errorf("encode the verdict: %w", err)
+	if c.Event.Evidence, err = g.encode(); err != nil {
+		return Changed{}, err
 	}
 	return c, nil
+}
+
+// encode returns an event's Evidence.
+func (g Grounds) encode() (json.RawMessage, error) {
+	doc, err := json.Marshal(g)
+	if err != nil {
+		return nil, fmt.Errorf("encode the verdict: %w", err)
+	}
+	return doc, nil
 }

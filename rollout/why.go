@@ -54,14 +54,8 @@ func why(st Status) (list []string) {
 // whyPlan says how far a rollout by a plan is.
 func (st Status) whyPlan() []string {
 	p, s := st.Plan, st.State
-	weight := s.Weights()[s.Canary]
-	first := fmt.Sprintf("%s is at step %d of %d, with %s, reached %s.", s.Canary, p.Step, p.Plan.Last(), weight, ago(p.Reached, st.Now))
-	if p.Step == p.Plan.Last() {
-		first = fmt.Sprintf("%s has %s, reached %s: it is watched for %s, and then promoted.", s.Canary, weight, ago(p.Reached, st.Now),
-			p.Plan.Watch)
-	}
-	list := []string{first, st.whyVerdict(), fmt.Sprintf("This step was judged for %s by %d requests of %s and %d of %s.",
-		seconds(p.Tally.Baked), p.Tally.Requests, s.Canary, p.Tally.Baseline, s.Stable)}
+	list := append(p.whyExposed(s), st.whyStep(), st.whyVerdict(), fmt.Sprintf("This step was judged for %s by %d requests of %s and %d of %s.",
+		seconds(p.Tally.Baked), p.Tally.Requests, s.Canary, p.Tally.Baseline, s.Stable))
 	for _, w := range p.Waits {
 		list = append(list, "Waits for "+string(w.For)+": "+w.Text+".")
 	}
@@ -72,6 +66,37 @@ func (st Status) whyPlan() []string {
 		list = append(list, "Warning: "+w+".")
 	}
 	return list
+}
+
+// whyStep says which step a rollout is at, and what becomes of it at the last one.
+func (st Status) whyStep() string {
+	p, s := st.Plan, st.State
+	weight, reached := s.Weights()[s.Canary], ago(p.Reached, st.Now)
+	if p.Step < p.Plan.Last() || p.Exposed != nil || p.fails() {
+		return fmt.Sprintf("%s is at step %d of %d, with %s, reached %s.", s.Canary, p.Step, p.Plan.Last(), weight, reached)
+	}
+	then := "then promoted"
+	if s.Progress.Paused != nil {
+		then = "promoted after that if somebody resumes the rollout"
+	}
+	return fmt.Sprintf("%s has %s, reached %s: it is watched for %s, and %s.", s.Canary, weight, reached, p.Plan.Watch, then)
+}
+
+// whyExposed says that the canary of a paused rollout fails, who has it, and what a person can do.
+func (p *PlanStatus) whyExposed(s *splitter.State) []string {
+	e := p.Exposed
+	if e == nil {
+		return nil
+	}
+	fails := "failed"
+	if p.fails() {
+		fails = "fails"
+	}
+	text := fmt.Sprintf("PAUSED: %s %s and still has %s of the users", e.Canary, fails, e.Share)
+	if p.Plan.OnFail == OnFailPause { // else it is failed back, or that is held as stable is dead
+		text += fmt.Sprintf(": `split abort %s` takes everybody back to %s; `split resume %s` once it is repaired", s.Split, e.Stable, s.Split)
+	}
+	return []string{text + "."}
 }
 
 // whyNext says what comes next, and when at the earliest.

@@ -130,8 +130,8 @@ type Event struct {
 	To   map[string]splitter.Weight `json:"to,omitempty"`
 	// Kills lists the kills that the change made or lifted.
 	Kills []splitter.Kill `json:"kills,omitempty"`
-	// Evidence is the verdict that the change rested on (package health's JSON), and of a step forward what the step had seen
-	// besides; of a drill's end the report; absent for what else people did.
+	// Evidence is the verdict that the change rested on (package health's JSON), and besides of a step forward what the step had
+	// seen, of a canary that fails while paused who has it; of a drill's end the report; absent for what else people did.
 	Evidence json.RawMessage `json:"evidence,omitempty"`
 	// Order is what a person wrote into the break-glass inbox and the change carries out, to the letter; empty for every
 	// other change.
