@@ -165,10 +165,31 @@ func TestDefaultText(t *testing.T) {
 	kill := eventOf(rollout.KindKill)
 	kill.Split, kill.Actor, kill.Reason = "assistant", "alice", "leaks\nprompts"
 	kill.Kills = []splitter.Kill{{Variant: "green", Level: splitter.KillCut}}
+	paused := failback(t)
+	paused.Kind, paused.To, paused.Evidence = rollout.KindPaused, paused.From, json.RawMessage(`{"result":"fail","evidence":134,`+
+		`"threshold":100,"exposed":{"canary":"green","share":"25%","stable":"blue"}}`)
+	held := paused
+	held.Kind = rollout.KindFailbackHeld
+	const waysOut = `Why: 12 of 410 failed
+Numbers: evidence 134, failed back at 100
+By: switchback (judge)
+When: 2026-11-28T02:00:00Z
+What to do: ` + "`switchback split abort assistant` takes everybody back to blue; `switchback split resume assistant` once green is " +
+		"repaired; `switchback split why assistant` says more" + `
+Contact: #team-assistant
+Look at: https://dash.example.com/`
+	byHand := eventOf(rollout.KindPaused)
+	byHand.Split, byHand.Actor = "assistant", "alice"
 	for name, tt := range map[string]struct {
 		in          store.Event
 		title, text string
 	}{
+		"paused, as it fails": {paused, "assistant: the rollout is paused, green fails and still has 25% of the users", waysOut},
+		"fails while paused":  {held, "assistant: the rollout is paused, green fails and still has 25% of the users", waysOut},
+		"paused by hand": {byHand, "assistant: the rollout is paused", `By: alice
+What to do: switchback split why assistant
+Contact: #team-assistant
+Look at: https://dash.example.com/`},
 		"failback": {failback(t), "assistant: the canary failed, everybody is back on the trusted version",
 			`Why: 12 of 410 failed
 Weights: blue 75% → 100%, green 25% → 0%

@@ -2,6 +2,7 @@ package alert
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -72,6 +73,9 @@ func whatHappened(ev store.Event) string {
 		return "this is a test"
 	case rollout.DrillFailed(ev):
 		return "a rehearsal of a failback failed"
+	}
+	if e, exposed := rollout.ExposureOf(ev); exposed {
+		return fmt.Sprintf("the rollout is paused, %s fails and still has %s of the users", e.Canary, e.Share)
 	}
 	return cmp.Or(kinds[ev.Kind].what, ev.Kind)
 }

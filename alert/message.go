@@ -98,9 +98,13 @@ func by(v View) string {
 
 // advice is what to do about an event.
 func advice(ev store.Event) string {
+	e, exposed := rollout.ExposureOf(ev)
 	switch {
 	case ev.Kind == kindTest:
 		return ""
+	case exposed:
+		return fmt.Sprintf("`switchback split abort %s` takes everybody back to %s; `switchback split resume %s` once %s is repaired; "+
+			"`switchback split why %s` says more", ev.Split, e.Stable, ev.Split, e.Canary, ev.Split)
 	case ev.Kind == rollout.KindStoreLost:
 		return "repair the way to the store; until then changes are refused, and a kill holds where it is made"
 	case ev.Kind == rollout.KindKill:
