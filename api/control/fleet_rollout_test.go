@@ -58,6 +58,35 @@ func (f *fleet) vexed(s *rollout.Status) {
 	s.DrilledAt = time.Time{}
 }
 
+// failing makes a status show a rollout that was paused at its last step, as its canary fails.
+func (f *fleet) failing(s *rollout.Status) {
+	f.watching(s)
+	why := "60.8% of the canary's requests fail lately, and 0% of stable's"
+	s.State.Ranges = []splitter.Range{{From: 0, To: 95_000, Variant: "green"}, {From: 95_000, To: 100_000, Variant: "blue"}}
+	s.State.Progress.Paused = &splitter.Pause{Actor: "switchback", Reason: why, At: noon.Add(-time.Minute), Failed: true}
+	s.State.Changed = splitter.Change{Kind: rollout.KindPaused, Actor: "switchback", Via: "judge", At: noon.Add(-time.Minute), Reason: why}
+	s.Variants[0].Weight, s.Variants[1].Weight = 5_000, 95_000
+	s.Shares = nil
+	s.Verdict = &health.Verdict{Result: health.Fail, Reason: why, Evidence: 134, Threshold: 100, Toward: 1}
+	s.Plan.Plan.OnFail = rollout.OnFailPause
+	s.Plan.Waits = []rollout.Wait{{For: rollout.WaitHealth, Text: "green fails: " + why},
+		{For: rollout.WaitResume, Text: "paused by switchback: " + why}}
+	s.Plan.Exposed = &rollout.Exposure{Canary: "green", Share: 95_000, Stable: "blue"}
+}
+
+// recovering is failing once the verdict does not fail any more.
+func (f *fleet) recovering(s *rollout.Status) {
+	f.failing(s)
+	s.Verdict.Result, s.Plan.Waits = health.Inconclusive, s.Plan.Waits[1:]
+}
+
+// killedWhilePaused is failing after somebody has killed the canary.
+func (f *fleet) killedWhilePaused(s *rollout.Status) {
+	f.failing(s)
+	s.State.Kills = []splitter.Kill{{ID: "k1", Variant: "green", Reason: "it fails", Actor: "alice", Via: "local", At: noon}}
+	s.Variants[1].Killed, s.Plan.Exposed = true, nil
+}
+
 // watching makes a status show a canary that has everything and is watched before it is promoted.
 func (f *fleet) watching(s *rollout.Status) {
 	f.planned(s)

@@ -186,6 +186,10 @@ func TestAnswers(t *testing.T) {
 		{name: "plan", method: "GET", path: "/splits/v1/assistant", prepare: func(f *fleet) { f.shows = f.planned }},
 		{name: "plan_vexed", method: "GET", path: "/splits/v1/assistant", prepare: func(f *fleet) { f.shows = f.vexed }},
 		{name: "plan_watch", method: "GET", path: "/splits/v1/assistant", prepare: func(f *fleet) { f.shows = f.watching }},
+		{name: "plan_failing", method: "GET", path: "/splits/v1/assistant", prepare: func(f *fleet) { f.shows = f.failing }},
+		{name: "plan_recovering", method: "GET", path: "/splits/v1/assistant", prepare: func(f *fleet) { f.shows = f.recovering }},
+		{name: "plan_killed", method: "GET", path: "/splits/v1/assistant", prepare: func(f *fleet) { f.shows = f.killedWhilePaused }},
+		{name: "list_failing", method: "GET", path: "/splits/v1/", prepare: func(f *fleet) { f.shows = f.failing }},
 		{name: "promoted", method: "GET", path: "/splits/v1/assistant", prepare: func(f *fleet) {
 			f.shows, f.ended = f.finish, splitter.EndPromoted
 		}},

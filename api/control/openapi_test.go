@@ -76,7 +76,7 @@ func TestOpenAPIHasEveryField(t *testing.T) {
 		WeightsRequest{}, KillRequest{}, ReviveRequest{}, RenameRequest{}, AdoptRequest{}, PolicyRequest{},
 		ForgetRequest{}, ImportRequest{}, StartRequest{}, PauseRequest{}, ResumeRequest{}, StepRequest{}, PromoteRequest{},
 		AbortRequest{}, RollbackRequest{}, RetryRequest{}, SwitchRequest{}, SwitchBackRequest{}, RetireRequest{}, DrillRequest{},
-		rollout.Plan{}, rollout.Step{}, rollout.Gate{}, rollout.Window{}, PlanStatus{}, rollout.Wait{}, splitter.Pause{},
+		rollout.Plan{}, rollout.Step{}, rollout.Gate{}, rollout.Window{}, PlanStatus{}, rollout.Wait{}, splitter.Pause{}, Exposure{},
 		splitter.Promotion{}, Share{}, RunningDrill{}, splitter.FailedDrill{}, Drill{}, DrillStep{}, Why{}, Preflight{}, PreflightItem{}, Targets{}, Target{},
 		List{}, Status{}, Variant{}, Change{}, Confirmation{}, Laggard{}, Events{}, Event{},
 		Instances{}, Instance{}, Forgotten{}, Export{}, Drained{}, Readiness{}, Problem{},

@@ -19,6 +19,8 @@ type (
 	Gate = rollout.Gate
 	// WaitFor names what a plan can wait for.
 	WaitFor = rollout.WaitFor
+	// Exposure says how many of the users a canary has on that fails.
+	Exposure = rollout.Exposure
 )
 
 // What becomes of a canary that fails, and some of what a plan waits for.
@@ -113,6 +115,8 @@ type PlanStatus struct {
 	Warnings []string `json:"warnings"`
 	// Paused says who has stopped the plan and why; absent while it goes on.
 	Paused *splitter.Pause `json:"paused,omitempty"`
+	// Exposed says who has a canary that fails while the plan is paused, until a person takes them from it; absent if none does.
+	Exposed *Exposure `json:"exposed,omitempty"`
 }
 
 // planOf returns a running plan as the API says it; nil if none runs.
@@ -125,6 +129,7 @@ func planOf(p *rollout.PlanStatus, state *splitter.State) *PlanStatus {
 		Baked:    health.Duration(time.Duration(p.Tally.Baked) * time.Second),
 		Requests: p.Tally.Requests, Users: p.Tally.Users,
 		Waits: append([]rollout.Wait{}, p.Waits...), Due: p.Due, Warnings: append([]string{}, p.Warnings...),
+		Exposed: p.Exposed,
 	}
 	if p.Step >= 1 && p.Step <= p.Plan.Last() {
 		status.Bake = health.Duration(p.Plan.Hold(p.Step))

@@ -38,8 +38,7 @@ func outcomeOf(status control.Status) error {
 	case status.Revision == 0: // the proxy has just started
 		return nil
 	case status.Plan != nil && status.Plan.Paused != nil:
-		pause := status.Plan.Paused
-		return outcome{exitPaused, fmt.Sprintf("%s is paused by %s%s", status.Split, orDash(pause.Actor), because(pause.Reason)), nil}
+		return pausedOutcome(status.Split, *status.Plan)
 	case status.Plan != nil:
 		return nil
 	case p.Phase == splitter.PhaseFailedBack:
@@ -50,6 +49,17 @@ func outcomeOf(status control.Status) error {
 		return outcome{exitAborted, fmt.Sprintf("%s is %s%s", status.Split, strings.ReplaceAll(string(p.Ended), "_", " "), because(why)), nil}
 	}
 	return fmt.Errorf("nothing to wait for: %s goes by no plan, and no rollout of it has ended", status.Split)
+}
+
+// pausedOutcome says who paused a rollout and, if its canary fails, who has it and what can be done.
+func pausedOutcome(split string, p control.PlanStatus) error {
+	o := outcome{exitPaused, fmt.Sprintf("%s is paused by %s%s", split, orDash(p.Paused.Actor), because(p.Paused.Reason)), nil}
+	e := p.Exposed
+	if e == nil || p.OnFail != control.OnFailPause {
+		return o
+	}
+	return hintedError{o, fmt.Sprintf("%s still has %s of the users: `split abort %s` takes everybody back to %s;\n"+
+		"`split resume %s` once it is repaired", e.Canary, e.Share, split, e.Stable, split)}
 }
 
 // because returns what a sentence about an end is followed by; nothing if nobody said why.

@@ -41,6 +41,39 @@ func (s *session) printProgress(status control.Status) {
 	}
 }
 
+// pauseCell says that a rollout is paused, as a heading: who paused it, or that its canary fails, and who has it yet.
+func pauseCell(status control.Status) cell {
+	p := status.Plan
+	switch {
+	case p == nil || p.Paused == nil:
+		return cell{}
+	case p.Exposed != nil:
+		return cell{fmt.Sprintf("PAUSED: %s %s and still has %s of the users", p.Exposed.Canary, failing(*p), p.Exposed.Share), bad}
+	case p.Paused.Actor == "":
+		return cell{"paused", doubt}
+	}
+	return cell{"paused by " + p.Paused.Actor, doubt}
+}
+
+// phaseCell is phase with a pause, in the colour of the worse.
+func phaseCell(status control.Status) cell {
+	c := phase(status.Progress)
+	if pause := pauseCell(status); pause.text != "" {
+		c.text, c.colour = c.text+", paused", pause.colour
+	}
+	return c
+}
+
+// failing says of the canary of a paused plan that it fails, or has, if the verdict is another one by now.
+func failing(p control.PlanStatus) string {
+	for _, w := range p.Waits {
+		if w.For == control.WaitHealth {
+			return "fails"
+		}
+	}
+	return "failed"
+}
+
 // printPromotion says which promotion a rollback would take back.
 func (s *session) printPromotion(status control.Status) {
 	if status.Progress.Ended != splitter.EndPromoted || len(status.Promotions) == 0 {

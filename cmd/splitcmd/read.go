@@ -179,7 +179,7 @@ func (s *session) printList(list control.List) {
 		for _, v := range split.Variants {
 			shares = append(shares, v.Name+" "+v.Weight.String())
 		}
-		t.add(cell{split.Split, strong}, phase(split.Progress), cell{strings.Join(shares, ", "), plain},
+		t.add(cell{split.Split, strong}, phaseCell(split), cell{strings.Join(shares, ", "), plain},
 			killedCell(split), cell{control.FormatVersion(split.Version), subdued}, yesNo(split.Ready, bad))
 	}
 	if len(list.Splits) == 0 {

@@ -59,20 +59,28 @@ func (s *session) printHead(status control.Status) {
 	}
 }
 
-// headline says in a few words how the split is; kills come first, as nothing else counts while one is on.
+// headline says in a few words how the split is; kills come first, as nothing else counts while one is on, then a pause.
 func (s *session) headline(status control.Status) string {
 	p, epoch := phase(status.Progress), fmt.Sprintf("epoch %d", status.Epoch)
 	if status.Progress.Suspected != "" {
 		p.text += ", shared cause suspected"
 	}
-	if len(status.Kills) == 0 {
+	what := pauseCell(status)
+	if len(status.Kills) > 0 {
+		what = killCell(status)
+	}
+	if what.text == "" {
 		return s.look.paint(p.text, p.colour) + "  " + epoch
 	}
-	what := "KILLED"
-	if !slices.ContainsFunc(status.Kills, func(k splitter.Kill) bool { return k.Variant == "" }) {
-		what = killedCell(status).text + " KILLED"
+	return s.look.paint(printable(what.text), what.colour) + "  (" + p.text + ", " + epoch + ")"
+}
+
+// killCell says what is killed, as a heading.
+func killCell(status control.Status) cell {
+	if slices.ContainsFunc(status.Kills, func(k splitter.Kill) bool { return k.Variant == "" }) {
+		return cell{"KILLED", bad}
 	}
-	return s.look.paint(printable(what), bad) + "  (" + p.text + ", " + epoch + ")"
+	return cell{killedCell(status).text + " KILLED", bad}
 }
 
 func (s *session) printKills(status control.Status) {
