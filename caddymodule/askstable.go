@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
 	"github.com/switchback-proxy/switchback/health"
@@ -15,13 +14,13 @@ import (
 const rescuedHeader = "X-Switchback-Rescued"
 
 // isRescued reports whether stable answers in place of a canary that ended so.
-func (x *exchange) isRescued(v verdictOn, err error, repl *caddy.Replacer) bool {
+func (x *exchange) isRescued(v verdictOn, err error) bool {
 	c := x.chance
 	if c == nil || v.class != health.Failure {
 		return false
 	}
 	if c.held == nil {
-		return x.status == 0 && err != nil && x.isUnreached(v.cause, repl) &&
+		return x.status == 0 && err != nil && x.isUnreached(v.cause) &&
 			x.mayAskStable(x.upload.replay.claim)
 	}
 	state, _ := c.held.State()
@@ -34,8 +33,8 @@ func (x *exchange) isRescued(v verdictOn, err error, repl *caddy.Replacer) bool 
 
 // isUnreached reports whether no try got as far as an agent: the last one ended at connecting, or none was made as no
 // upstream was available. A proxy that does not tell of its connections is believed about its only try.
-func (x *exchange) isUnreached(cause health.Cause, repl *caddy.Replacer) bool {
-	again, tried := retries(repl)
+func (x *exchange) isUnreached(cause health.Cause) bool {
+	again, tried := x.retries()
 	switch v := x.served; {
 	case !tried || cause != health.CauseDial && cause != health.CauseUnavailable:
 		return false
@@ -75,7 +74,7 @@ func (c *chance) deny(totals *health.Totals, why health.RescueResult) bool {
 }
 
 // askStable lets stable answer in the canary's place, once.
-func (x *exchange) askStable(v verdictOn, repl *caddy.Replacer) error {
+func (x *exchange) askStable(v verdictOn) error {
 	h, c, w := x.handler, x.chance, x.ResponseWriter
 	h.tellOfRescue(x.served.Name, v)
 	c.stop()
@@ -99,7 +98,7 @@ func (x *exchange) askStable(v verdictOn, repl *caddy.Replacer) error {
 		return h.refuse(w, r)
 	}
 	y.upload.own, y.cookie, y.rescuedFrom = own, x.cookie, v.cause
-	h.showRescue(r, d.Variant, repl)
+	y.showRescue(d)
 	return y.serve(h.Variants[d.Variant].handler)
 }
 

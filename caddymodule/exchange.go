@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/switchback-proxy/switchback/health"
@@ -24,6 +25,7 @@ type exchange struct {
 	request *http.Request
 	client  context.Context // the request's own: done when the client left
 	ctx     context.Context // the one that the variant serves it in: done also when it is ended from here
+	repl    *caddy.Replacer // nil for an inquiry
 	view    *rollout.View
 	totals  *health.Totals
 	cookie  *http.Cookie
@@ -55,8 +57,9 @@ type exchange struct {
 // hold the first one still, and may have ended it.
 func (h *Handler) join(p placement, w http.ResponseWriter, r *http.Request) (*exchange, splitter.Decision) {
 	client, start := r.Context(), time.Now()
+	repl, _ := client.Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	for {
-		x := &exchange{handler: h, request: r, client: client, view: h.attached.View(), first: p.first}
+		x := &exchange{handler: h, request: r, client: client, repl: repl, view: h.attached.View(), first: p.first}
 		x.ResponseWriter = w
 		x.Start = start
 		d := h.decide(r, x.view, p)

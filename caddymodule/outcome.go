@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/switchback-proxy/switchback/health"
@@ -15,30 +14,29 @@ const retriesPlaceholder = "http.reverse_proxy.retries"
 
 // serve runs the variant's route, records what became of the request, and lets stable answer if it can be rescued.
 func (x *exchange) serve(variant caddyhttp.MiddlewareHandler) error {
-	repl, _ := x.client.Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
-	if repl != nil {
-		repl.Delete(retriesPlaceholder) // one left by a proxy in front of us is not ours to count
+	if x.repl != nil {
+		x.repl.Delete(retriesPlaceholder) // one left by a proxy in front of us is not ours to count
 	}
 	x.upload.watch(x.request, &x.Flight, x.handler.format)
 	if x.handler.asksIdentity() {
 		x.encoding.ask(x.request)
 	}
 	x.beginChance()
-	broken, err := x.run(variant, repl)
+	broken, err := x.run(variant)
 	x.end()
 	last := x.farewell(broken)
 	v := x.judge(err, broken)
-	if x.isRescued(v, err, repl) {
+	if x.isRescued(v, err) {
 		x.unseen = true
-		x.record(v, repl)
-		return x.askStable(v, repl)
+		x.record(v)
+		return x.askStable(v)
 	}
 	if w, refused := x.refuseBy(broken); refused {
 		broken, err = nil, x.handler.refuse(w, x.request)
 	}
 	x.letGo()
 	x.keepNotes()
-	x.record(v, repl)
+	x.record(v)
 	x.finishSocket()
 	if broken != nil && !x.bid(last) {
 		panic(broken)
@@ -48,13 +46,13 @@ func (x *exchange) serve(variant caddyhttp.MiddlewareHandler) error {
 
 // run runs the route. A failure after the headers comes as a panic, not as an error, and is returned as broken; one that
 // is a mistake of somebody's is recorded and goes on its way.
-func (x *exchange) run(variant caddyhttp.MiddlewareHandler, repl *caddy.Replacer) (broken any, err error) {
+func (x *exchange) run(variant caddyhttp.MiddlewareHandler) (broken any, err error) {
 	defer func() {
 		if broken = recover(); broken != nil && !isAbort(broken) {
 			x.end()
 			v := x.judge(nil, broken)
 			x.letGo()
-			x.record(v, repl)
+			x.record(v)
 			x.finishSocket()
 			panic(broken)
 		}
@@ -83,14 +81,14 @@ func (x *exchange) refuseBy(broken any) (http.ResponseWriter, bool) {
 }
 
 // record counts the outcome: always among the totals, and as evidence if the bucket placed the request.
-func (x *exchange) record(v verdictOn, repl *caddy.Replacer) {
+func (x *exchange) record(v verdictOn) {
 	now := time.Now()
 	if v.class == health.Success {
 		x.Answer(now) // the end of an empty answer is its first byte
 	}
 	o := health.Outcome{Class: v.class, Cause: v.cause, Upgraded: x.Upgraded(), Rescued: x.unseen}
 	if x.served.retries {
-		o.Retries, _ = retries(repl)
+		o.Retries, _ = x.retries()
 	}
 	_, o.Answered = x.Answered()
 	o.TTFB, o.Total, _ = x.Waited(now)
@@ -113,12 +111,12 @@ func (x *exchange) record(v verdictOn, repl *caddy.Replacer) {
 	x.totals.Record(o)
 }
 
-// retries returns how often a variant's proxy tried again, and whether there was one.
-func retries(repl *caddy.Replacer) (n int, tried bool) {
-	if repl == nil {
+// retries returns how often the variant's proxy tried again, and whether there was one.
+func (x *exchange) retries() (n int, tried bool) {
+	if x.repl == nil {
 		return 0, false
 	}
-	value, ok := repl.Get(retriesPlaceholder)
+	value, ok := x.repl.Get(retriesPlaceholder)
 	if !ok {
 		return 0, false
 	}

@@ -2,10 +2,8 @@ package caddymodule
 
 import (
 	"context"
-	"net/http"
 	"strings"
 
-	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -47,8 +45,8 @@ func (s *seen) variant(i int) any {
 func (x *exchange) show(d splitter.Decision) {
 	h, ctx := x.handler, x.client
 	x.reason = d.Reason
-	if repl, ok := ctx.Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
-		repl.Map(x.placeholder)
+	if x.repl != nil {
+		x.repl.Map(x.placeholder)
 	}
 	caddyhttp.SetVar(ctx, h.seen.variable, h.seen.variant(d.Variant))
 	if !h.seen.accessLog {
@@ -74,12 +72,13 @@ func (x *exchange) placeholder(key string) (any, bool) {
 	return nil, false
 }
 
-// showRescue tells placeholders and matchers that another variant serves the request after all.
-func (h *Handler) showRescue(r *http.Request, variant int, repl *caddy.Replacer) {
-	if repl != nil {
-		repl.Set(h.seen.prefix+"variant", h.seen.variant(variant))
+// showRescue tells placeholders and matchers that this variant serves the request after all.
+func (x *exchange) showRescue(d splitter.Decision) {
+	seen := &x.handler.seen
+	if x.repl != nil {
+		x.repl.Set(seen.prefix+"variant", seen.variant(d.Variant))
 	}
-	caddyhttp.SetVar(r.Context(), h.seen.variable, h.seen.variant(variant))
+	caddyhttp.SetVar(x.client, seen.variable, seen.variant(d.Variant))
 }
 
 // shownKey is where a request's placements are kept for the access log.
