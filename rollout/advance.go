@@ -161,7 +161,7 @@ func (c *Controller) takeStep(ctx context.Context, h *hearing, v health.Verdict,
 			if prev.Version != from.Version || prev.Epoch != h.trial.state.Epoch {
 				return Changed{}, false, nil
 			}
-			return TakeStep(prev, c.settled(h.split, prev), to, d.findings(v), by, c.seed())
+			return TakeStep(prev, c.settled(ctx, h.split, prev), to, d.findings(v), by, c.seed())
 		})
 	}
 	if ctx.Err() == nil {

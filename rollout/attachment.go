@@ -125,7 +125,6 @@ func (s *Split) enforce() {
 		a.inForce = true
 	}
 	if isNew {
-		s.loaded = true
 		clear(s.overruled)
 		s.sayWeights()
 	}

@@ -38,7 +38,7 @@ func (c *Controller) command(ctx context.Context, split string, by By, note stri
 		if err := s.stillAt(by.If); err != nil {
 			return Changed{}, false, err
 		}
-		done, made, err = f(prev, c.settled(s, prev), c.seed())
+		done, made, err = f(prev, c.settled(ctx, s, prev), c.seed())
 		return done, made, err
 	})
 	if err != nil {

@@ -122,7 +122,7 @@ func (c *Controller) trySwitch(ctx context.Context, s *Split, r SwitchRequest, b
 		return err
 	}
 	if prev := s.storedState(); prev != nil {
-		if _, err := SwitchTo(prev, c.settled(s, prev), r, by, c.seed()); err != nil {
+		if _, err := SwitchTo(prev, c.settled(ctx, s, prev), r, by, c.seed()); err != nil {
 			return err
 		}
 	}

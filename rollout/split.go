@@ -52,7 +52,6 @@ type Split struct {
 	lost        []lostState                // what the store had and has lost, to be brought together with what it has; replaced, never modified
 	overlay     *localFailback             // a failback that holds here and is not in the store yet
 	stale       bool                       // the store was away for so long that on_stale takes the canary's share
-	loaded      bool                       // a file came into force since the fleet was asked what the others declare
 	overruled   map[string]time.Time       // when another member was last listed that declares the State's version of a variant, and ours is outdated
 	effective   *splitter.State            // stored with all of the above: what is decided by; nil while blind
 	policy      Policy                     // the one frozen in effective

@@ -190,9 +190,9 @@ func (s *Split) pendingNotes() []string {
 // and so is that of one which leaves stable a trickle or lends it something, or which a plan moves or has moved.
 func weightNotes(def Definition, state *splitter.State) []string {
 	var notes []string
-	now := state.Weights()
+	now, isOther := state.Weights(), def.Stable != state.Stable // whose weights are for other roles
 	for _, v := range def.Variants {
-		isMeant := v.Name == state.Canary && (state.Progress.Phase == splitter.PhaseFailedBack || leavesStable(state, v.Weight) ||
+		isMeant := isOther || v.Name == state.Canary && (state.Progress.Phase == splitter.PhaseFailedBack || leavesStable(state, v.Weight) ||
 			planRuns(state) || state.Progress.Ended != "")
 		if v.Weight != now[v.Name] && v.Name != state.Stable && !isMeant {
 			notes = append(notes, fmt.Sprintf("the file says %s %s, the store %s: the store counts; `split weight %s --from-file` "+

@@ -143,63 +143,64 @@ func supersede(n *splitter.State, variant, was, is string) {
 // settleVersion writes the versions that the file in force declares, if they are not the State's.
 func (c *Controller) settleVersion(ctx context.Context, s *Split) error {
 	s.mu.Lock()
-	state, loaded := s.stored, s.loaded
+	state := s.stored
 	def, inForce := s.inForce()
 	s.mu.Unlock()
 	if !inForce || len(redeclared(state, def)) == 0 {
 		return nil
 	}
-	if loaded { // what was listed before the file was loaded may be as old as that
-		p, err := c.roll(ctx)
-		if err != nil {
-			return err
-		}
-		c.noteRoll(p)
-		s.mu.Lock()
-		s.loaded = false
-		s.mu.Unlock()
-	}
 	return c.untilSwapped(ctx, s, func(prev *splitter.State) (Changed, bool, error) {
-		return Redeclare(prev, c.settled(s, prev), By{Actor: selfActor, Via: "config"}, c.seed())
+		return Redeclare(prev, c.settled(ctx, s, prev), By{Actor: selfActor, Via: "config"}, c.seed())
 	})
 }
 
 // settled is what the newest file in force says, but for versions that are outdated: of these it has the State's as long as
 // another member declares that, and for [outdatedFor] after. So one proxy that starts with an old file, or that a command
 // comes to, changes nobody's versions, and who wants an older version again loads it everywhere.
-func (c *Controller) settled(s *Split, state *splitter.State) Definition {
+func (c *Controller) settled(ctx context.Context, s *Split, state *splitter.State) Definition {
 	def := s.Definition()
 	def.Variants = slices.Clone(def.Variants)
 	for i, v := range def.Variants {
-		if isOutdated(state, def, v.Name) && c.isOverruled(s, state, v) {
+		if isOutdated(state, def, v.Name) && c.isOverruled(ctx, s, state, v) {
 			def.Variants[i].Version = state.Declared[v.Name]
 		}
 	}
 	return def
 }
 
-// isOverruled reports whether another member declares the State's version of a variant, or may have lately.
-func (c *Controller) isOverruled(s *Split, state *splitter.State, file Variant) bool {
-	by := c.declarers(state, file.Name)
+// isOverruled reports whether another member declares the State's version of a variant, or may have lately. Who was listed
+// some seconds ago may have loaded another file since: the fleet is asked again before that is denied. If it cannot be, it is not.
+func (c *Controller) isOverruled(ctx context.Context, s *Split, state *splitter.State, file Variant) bool {
+	by := c.declarers(rollOf(c.called.Load()), state, file.Name)
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	last, known := s.overruled[file.Name]
+	last := s.overruled[file.Name]
+	s.mu.Unlock()
 	if len(by) == 0 {
-		return time.Since(c.started) < outdatedFor || time.Since(last) < outdatedFor
+		if time.Since(c.started) < outdatedFor || time.Since(last) < outdatedFor {
+			return true
+		}
+		p, err := c.roll(ctx)
+		if err != nil {
+			return true
+		}
+		if by = c.declarers(p, state, file.Name); len(by) == 0 {
+			return false
+		}
 	}
-	if !known {
+	if last.IsZero() {
 		s.log.Warn("this file declares an outdated version; it changes nothing while others declare the state's",
 			zap.String("variant", file.Name), zap.String("file", file.Version), zap.String("state", state.Declared[file.Name]),
 			zap.Strings("declared_by", named(by)))
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.overruled[file.Name] = time.Now()
 	return true
 }
 
-// declarers names the other members that may serve and declare the State's version of a variant, as they were last listed.
-// Earlier runs of this instance are none.
-func (c *Controller) declarers(state *splitter.State, variant string) (names []string) {
-	p := rollOf(c.called.Load())
+// declarers names the other listed members that may serve and declare the State's version of a variant. Earlier runs of this
+// instance are none.
+func (c *Controller) declarers(p store.Pulse, state *splitter.State, variant string) (names []string) {
 	self := store.Member{Beat: store.Beat{MemberID: c.id, Started: c.started}}
 	for _, m := range p.Members {
 		if m.MemberID != c.id && !m.IsBefore(self) && mayServe(p, m, state.Split) &&

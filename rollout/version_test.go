@@ -203,8 +203,9 @@ func TestCommandsThroughAnOutdatedFile(t *testing.T) {
 		if _, err := promoting(rollout.PromoteRequest{Full: true})(t.Context(), fleet[0]); err != nil {
 			t.Fatal(err)
 		}
+		elapse(time.Minute + 5*time.Second) // in the middle of ten seconds for which members are not listed anew
 		fleet[0].reload(t, both(def, "b2", "g1"))
-		elapse(12 * time.Second)
+		elapse(time.Second)
 		for i, p := range fleet {
 			_, err := rollingBack(t.Context(), p)
 			if want := `"blue" declares version "b2", and was stable with "b1"`; !errors.Is(err, rollout.ErrRefused) || !strings.Contains(err.Error(), want) {
