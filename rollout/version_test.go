@@ -3,12 +3,14 @@ package rollout_test
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 
 	"github.com/switchback-proxy/switchback/health"
 	"github.com/switchback-proxy/switchback/rollout"
@@ -334,6 +336,84 @@ func TestFileFromBeforeAPromotion(t *testing.T) {
 					t.Errorf("start: got %q, %v, want %q", got.Note, err, tt.says)
 				}
 			})
+		})
+	}
+}
+
+// deployment is what happens to a fleet's files: each step is of one proxy.
+type deployment []struct {
+	proxy   int
+	what    string // load, restart, leave, lose the store or find it
+	version string
+	after   time.Duration // until the next step
+}
+
+func drawDeployment(t *rapid.T) deployment {
+	d := make(deployment, rapid.IntRange(3, 8).Draw(t, "steps"))
+	for i := range d {
+		d[i].proxy = rapid.IntRange(0, 2).Draw(t, "proxy")
+		d[i].what = rapid.SampledFrom([]string{"load", "load", "restart", "leave", "lose", "find"}).Draw(t, "what")
+		d[i].version = rapid.SampledFrom([]string{"v1", "v2", "v3"}).Draw(t, "version")
+		d[i].after = rapid.SampledFrom([]time.Duration{0, 500 * time.Millisecond, 3 * time.Second, 20 * time.Second, 70 * time.Second}).Draw(t, "after")
+	}
+	return d
+}
+
+// play lets it happen, and returns who lives in the end with which version.
+func (d deployment) play(t *testing.T, s *embedded.Store) (files map[string]string) {
+	files = map[string]string{}
+	fleet := make([]*proxy, 3)
+	for _, step := range d {
+		name, p, def := fmt.Sprintf("proxy-%d", step.proxy+1), fleet[step.proxy], declaring(assistant(90, 10), step.version)
+		switch {
+		case p == nil && step.what != "leave" || p != nil && step.what == "restart":
+			if p != nil {
+				p.close(t)
+			}
+			fleet[step.proxy], files[name] = start(t, s, name, def), step.version
+		case p == nil:
+		case step.what == "load":
+			p.reload(t, def)
+			files[name] = step.version
+		case step.what == "leave":
+			p.link.set(none) // else it is waited for, as it may still serve
+			p.close(t)
+			fleet[step.proxy] = nil
+			delete(files, name)
+		case step.what == "lose":
+			p.link.set(away)
+		case step.what == "find":
+			p.link.set(none)
+		}
+		elapse(step.after)
+	}
+	for _, p := range fleet {
+		if p != nil {
+			p.link.set(none)
+		}
+	}
+	return files
+}
+
+// Whatever is loaded, restarted and cut off in whatever order: the fleet comes to one version that somebody declares, and
+// stays with it. Nobody takes turns. A dozen deployments are drawn, as each takes a quarter of a second.
+func TestVersionsSettle(t *testing.T) {
+	first := int(time.Now().UnixNano() % 1_000_000_000)
+	for seed := first; seed < first+12; seed++ {
+		d := rapid.Custom(drawDeployment).Example(seed)
+		bubble(t, func(t *testing.T, s *embedded.Store) {
+			files := d.play(t, s)
+			if len(files) == 0 {
+				return
+			}
+			elapse(3 * time.Minute)
+			n := versions(t, s)
+			elapse(3 * time.Minute)
+			got := stored(t, s)
+			if !slices.Contains(slices.Collect(maps.Values(files)), got.Declared["green"]) || versions(t, s) != n || n > 2*len(d) {
+				t.Errorf("seed %d, %+v: files %v, the state has %v, by %d events and then %d, %v", seed, d, files, got.Declared, n,
+					versions(t, s), kinds(t, s))
+			}
 		})
 	}
 }
