@@ -32,6 +32,16 @@ func leftOf(s *splitter.State) splitter.Left {
 	return left
 }
 
+// wasGivenUp reports whether the canary's latest trial was failed back or aborted, with a plan or by weights alone.
+func wasGivenUp(s *splitter.State) bool {
+	if s.Progress.Phase == splitter.PhaseFailedBack || s.Progress.Ended == splitter.EndAborted {
+		return true
+	}
+	left := leftOf(s)
+	wasStable := left.Kind == KindRolledBack || left.Kind == KindSwitchedBack
+	return s.Canary != "" && left.Variant == s.Canary && !wasStable
+}
+
 // leftText says what everybody was taken from, by whom and when; empty if from nothing.
 func leftText(s *splitter.State, now time.Time) string {
 	left := leftOf(s)

@@ -69,6 +69,8 @@ func TestRolloutsRefused(t *testing.T) {
 		"retry without a reason": {[]change{started(2), failback(3), noReason}, rollout.ErrInvalid, "needs a reason"},
 		"retry of nothing": {[]change{retry(2, rollout.RetryRequest{})},
 			rollout.ErrRefused, "neither failed back nor aborted"},
+		"retry after a rollback": {[]change{started(2), promoted(3), rollBack(4, planned()), retry(5, rollout.RetryRequest{})},
+			rollout.ErrRefused, "neither failed back nor aborted"},
 		"retry in a cooldown": {[]change{started(2), failback(3), retry(4, rollout.RetryRequest{})},
 			rollout.ErrCooldown, "use force"},
 		"retry of a trial": {[]change{started(2), retry(3, rollout.RetryRequest{})}, rollout.ErrRefused, "is under way"},

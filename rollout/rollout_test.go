@@ -75,6 +75,10 @@ func TestRollouts(t *testing.T) {
 		"retry after an abort": {[]change{started(2), abort(3), retry(4, rollout.RetryRequest{})}, with(func(g *planGist) {
 			g.Kind, g.Epoch = "retried", 3
 		})},
+		"retry after an abort of a trial by weights": {[]change{green(2, 5), abort(3), retry(4, rollout.RetryRequest{})},
+			with(func(g *planGist) { g.Kind, g.Epoch = "retried", 3 })},
+		"retry after weights of nothing": {[]change{green(2, 5), green(3, 0), retry(4, rollout.RetryRequest{})},
+			with(func(g *planGist) { g.Kind, g.Epoch = "retried", 3 })},
 		"weights after a failback": {append(halfway, failback(124), green(140, 5)),
 			planGist{Kind: "weights", Epoch: 3, Phase: trial, Canary: 5 * percent, Failbacks: 1}},
 		"promote": {[]change{started(2), promote(3, rollout.PromoteRequest{Step: 1})}, with(func(g *planGist) {

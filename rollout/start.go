@@ -29,8 +29,7 @@ func Retry(prev *splitter.State, def Definition, r RetryRequest, by By, seed See
 	if strings.TrimSpace(by.Reason) == "" {
 		return Changed{}, fmt.Errorf("%w: a retry needs a reason: what is different now?", ErrInvalid)
 	}
-	isOver := prev.Progress.Phase == splitter.PhaseFailedBack || prev.Progress.Ended == splitter.EndAborted
-	if !isOver && prev.Progress.Phase != splitter.PhaseTrial {
+	if !wasGivenUp(prev) && prev.Progress.Phase != splitter.PhaseTrial {
 		return Changed{}, refuse("%q was neither failed back nor aborted; `start` begins a rollout", prev.Canary)
 	}
 	return beginning{KindRetried, def.plan(), r.Force}.make(prev, def, by, seed)
