@@ -53,7 +53,7 @@ func (s *session) printHead(status control.Status) {
 	if !status.Ready {
 		s.say("ready", "no: this instance does not serve what the fleet has decided", bad)
 	}
-	if !status.Cooldown.Until.IsZero() {
+	if status.Now.Before(status.Cooldown.Until) {
 		s.say("cooldown", fmt.Sprintf("until %s, after %s since the last promotion",
 			s.look.time(status.Cooldown.Until), plural(status.Cooldown.Failbacks, "failback")), doubt)
 	}
