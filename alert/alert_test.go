@@ -180,6 +180,8 @@ Contact: #team-assistant
 Look at: https://dash.example.com/`
 	byHand := eventOf(rollout.KindPaused)
 	byHand.Split, byHand.Actor = "assistant", "alice"
+	revive := kill
+	revive.Kind, revive.Reason = rollout.KindRevive, "mended"
 	for name, tt := range map[string]struct {
 		in          store.Event
 		title, text string
@@ -203,6 +205,12 @@ Look at: https://dash.example.com/`},
 Off: green (level cut)
 By: alice
 What to do: switchback split status assistant
+Contact: #team-assistant
+Look at: https://dash.example.com/`},
+		"revive": {revive, "assistant: a kill switch is off", `Why: mended
+Lifted: green (level cut)
+By: alice
+What to do: switchback split why assistant
 Contact: #team-assistant
 Look at: https://dash.example.com/`},
 		"store": {eventOf(rollout.KindStoreLost), "Switchback: the store is away, requests go on by the last state known",

@@ -79,7 +79,7 @@ func (v View) text(ev store.Event) string {
 	}
 	line("Why", v.Reason)
 	line("Weights", moves(ev.From, ev.To))
-	line("Off", killsText(ev.Kills))
+	line(killsName(ev), killsText(ev.Kills))
 	line("Numbers", v.Numbers)
 	line("By", by(v))
 	line("When", v.At)
@@ -138,6 +138,14 @@ func moves(from, to map[string]splitter.Weight) string {
 		}
 	}
 	return strings.Join(parts, ", ")
+}
+
+// killsName says what became of the kills of an event.
+func killsName(ev store.Event) string {
+	if ev.Kind == rollout.KindRevive {
+		return "Lifted"
+	}
+	return "Off"
 }
 
 // killsText lists what kills turn off, or turned off until now.
