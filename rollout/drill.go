@@ -81,6 +81,9 @@ func BeginDrill(prev *splitter.State, def Definition, users []string, by By, see
 	}
 	users = slices.Compact(slices.Sorted(slices.Values(users)))
 	why := fmt.Sprintf("begins: %d test users are sent to %s", len(users), prev.Canary)
+	if len(users) == 1 {
+		why = fmt.Sprintf("begins: 1 test user is sent to %s", prev.Canary)
+	}
 	if by.Reason != "" {
 		why += "; " + by.Reason
 	}

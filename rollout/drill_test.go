@@ -263,6 +263,17 @@ func TestDrillThatFails(t *testing.T) {
 	}
 }
 
+// How many test users there are is told in the number that they are.
+func TestDrillCountsItsUsers(t *testing.T) {
+	for users, want := range map[string]string{"h1": "begins: 1 test user is sent to green; trying",
+		"h1 h2": "begins: 2 test users are sent to green; trying"} {
+		c, err := rollout.BeginDrill(created(t, planned()), planned(), strings.Fields(users), alice, later(2))
+		if err != nil || c.Event.Reason != want {
+			t.Errorf("got %q, %v, want %q", c.Event.Reason, err, want)
+		}
+	}
+}
+
 // If whoever asked for a drill leaves, it is ended all the same.
 func TestDrillThatIsGivenUp(t *testing.T) {
 	bubble(t, func(t *testing.T, s *embedded.Store) {
