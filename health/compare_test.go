@@ -141,6 +141,33 @@ func TestSharedOutagesNeverFail(t *testing.T) {
 	}
 }
 
+// What both arms show of a shared cause is told apart: only where requests fail do both fail.
+func TestSharedCausesAreToldApart(t *testing.T) {
+	for name, tt := range map[string]struct {
+		worse func(*doing)
+		slow  bool
+	}{
+		"failures, and slow": {func(d *doing) { d.fails, d.ttfb, d.took = 0.6, 4*d.ttfb, 4*d.took }, false},
+		"slow":               {func(d *doing) { d.fails, d.ttfb, d.took = 0, 4*d.ttfb, 4*d.took }, true},
+		"given up":           {func(d *doing) { d.fails, d.leaves = 0, 0.4 }, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			baseline, canary := healthy(47.5), healthy(2.5)
+			p := begun(4, baseline)
+			p.run(5*time.Minute, baseline, canary)
+			if v := p.judge.Verdict(); v.SharedCause || v.SharedSlow {
+				t.Fatalf("shared before it: %s", v.Reason)
+			}
+			tt.worse(&baseline)
+			tt.worse(&canary)
+			p.run(3*time.Minute, baseline, canary)
+			if v := p.judge.Verdict(); !v.SharedCause || v.SharedSlow != tt.slow {
+				t.Errorf("got shared %t, slow %t, want slow %t: %s", v.SharedCause, v.SharedSlow, tt.slow, v.Reason)
+			}
+		})
+	}
+}
+
 // One user never condemns a version, whatever they do and for however long.
 func TestOneUserNeverFailsACanary(t *testing.T) {
 	for _, alone := range []bool{false, true} {

@@ -41,7 +41,7 @@ const heldBelow = 0.5
 // rule decides, the worst first.
 func (j *Judge) rule(v *Verdict, a, loudest alarm) {
 	threshold := math.Log(v.Threshold)
-	shared, isShared := j.shared()
+	shared, isSlow := j.shared()
 	switch {
 	case a.log >= threshold:
 		if v.FewUsers == nil && a.least < heldBelow*threshold && j.st.Asking.isMostly(a.rests) { // few_users allows it
@@ -54,8 +54,8 @@ func (j *Judge) rule(v *Verdict, a, loudest alarm) {
 		loudest.left = userGroups
 		v.lead(j.streams(loudest))
 		v.Reason = v.heldByFew(j.terms.Settings != nil)
-	case isShared:
-		v.SharedCause, v.Reason = true, shared
+	case shared != "":
+		v.SharedCause, v.SharedSlow, v.Reason = true, isSlow, shared
 	default:
 		v.weighCalm(j)
 	}
@@ -142,31 +142,38 @@ func (j *Judge) idle() time.Duration {
 // silent reports whether the baseline has had no request for so long that there is none.
 func (j *Judge) silent() bool { return j.isQuiet(AgeFast) }
 
-// shared finds what hits both arms, and says it in a sentence.
-func (j *Judge) shared() (reason string, ok bool) {
+// shared finds what hits both arms, and says it in a sentence, which is empty if nothing does; isSlow says that no failures
+// are part of it.
+func (j *Judge) shared() (reason string, isSlow bool) {
 	var worst StreamVerdict
 	var most float64
+	found, fails := false, false
 	for s := range stream(numStreams) {
 		age, counts := j.ageOf(s)
 		m := &j.st.Streams[s]
 		if !counts || age == AgeMinute {
 			continue
 		}
-		if rise := min(m.Rise[Canary], m.Rise[Baseline]); rise >= sharedNats && rise > most {
+		rise := min(m.Rise[Canary], m.Rise[Baseline])
+		rises, breaks := rise >= sharedNats, j.breaks(s)
+		if rises && rise > most {
 			worst, most = j.streamVerdict(s, 0), rise
 		}
-		if most == 0 && j.breaks(s) {
-			worst, ok = j.streamVerdict(s, 0), true
+		if breaks && most == 0 {
+			worst = j.streamVerdict(s, 0)
+		}
+		if rises || breaks {
+			found, fails = true, fails || s.isFailure()
 		}
 	}
-	if most > 0 {
+	switch {
+	case !found:
+		return "", false
+	case most > 0:
 		past := j.st.Streams[streamOf(worst.Stream)].Slow.share()
-		return sharedWith(worst, past), true
+		return sharedWith(worst, past), !fails
 	}
-	if ok {
-		return sharedLimit(worst), true
-	}
-	return "", false
+	return sharedLimit(worst), !fails
 }
 
 // breaks reports whether the canary is over a limit that the baseline vetoes.

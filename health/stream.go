@@ -59,6 +59,9 @@ func (s stream) isSlow() bool {
 	return s.isTime() || s == limitLatency || s == limitTTFT || s == limitMean
 }
 
+// isFailure reports whether requests are bad for a stream that fail.
+func (s stream) isFailure() bool { return s <= streamMinute || s == limitFast || s == limitSlow }
+
 // isTTFB reports whether the stream looks at the times to the first payload byte.
 func (s stream) isTTFB() bool { return s == streamTTFB75 || s == streamTTFB95 || s == limitTTFT }
 

@@ -26,6 +26,8 @@ type Verdict struct {
 	Toward float64 `json:"toward"`
 	// SharedCause is true if both arms are worse than stable was before, or than a limit: hold, and tell somebody.
 	SharedCause bool `json:"shared_cause,omitempty"`
+	// SharedSlow is true if both arms are only slow in that, or given up by their clients: it is by no stream of failures.
+	SharedSlow bool `json:"shared_slow,omitempty"`
 	// NoBaseline is true if stable has had no traffic for a minute: a shared outage cannot be told apart.
 	NoBaseline bool `json:"no_baseline,omitempty"`
 	// FewUsers is set if one user makes nearly all of the canary's requests, or if the alarm rests on one.

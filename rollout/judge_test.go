@@ -443,6 +443,37 @@ func TestSharedCauseIsHeld(t *testing.T) {
 	})
 }
 
+// Two that only take longer do not fail.
+func TestSharedSlownessIsAWarning(t *testing.T) {
+	bubble(t, func(t *testing.T, s *embedded.Store) {
+		var logs *observer.ObservedLogs
+		p := start(t, s, "proxy-1", strict(50, 50), observed(&logs))
+		answering := func(seconds int, ttfb time.Duration) {
+			for range seconds {
+				for variant := range 2 {
+					w := p.at.View().Windows[variant]
+					for i := range 30 {
+						f := health.Flight{Start: time.Now()}
+						f.Arrive(w, (uint64(f.Start.UnixNano())+uint64(i)+1)*0x9e3779b97f4a7c15)
+						took := ttfb + time.Duration(i)*ttfb/30
+						f.Record(f.Start.Add(took), health.Outcome{Class: health.Success, Answered: true, TTFB: took, Total: took})
+					}
+				}
+				elapse(time.Second)
+			}
+		}
+		answering(120, 100*time.Millisecond)
+		answering(60, 900*time.Millisecond)
+		if got := said(logs, "both variants"); len(got) != 1 || !strings.HasPrefix(got[0], "warn: both variants are slower than before") {
+			t.Errorf("logged: %q, want a warning that both are slow", got)
+		}
+		serve(30, outage, p)
+		if got := said(logs, "both variants"); len(got) != 2 || !strings.HasPrefix(got[1], "error: both variants fail") {
+			t.Errorf("logged: %q, want an error once they fail too", got)
+		}
+	})
+}
+
 // No traffic is no reason to fail a canary back.
 func TestNoCanaryTrafficForAnHour(t *testing.T) {
 	t.Parallel()

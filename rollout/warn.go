@@ -14,12 +14,14 @@ type warned struct {
 	epoch     uint64
 	few, held bool
 	shared    bool      // the last thing said of a shared cause is that there is one
+	slow      bool      // all that was said of the last one is that both are slower
 	sharedAt  time.Time // when it was
 }
 
 // warnOf logs what somebody must know of a verdict that fails nothing back: once in a trial that one user makes nearly
-// all of a canary's requests, and once more if that alone keeps it from a failback; and that both variants fail for a
-// shared cause, once in ten minutes, and when that is over. Only the judge may call it.
+// all of a canary's requests, and once more if that alone keeps it from a failback; and that both variants are in trouble for
+// a shared cause, once in ten minutes, or sooner if they fail by now and were only slower; and when that is over. Only the
+// judge may call it.
 func (s *Split) warnOf(v verdict) {
 	if s.warned.epoch != v.epoch {
 		s.warned = warned{epoch: v.epoch}
@@ -27,9 +29,13 @@ func (s *Split) warnOf(v verdict) {
 	w := &s.warned
 	fields := []zap.Field{zap.Uint64("epoch", v.epoch), zap.String("verdict", v.Reason)}
 	switch now := time.Now(); {
-	case v.SharedCause && !w.shared && (w.sharedAt.IsZero() || now.Sub(w.sharedAt) >= sharedRest):
-		w.shared, w.sharedAt = true, now
-		s.log.Error("both variants fail: a shared cause, nothing is failed back", fields...)
+	case v.SharedCause && (!w.shared && (w.sharedAt.IsZero() || now.Sub(w.sharedAt) >= sharedRest) || w.slow && !v.SharedSlow):
+		w.shared, w.slow, w.sharedAt = true, v.SharedSlow, now
+		if v.SharedSlow {
+			s.log.Warn("both variants are slower than before, or than a limit: a shared cause, nothing is failed back", fields...)
+		} else {
+			s.log.Error("both variants fail: a shared cause, nothing is failed back", fields...)
+		}
 	case !v.SharedCause && w.shared:
 		w.shared = false
 		s.log.Info("no shared cause any more", fields...)
