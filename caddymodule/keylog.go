@@ -9,18 +9,20 @@ import (
 	"go.uber.org/zap"
 )
 
-// warnOfLoggedKeys warns if the server's access log would print a key. Whether its encoder filters the field cannot be
-// known here, so the warning says what to check.
+// warnOfLoggedKeys warns of each access log of the server that prints a key, as its format does not filter it.
 func (h *Handler) warnOfLoggedKeys(ctx caddy.Context) {
 	server := serverOf(ctx)
-	if server == nil {
+	if server == nil || len(h.loggedKeys(server.Logs)) == 0 {
 		return
 	}
-	if fields := h.loggedKeys(server.Logs); len(fields) > 0 {
-		ctx.Logger().Warn("the access log prints the key of a split, unless its format filters these fields",
-			zap.String("split", h.Name),
-			zap.Strings("fields", fields),
-			zap.String("fix", "log { format filter { <field> delete } }"))
+	for _, log := range accessLogs(server.Logs) {
+		if fields := h.printedBy(encodersOf(ctx.Logger(log).Core()), server.Logs.ShouldLogCredentials); len(fields) > 0 {
+			ctx.Logger().Warn("an access log prints the key of a split; let its format filter these fields",
+				zap.String("split", h.Name),
+				zap.Stringer("log", log),
+				zap.Strings("fields", fields),
+				zap.String("fix", "format filter in its log block, with a line `FIELD delete` for each"))
+		}
 	}
 }
 
@@ -50,13 +52,21 @@ func (k KeySource) logField(credentials bool) string {
 		return "request>headers>" + header
 	case credentials && (k.From == KeyCookie || k.readsFrom("{http.request.cookie.")):
 		return "request>headers>Cookie"
-	case k.From == KeyQuery, k.readsFrom("{http.request.uri"), k.readsFrom("{http.request.orig_uri"):
+	case k.From == KeyQuery, k.isURI():
 		return "request>uri"
-	case k.Name == "{http.auth.user.id}" && k.From == KeyPlaceholder:
+	case k.isUserID():
 		return "user_id"
 	}
 	return ""
 }
+
+// isURI reports whether k is a part of the address that was asked for.
+func (k KeySource) isURI() bool {
+	return k.readsFrom("{http.request.uri") || k.readsFrom("{http.request.orig_uri")
+}
+
+// isUserID reports whether k is what Caddy logs of a user who is signed in.
+func (k KeySource) isUserID() bool { return k.readsFrom("{http.auth.user.id}") }
 
 // readsFrom reports whether k is a placeholder that begins so.
 func (k KeySource) readsFrom(prefix string) bool {
