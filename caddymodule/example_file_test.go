@@ -50,6 +50,18 @@ func TestExampleValidates(t *testing.T) {
 	}
 }
 
+// TestExampleNamesItsVariables expects that the head of the file names what it needs of the environment.
+func TestExampleNamesItsVariables(t *testing.T) {
+	head, rest, _ := strings.Cut(readExample(t), "\n\n")
+	for _, name := range regexp.MustCompile(`(?m)^[^#\n]*?\{env\.([A-Z_]+)\}(?: \{env\.([A-Z_]+)\})?`).FindAllStringSubmatch(rest, -1) {
+		for _, name := range name[1:] {
+			if !regexp.MustCompile(`\b` + name + `\b`).MatchString(head) {
+				t.Errorf("the head does not name %s", name)
+			}
+		}
+	}
+}
+
 // TestExampleIsComplete finds each directive in Caddyfile.example, in use or in a comment.
 func TestExampleIsComplete(t *testing.T) {
 	example := readExample(t)
