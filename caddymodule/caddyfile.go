@@ -64,7 +64,7 @@ func parseBlock(d *caddyfile.Dispenser, owner string, known map[string]subDirect
 // whereIs returns a hint for a sub-directive that owner does not have: where it belongs, or what owner has.
 func whereIs(owner, name string, known []string) string {
 	if owner == "failback" && name == "few_users" {
-		return "it belongs in the judge: judge { few_users hold }"
+		return "it belongs in the block judge"
 	}
 	return suggest(name, known)
 }

@@ -75,6 +75,20 @@ func TestReadmeCaddyfiles(t *testing.T) {
 	}
 }
 
+// TestBlocksCanBePasted expects that no document has a block of a Caddyfile on one line, which Caddy refuses.
+func TestBlocksCanBePasted(t *testing.T) {
+	names, err := filepath.Glob("../docs/*.md")
+	if err != nil || len(names) == 0 {
+		t.Fatalf("no documents: %v", err)
+	}
+	for _, name := range append(names, "../README.md", "../CHANGELOG.md") {
+		text := document(t, strings.TrimPrefix(name, "../"))
+		for _, block := range regexp.MustCompile("`[a-z_]+ \\{\\s[^`…{}\"]+\\}`").FindAllString(text, -1) {
+			t.Errorf("%s: %s", name, block)
+		}
+	}
+}
+
 func TestExampleCaddyfile(t *testing.T) {
 	t.Parallel()
 	p := newProxy(t, document(t, "Caddyfile.example"))

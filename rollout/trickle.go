@@ -101,7 +101,7 @@ func trickleNote(state *splitter.State, now time.Time) string {
 		keeps += fmt.Sprintf(" for %s and then %s", left, state.Trickle.Then)
 	}
 	return "stable keeps " + keeps + " until the promotion, so that a shared outage can be told from a bad canary: " +
-		"`judge { trickle off }` keeps none"
+		"`trickle off` in the block `judge` keeps none"
 }
 
 // baselineNotes says what stable has to compare the canary with, where that is not what the weights asked for say.

@@ -233,7 +233,7 @@ func TestTrickleOfAFleet(t *testing.T) {
 		elapse(time.Second)
 		for _, want := range []string{"", "the weights are so already; "} {
 			want += "stable keeps 5% for 15m and then 1% until the promotion, so that a shared outage can be told from a bad " +
-				"canary: `judge { trickle off }` keeps none"
+				"canary: `trickle off` in the block `judge` keeps none"
 			if r, err := fleet[0].tries(100); err != nil || r.Note != want {
 				t.Errorf("note: got %q, %v, want %q", r.Note, err, want)
 			}
