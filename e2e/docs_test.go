@@ -152,6 +152,38 @@ func readmeProxy(t *testing.T) *proxy {
 	return startProxy(t, "{\nadmin ADMIN\npersist_config off\n}\n"+text)
 }
 
+// TestReadmeTrial pastes into a shell what the README says to try, on other ports, and then what ends it.
+func TestReadmeTrial(t *testing.T) {
+	t.Parallel()
+	text := document(t, "README.md")
+	ends := regexp.MustCompile("`(switchback stop[^`]*)`").FindStringSubmatch(text)
+	if ends == nil {
+		t.Fatal("the README does not say how to stop")
+	}
+	moved := strings.NewReplacer("localhost:8080", fmt.Sprint("localhost:", freePort(t)),
+		"localhost:8001", fmt.Sprint("localhost:", freePort(t)), "localhost:8002", fmt.Sprint("localhost:", freePort(t)))
+	p := newProxy(t, "")
+	write := func(name, text string) {
+		if err := os.WriteFile(filepath.Join(p.dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, block := range blocks(text) {
+		switch {
+		case strings.HasPrefix(block, "http://localhost:8080 {"):
+			write("Caddyfile", moved.Replace(block))
+		case strings.HasPrefix(block, "switchback demo agent "):
+			write("try.sh", moved.Replace(block)+ends[1]+"\nwait\n")
+			out, err := p.shell("bash try.sh").CombinedOutput()
+			if err != nil || !strings.Contains(string(out), "HTTP/1.1 200 OK") || !strings.Contains(string(out), "data: [DONE]") {
+				t.Errorf("%s\n%v\n%s", block, err, out)
+			}
+			return
+		}
+	}
+	t.Error("the README has nothing to try")
+}
+
 // TestDocumentedRedisUser gives the proxy only what the ACL rule of docs/operate.md allows, and reads the keys as a
 // person with redis-cli does.
 func TestDocumentedRedisUser(t *testing.T) {
