@@ -3,6 +3,7 @@ package rollout
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -17,6 +18,7 @@ type rollCall struct {
 	now     time.Time // by the store's clock
 	at      time.Time // by ours
 	twin    string    // boot of a living member with our name; empty if there is none
+	unsure  bool      // a living member has our name, and may be a twin or an earlier run of ours
 }
 
 // rollOf returns the fleet as it was last listed, as the store lists it.
@@ -27,13 +29,17 @@ func rollOf(call *rollCall) store.Pulse {
 	return store.Pulse{Members: call.members, Now: call.now}
 }
 
-// rollIsOld reports whether it is time to ask for the members again: sooner while they share the ending of requests.
+// rollIsOld reports whether it is time to ask for the members again: sooner while they share the ending of requests, and
+// to see whether one with our name goes on living.
 func (c *Controller) rollIsOld() bool {
 	last, roll := c.called.Load(), c.opts.pace.roll
-	if c.busy.Load() {
+	if last == nil {
+		return true
+	}
+	if c.busy.Load() || last.unsure {
 		roll = c.opts.pace.pulse
 	}
-	return last == nil || time.Since(last.at) >= roll
+	return time.Since(last.at) >= roll
 }
 
 // crew counts the members that run a split and are not known to be gone, as they were last listed. This one is always
@@ -54,7 +60,8 @@ func (c *Controller) noteRoll(p store.Pulse) {
 	if before == nil {
 		before = new(rollCall)
 	}
-	call := &rollCall{members: p.Members, now: p.Now, at: time.Now(), twin: c.twinIn(p, before)}
+	call := &rollCall{members: p.Members, now: p.Now, at: time.Now()}
+	call.twin, call.unsure = c.twinIn(p, before)
 	c.called.Store(call)
 	if call.twin != "" && before.twin != call.twin {
 		c.log.Error("another living proxy has this one's name; give each its own (instance NAME)",
@@ -62,16 +69,38 @@ func (c *Controller) noteRoll(p store.Pulse) {
 	}
 }
 
-// twinIn returns the boot of a member with our name that has been heard since the roll call before: one that has just
-// ended without a goodbye, as our own earlier run may have, is no twin.
-func (c *Controller) twinIn(p store.Pulse, before *rollCall) string {
+// twinIn returns the boot of a living member with our name that was known as a twin, or has been heard since the roll call
+// before: of one that has not been it is unsure, as our own earlier run may have just ended without a goodbye.
+func (c *Controller) twinIn(p store.Pulse, before *rollCall) (boot string, unsure bool) {
 	for _, m := range p.Members {
+		if m.Name != c.id.Name || m.Boot == c.id.Boot || !isAlive(p, m) {
+			continue
+		}
 		goesOn := func(o store.Member) bool { return o.MemberID == m.MemberID && m.Seen.After(o.Seen) }
-		if m.Name == c.id.Name && m.Boot != c.id.Boot && isAlive(p, m) && slices.ContainsFunc(before.members, goesOn) {
-			return m.Boot
+		if m.Boot == before.twin || slices.ContainsFunc(before.members, goesOn) {
+			return m.Boot, false
+		}
+		unsure = true
+	}
+	return "", unsure
+}
+
+// twinsIn says of each name that several living members have that they are twins: each was heard after the other began.
+func twinsIn(p store.Pulse, members []store.Member) []string {
+	twins := map[string]int{}
+	for _, m := range members {
+		isTwin := func(o store.Member) bool {
+			return o.Name == m.Name && o.Boot != m.Boot && isAlive(p, o) && !m.IsBefore(o) && !o.IsBefore(m)
+		}
+		if isAlive(p, m) && slices.ContainsFunc(members, isTwin) {
+			twins[m.Name]++
 		}
 	}
-	return ""
+	var texts []string
+	for _, name := range slices.Sorted(maps.Keys(twins)) {
+		texts = append(texts, fmt.Sprintf("%d living proxies are called %q: give each its own name (instance NAME)", twins[name], name))
+	}
+	return texts
 }
 
 // twinNotes tells of a living proxy with our name.

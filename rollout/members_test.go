@@ -20,7 +20,11 @@ import (
 func TestTwinsAreFlagged(t *testing.T) {
 	bubble(t, func(t *testing.T, s *embedded.Store) {
 		one, two := start(t, s, "proxy-1", assistant(99, 1)), start(t, s, "proxy-1", assistant(99, 1))
-		elapse(21 * time.Second)
+		elapse(3 * time.Second)
+		if notes := strings.Join(two.status(t).Notes, "\n"); !strings.Contains(notes, `another living proxy is called "proxy-1"`) {
+			t.Errorf("notes after 3 s: got %q, want the twin named", notes)
+		}
+		elapse(9 * time.Second)
 		for _, p := range []*proxy{one, two} {
 			if notes := strings.Join(p.status(t).Notes, "\n"); !strings.Contains(notes, `another living proxy is called "proxy-1"`) {
 				t.Errorf("notes: got %q, want the twin named", notes)

@@ -45,7 +45,8 @@ func (p *preflight) persistence(context.Context) finding {
 	return isOK("nothing is known to lose changes")
 }
 
-// members: whether all of them have the same configuration and every variant of the split, and decide by the present State.
+// members: whether all of them have a name of their own, the same configuration and every variant of the split, and decide
+// by the present State.
 func (p *preflight) members(context.Context) finding {
 	if p.rollErr != nil {
 		return misses("the fleet's members are not known, as the store does not answer")
@@ -56,7 +57,7 @@ func (p *preflight) members(context.Context) finding {
 			members = append(members, m)
 		}
 	}
-	var missing, unsure []string
+	missing, unsure := []string(nil), twinsIn(p.roll, members)
 	for _, m := range members {
 		switch lack, isSure := p.lack(m); {
 		case lack == "":

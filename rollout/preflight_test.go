@@ -192,6 +192,26 @@ func TestPreflightFindsWhatIsMissing(t *testing.T) {
 	}
 }
 
+// Two proxies of one name are not all well, though nothing else is wrong with either.
+func TestPreflightTellsOfTwins(t *testing.T) {
+	bubble(t, func(t *testing.T, s *embedded.Store) {
+		p := start(t, s, "proxy-1", complete())
+		start(t, s, "proxy-2", complete())
+		two := start(t, s, "proxy-1", complete())
+		elapse(4 * time.Second)
+		const want = `warning: 2 living proxies are called "proxy-1": give each its own name (instance NAME)`
+		for _, one := range []*proxy{p, two} {
+			if got, _ := one.preflights(t); got["members"] != want {
+				t.Errorf("got %q, want %q", got["members"], want)
+			}
+		}
+		two.close(t)
+		if got, _ := p.preflights(t); got["members"] != "ok: one configuration and every variant are on all 2 members" {
+			t.Errorf("without the twin: got %q", got["members"])
+		}
+	})
+}
+
 // changed changes a definition, if anything is to be changed.
 func changed(def rollout.Definition, change func(*rollout.Definition)) rollout.Definition {
 	if change != nil {
