@@ -195,6 +195,9 @@ func (*collect) Handle(_ context.Context, e caddy.Event) error {
 
 // Caddy's event app is told of each applied State, in the newest configuration's context.
 func TestCaddyEvents(t *testing.T) {
+	collectedMu.Lock()
+	collected = nil // those of a run before, as with -count=2
+	collectedMu.Unlock()
 	p := startProxyWith(t, "events {\non traffic_split.weights collect\n}", alertingSite)
 	if err := p.load(alertingSite + "\nheader X-New 1"); err != nil {
 		t.Fatal(err)
