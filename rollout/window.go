@@ -10,11 +10,10 @@ import (
 const minutesADay = 24 * 60
 
 // Contains reports whether t is within the window. A nil window has no end.
-func (w *Window) Contains(t time.Time) bool {
-	if w == nil {
-		return true
-	}
-	local := t.In(w.location())
+func (w *Window) Contains(t time.Time) bool { return w == nil || w.has(t.In(w.location())) }
+
+// has reports whether a moment is within the window by the clock of its location, which is the window's.
+func (w *Window) has(local time.Time) bool {
 	minute := local.Hour()*60 + local.Minute()
 	if w.From < w.To {
 		return w.hasDay(local.Weekday()) && minute >= w.From && minute < w.To
@@ -23,19 +22,37 @@ func (w *Window) Contains(t time.Time) bool {
 	return w.hasDay(local.Weekday()) && minute >= w.From || w.hasDay(yesterday) && minute < w.To
 }
 
-// Opens returns when the window opens next, at or after t: t itself within it.
+// Opens returns when the window opens next, at or after t: t itself within it. Where the clock is put forward over the
+// hour at which it would open, that is when it has been; where the clock is put back, it may open twice.
 func (w *Window) Opens(t time.Time) time.Time {
 	if w.Contains(t) {
 		return t
 	}
 	local := t.In(w.location())
-	for day := range 8 {
-		opens := time.Date(local.Year(), local.Month(), local.Day()+day, w.From/60, w.From%60, 0, 0, local.Location())
-		if !opens.Before(t) && w.Contains(opens) {
-			return opens
+	for last := t.AddDate(0, 1, 0); local.Before(last); {
+		local = w.mayOpen(local)
+		if w.has(local) {
+			return local
 		}
 	}
-	return t.AddDate(0, 0, 7) // where a change to summer time skips the only minute of a week
+	return local // no clock change hides a window for so long
+}
+
+// mayOpen returns the next moment at which the window may open: the clock shows From, or a day begins, or the clock is put
+// forward or back. Until that the clock goes on evenly.
+func (w *Window) mayOpen(local time.Time) time.Time {
+	const day = minutesADay * time.Minute
+	hour, minute, second := local.Clock()
+	sinceMidnight := time.Duration(hour)*time.Hour + time.Duration(minute)*time.Minute +
+		time.Duration(second)*time.Second + time.Duration(local.Nanosecond())
+	next := local.Add(day - sinceMidnight)
+	if from := time.Duration(w.From) * time.Minute; from > sinceMidnight {
+		next = local.Add(from - sinceMidnight)
+	}
+	if _, change := local.ZoneBounds(); !change.IsZero() && change.Before(next) {
+		return change
+	}
+	return next
 }
 
 func (w *Window) hasDay(d time.Weekday) bool { return len(w.Days) == 0 || slices.Contains(w.Days, d) }
