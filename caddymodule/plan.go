@@ -8,6 +8,7 @@ import (
 	// A fleet must agree on when a window is open, whatever its machines have installed.
 	_ "time/tzdata"
 
+	"github.com/switchback-proxy/switchback/health"
 	"github.com/switchback-proxy/switchback/rollout"
 )
 
@@ -30,6 +31,14 @@ func (r *Rollout) plan() *rollout.Plan {
 	}
 	p = p.Complete()
 	return &p
+}
+
+// bake returns how long steps last that have no time of their own; 0 if the configuration does not say.
+func (r *Rollout) bake() health.Duration {
+	if r == nil {
+		return 0
+	}
+	return r.Bake
 }
 
 // steps returns the steps with the bake times that the configuration has for them.

@@ -50,6 +50,17 @@ func TestPlan(t *testing.T) {
 	}
 }
 
+// What the file says of steps without a time of their own is told too: other steps than its own are held by it.
+func TestPlanTellsItsBake(t *testing.T) {
+	for in, want := range map[string]time.Duration{
+		`{}`: 0, `{"rollout": {}}`: 0, `{"rollout": {"bake": "6h", "steps": [{"weight": "1%", "bake": "1h"}, {"weight": "100%"}]}}`: 6 * time.Hour,
+	} {
+		if got := handlerOf(t, in).definition().Bake; got != health.Duration(want) {
+			t.Errorf("%s: got %s, want %s", in, got, want)
+		}
+	}
+}
+
 // TestWebhookKeepsItsPlaceholders loads a webhook whose address is a secret: it is checked, and never in the definition, which
 // goes into the store.
 func TestWebhookKeepsItsPlaceholders(t *testing.T) {

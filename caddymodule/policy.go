@@ -26,6 +26,7 @@ func (h *Handler) definition() rollout.Definition {
 		Variants: variants,
 		Policy:   rollout.Policy{Failback: h.Failback.limits(), Judge: h.judgeSettings(), Cooldown: h.Failback.cooldown()},
 		Plan:     h.Rollout.plan(),
+		Bake:     h.Rollout.bake(),
 
 		Contact:       h.Contact,
 		DrillEvery:    h.DrillEvery,

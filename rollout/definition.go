@@ -19,6 +19,8 @@ type Definition struct {
 	Policy   Policy    `json:"policy"`
 	// Plan is what a rollout goes by that is started without a plan of its own; nil: [DefaultPlan].
 	Plan *Plan `json:"plan,omitempty"`
+	// Bake is how long a plan's steps last that have no time of their own, as far as the file says so; 0 if it does not.
+	Bake health.Duration `json:"bake,omitempty"`
 	// Contact is who is called when a rollout needs a person; empty: nobody is named.
 	Contact string `json:"contact,omitempty"`
 	// DrillEvery is how often a failback is to be rehearsed; 0: every 30 days, and a preflight only warns of one that is due.

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/switchback-proxy/switchback/api/control"
+	"github.com/switchback-proxy/switchback/health"
 	"github.com/switchback-proxy/switchback/rollout"
 )
 
@@ -181,6 +182,24 @@ func TestPlanSaysWhatIsWrong(t *testing.T) {
 		var p control.Problem
 		if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil || w.Code != 422 || p.Detail != inPlan {
 			t.Errorf("start by %s:\ngot  %d %s\nwant 422 %s", in, w.Code, p.Detail, inPlan)
+		}
+	}
+}
+
+// Steps that somebody gives instead of the file's last as long as the file has steps last.
+func TestFileBake(t *testing.T) {
+	const second = health.Duration(time.Second)
+	steps := []rollout.Step{{Weight: 1000, Bake: 2 * second}, {Weight: 5000, Bake: 9 * second}, {Weight: 100_000}}
+	for _, tt := range []struct {
+		in   rollout.Definition
+		want health.Duration
+	}{
+		{rollout.Definition{}, 24 * 60 * 60 * second},
+		{rollout.Definition{Plan: &rollout.Plan{Steps: steps}}, 2 * second},
+		{rollout.Definition{Plan: &rollout.Plan{Steps: steps}, Bake: 9 * second}, 9 * second},
+	} {
+		if got := (control.Status{File: tt.in}).FileBake(); got != tt.want {
+			t.Errorf("%+v: got %s, want %s", tt.in, got, tt.want)
 		}
 	}
 }

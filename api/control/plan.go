@@ -1,6 +1,7 @@
 package control
 
 import (
+	"cmp"
 	"encoding/json"
 	"time"
 
@@ -142,6 +143,10 @@ func planOf(p *rollout.PlanStatus, state *splitter.State) *PlanStatus {
 
 // FilePlan returns the plan that a rollout goes by which is started without a plan of its own.
 func (s Status) FilePlan() Plan { return rollout.PlanOrDefault(s.File.Plan) }
+
+// FileBake returns how long the steps of a plan last that have no time of their own, by the file: as it says for all steps, else
+// as long as the first step of its plan.
+func (s Status) FileBake() health.Duration { return cmp.Or(s.File.Bake, s.FilePlan().Step(1).Bake) }
 
 // DefaultPlan is the plan of a split whose file says nothing of one.
 func DefaultPlan() Plan { return rollout.DefaultPlan() }

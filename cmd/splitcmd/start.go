@@ -20,8 +20,9 @@ func startCommand(h host) *cobra.Command {
 		Short: "Begins a rollout that goes on by itself, by a plan",
 		Long: `Begins a rollout that goes on by itself, by a plan: that of the proxy's file, or
 else the default one. --plan takes another, as JSON; the other flags change some
-of the file's for this rollout alone. The plan is frozen when the rollout
-begins.`,
+of the file's for this rollout alone: --steps without times of their own last as
+long as the file's "bake" says, or else as its first step. The plan is frozen
+when the rollout begins.`,
 		Example: h.examples(`split start assistant --reason "v8"`,
 			`split start assistant --steps "1% 10%:6h 100%" --bake 1h --watch 12h`,
 			`split start assistant --plan plan.json`),
@@ -55,14 +56,14 @@ type planFlags struct {
 
 func (p *planFlags) add(cmd *cobra.Command) {
 	p.cmd = cmd
-	f, standard := cmd.Flags(), control.DefaultPlan()
+	f := cmd.Flags() // without defaults: what is not given is the file's
 	f.StringVar(&p.file, "plan", "", "JSON `file` of a plan (-: the standard input); what it leaves out has its default")
 	f.StringVar(&p.steps, "steps", "", `the canary's shares, each with its own bake time if need be: "1% 10%:6h 100%"`)
-	f.DurationVar(&p.bake, "bake", standard.Hold(1), "how long each step lasts at least that has no time of its own")
-	f.DurationVar(&p.watch, "watch", time.Duration(standard.Watch), "how long a canary that has everything is watched before it becomes stable")
-	f.IntVar(&p.minRequests, "min-requests", standard.MinRequests, "how many requests of the canary each step must have seen")
-	f.IntVar(&p.minUsers, "min-users", standard.MinUsers, "how many users the canary must have had since the trial began")
-	f.StringVar(&p.onFail, "on-fail", "failback", "what becomes of a canary that fails: failback or pause")
+	f.DurationVar(&p.bake, "bake", 0, "how long each step lasts at least to which --steps gives no time of its own")
+	f.DurationVar(&p.watch, "watch", 0, "how long a canary that has everything is watched before it becomes stable")
+	f.IntVar(&p.minRequests, "min-requests", 0, "how many requests of the canary each step must have seen")
+	f.IntVar(&p.minUsers, "min-users", 0, "how many users the canary must have had since the trial began")
+	f.StringVar(&p.onFail, "on-fail", "", "what becomes of a canary that fails: failback or pause")
 }
 
 // own lists the flags that change the file's plan.
@@ -88,8 +89,8 @@ func (p *planFlags) plan(ctx context.Context, s *session, split string) (*contro
 	if err != nil {
 		return nil, err
 	}
-	plan := status.FilePlan()
-	if err := p.change(&plan); err != nil {
+	plan, err := p.of(status)
+	if err != nil {
 		return nil, err
 	}
 	return &control.PlanDraft{Plan: plan}, plan.Validate()
@@ -111,13 +112,18 @@ func readPlan(s *session, file string) (*control.PlanDraft, error) {
 // plainly returns an error that is no answer of the API, though the API's own package has found it.
 func plainly(err error) error { return errors.New(err.Error()) }
 
-// change gives a plan what the flags say.
-func (p *planFlags) change(plan *control.Plan) error {
+// of returns the plan of a split's file, with what the flags say.
+func (p *planFlags) of(status control.Status) (control.Plan, error) {
+	plan := status.FilePlan()
 	given := p.cmd.Flags().Changed
 	if given("steps") {
-		steps, err := parseSteps(p.steps, p.bake)
+		bake := status.FileBake()
+		if given("bake") {
+			bake = health.Duration(p.bake)
+		}
+		steps, err := parseSteps(p.steps, bake)
 		if err != nil {
-			return err
+			return plan, err
 		}
 		plan.Steps = steps
 	} else if given("bake") {
@@ -136,15 +142,15 @@ func (p *planFlags) change(plan *control.Plan) error {
 	}
 	if given("on-fail") {
 		if p.onFail == "" || plan.OnFail.UnmarshalText([]byte(p.onFail)) != nil {
-			return fmt.Errorf("--on-fail %q: must be failback or pause", p.onFail)
+			return plan, fmt.Errorf("--on-fail %q: must be failback or pause", p.onFail)
 		}
 	}
-	return nil
+	return plan, nil
 }
 
 // parseSteps reads the steps of a plan: "1% 10%:6h 100%". Those without a time of their own last for bake, and the last one
 // for the plan's watch.
-func parseSteps(text string, bake time.Duration) ([]control.PlanStep, error) {
+func parseSteps(text string, bake health.Duration) ([]control.PlanStep, error) {
 	fields := strings.FieldsFunc(text, func(c rune) bool { return c == ' ' || c == ',' })
 	if len(fields) == 0 {
 		return nil, fmt.Errorf(`--steps %q: shares are needed, as in "1%% 10%% 100%%"`, text)
@@ -158,7 +164,7 @@ func parseSteps(text string, bake time.Duration) ([]control.PlanStep, error) {
 		}
 		steps[i].Weight = weight
 		if i < len(fields)-1 {
-			steps[i].Bake = health.Duration(bake)
+			steps[i].Bake = bake
 		}
 		if !timed {
 			continue
