@@ -1,9 +1,10 @@
 package rollout
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
-	"time"
+	"strings"
 
 	"github.com/switchback-proxy/switchback/splitter"
 )
@@ -29,7 +30,7 @@ func abort(prev *splitter.State, kind string, by By, seed Seed) (Changed, error)
 	if err := giveBack(n, prev); err != nil {
 		return Changed{}, err
 	}
-	n.Progress = aborted(prev, seed.Now)
+	n.Progress = aborted(prev, n.Changed)
 	noteLeft(n, prev.Canary)
 	return tell(prev, n)
 }
@@ -47,9 +48,13 @@ func giveBack(n, prev *splitter.State) error {
 	return nil
 }
 
-// aborted is the progress of a trial that was aborted: of one that went by a plan it tells at which step.
-func aborted(prev *splitter.State, now time.Time) splitter.Progress {
-	p := splitter.Progress{Phase: splitter.PhaseIdle, Since: now, Why: "aborted by hand"}
+// aborted is the progress of a trial that a change aborted: by whom and why, which later changes do not hide, and of one that
+// went by a plan at which step.
+func aborted(prev *splitter.State, by splitter.Change) splitter.Progress {
+	p := splitter.Progress{Phase: splitter.PhaseIdle, Since: by.At, Why: "aborted by " + cmp.Or(by.Actor, "hand")}
+	if reason := strings.TrimSpace(by.Reason); reason != "" {
+		p.Why += ": " + reason
+	}
 	if planRuns(prev) {
 		p.Step, p.Reached, p.Ended = prev.Progress.Step, prev.Progress.Reached, splitter.EndAborted
 	}

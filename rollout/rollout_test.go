@@ -145,6 +145,27 @@ func TestRollouts(t *testing.T) {
 	}
 }
 
+// A trial that people end says who and why, whatever is changed afterwards.
+func TestAbortSaysWhoAndWhy(t *testing.T) {
+	nobody := func(prev *splitter.State) (rollout.Changed, error) {
+		return rollout.Abort(prev, rollout.By{}, later(3))
+	}
+	for name, tt := range map[string]struct {
+		in   []change
+		want string
+	}{
+		"abort":               {[]change{started(2), abort(3)}, "aborted by alice: trying"},
+		"abort, and a change": {[]change{started(2), abort(3), retire(4, "green", false)}, "aborted by alice: trying"},
+		"switch back":         {[]change{switchTo(2, "green"), switchBack(3)}, "aborted by alice: trying"},
+		"weights":             {[]change{green(2, 5), green(3, 0)}, "aborted by alice: trying"},
+		"by nobody":           {[]change{started(2), nobody}, "aborted by hand"},
+	} {
+		if got := must(t, created(t, planned()), tt.in...).Progress.Why; got != tt.want {
+			t.Errorf("%s: got %q, want %q", name, got, tt.want)
+		}
+	}
+}
+
 // redeclared has planned's file declare another version of green.
 func redeclared(n int) change {
 	return func(prev *splitter.State) (rollout.Changed, error) {

@@ -89,7 +89,7 @@ func notePlan(n, prev *splitter.State, asked splitter.Weight) error {
 		return nil
 	}
 	if asked == 0 {
-		n.Progress = aborted(prev, n.Changed.At)
+		n.Progress = aborted(prev, n.Changed)
 		if planRuns(prev) {
 			n.Changed.Kind = KindAborted
 		}

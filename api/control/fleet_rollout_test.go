@@ -97,14 +97,19 @@ func (f *fleet) watching(s *rollout.Status) {
 	s.Plan.Waits, s.Plan.Warnings, s.Plan.Due = nil, nil, noon
 }
 
-// ended makes a status show how a rollout has ended.
+// finish makes a status show how a rollout has ended.
 func (f *fleet) finish(s *rollout.Status) {
 	s.State = f.state.Clone()
 	s.State.Progress = splitter.Progress{Phase: splitter.PhaseIdle, Since: noon, Why: "green is stable", Ended: f.ended}
+	s.Verdict = nil
+	if f.ended == splitter.EndAborted {
+		s.State.Progress.Why = "aborted by alice: slow: see the dashboard"
+		s.State.Ranges = []splitter.Range{{From: 0, To: 100_000, Variant: "blue"}}
+		return
+	}
 	s.State.Stable, s.State.Canary = "green", "blue"
 	s.State.Ranges = []splitter.Range{{From: 0, To: 100_000, Variant: "green"}}
 	s.State.Promotions = []splitter.Promotion{{Variant: "green", Version: "v8", Before: "blue", BeforeVersion: "v7", At: noon}}
-	s.Verdict = nil
 }
 
 // rehearsed makes a status show a split whose latest drill failed.

@@ -1,6 +1,7 @@
 package splitcmd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -46,7 +47,7 @@ func outcomeOf(status control.Status) error {
 	case p.Ended == splitter.EndPromoted:
 		return errAwaited
 	case p.Ended != "":
-		return outcome{exitAborted, fmt.Sprintf("%s is %s%s", status.Split, strings.ReplaceAll(string(p.Ended), "_", " "), because(why)), nil}
+		return outcome{exitAborted, status.Split + " is " + endedBy(status), nil}
 	}
 	return fmt.Errorf("nothing to wait for: %s goes by no plan, and no rollout of it has ended", status.Split)
 }
@@ -60,6 +61,20 @@ func pausedOutcome(split string, p control.PlanStatus) error {
 	}
 	return hintedError{o, fmt.Sprintf("%s still has %s of the users: `split abort %s` takes everybody back to %s;\n"+
 		"`split resume %s` once it is repaired", e.Canary, e.Share, split, e.Stable, split)}
+}
+
+// endedBy says how people ended a rollout, who, and why. The State keeps that of an abort; of other ends the change tells it,
+// while it is the latest.
+func endedBy(status control.Status) string {
+	p, ch := status.Progress, status.Changed
+	how := strings.ReplaceAll(string(p.Ended), "_", " ")
+	switch {
+	case strings.HasPrefix(p.Why, how+" by "):
+		return once(p.Why)
+	case ch.At.Equal(p.Since):
+		return fmt.Sprintf("%s by %s%s", how, orDash(ch.Actor), because(cmp.Or(once(ch.Reason), once(p.Why))))
+	}
+	return how + because(once(p.Why))
 }
 
 // because returns what a sentence about an end is followed by; nothing if nobody said why.

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/switchback-proxy/switchback/api/control"
+	"github.com/switchback-proxy/switchback/splitter"
 )
 
 // moments answers the n-th look at assistant with the n-th recorded answer, and the last one ever after. "away" is a proxy
@@ -58,7 +59,7 @@ func TestAwait(t *testing.T) {
 			"assistant  step 3 of 6 (10%), waits for resume, minimum, bake, approval",
 			"assistant is paused by bob: on call\x1b[2J changes"}},
 		{"aborted", []string{"plan_watch", "aborted"}, exitAborted, time.Second, []string{
-			"assistant  step 6 of 6 (100%)", "assistant is aborted: green is stable"}},
+			"assistant  step 6 of 6 (100%)", "assistant is aborted by alice: slow: see the dashboard"}},
 		{"through a restart", []string{"plan_watch", "away", "away", "unknown_split", "blank", "plan_watch", "promoted"}, exitOK, 6 * time.Second,
 			[]string{"assistant  step 6 of 6 (100%)",
 				"the proxy's control address cannot be reached: connection refused; trying again",
@@ -98,6 +99,29 @@ func TestAwait(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// Whoever waits is told who ended a rollout and why, as long as anybody knows.
+func TestEndedBy(t *testing.T) {
+	at := time.Unix(1_000_000, 0)
+	progress := splitter.Progress{Since: at, Why: "aborted by alice: slow", Ended: splitter.EndAborted}
+	rolledBack := splitter.Progress{Since: at, Why: "blue is stable", Ended: splitter.EndRolledBack}
+	for _, tt := range []struct {
+		progress splitter.Progress
+		change   splitter.Change
+		want     string
+	}{
+		{progress, splitter.Change{Actor: "bob", Reason: "tidying", At: at.Add(time.Hour)}, "s is aborted by alice: slow"},
+		{rolledBack, splitter.Change{Actor: "alice", Reason: "slow", At: at}, "s is rolled back by alice: slow"},
+		{rolledBack, splitter.Change{Actor: "alice", At: at}, "s is rolled back by alice: blue is stable"},
+		{rolledBack, splitter.Change{Actor: "bob", Reason: "tidying", At: at.Add(time.Hour)}, "s is rolled back: blue is stable"},
+	} {
+		var status control.Status
+		status.Split, status.Revision, status.Progress, status.Changed = "s", 7, tt.progress, tt.change
+		if got := outcomeOf(status); got == nil || got.Error() != tt.want {
+			t.Errorf("%+v, then %+v: got %v, want %s", tt.progress, tt.change, got, tt.want)
+		}
 	}
 }
 
