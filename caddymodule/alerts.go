@@ -62,7 +62,11 @@ func (to *Alert) validate(g stage) error {
 	if g.unknown(to.URL) {
 		return nil
 	}
-	if err := alert.CheckURL(to.URL, to.Secret != ""); err != nil {
+	cfg, err := to.config()
+	if err == nil {
+		_, err = alert.New(cfg)
+	}
+	if err != nil {
 		return wrong("url", "alert %q: %w", to.Name, err)
 	}
 	return nil
