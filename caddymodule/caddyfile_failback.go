@@ -45,7 +45,7 @@ func (f *Failback) parseMinRequests(d *caddyfile.Dispenser) error {
 		return err
 	}
 	if f.MinRequests, err = strconv.Atoi(number); err != nil || f.MinRequests < 1 {
-		return d.Errf("min_requests %q: it must be a number, 1 or more", number)
+		return d.Errf("min_requests %q: it must be a number from 1 to %d", number, health.MaxMinRequests)
 	}
 	return nil
 }

@@ -128,7 +128,7 @@ func (r *rolloutParser) bakeSteps() error {
 	return nil
 }
 
-// count is a sub-directive whose one argument is a number, 0 or more.
+// count is a sub-directive whose one argument is as much as a plan may ask for.
 func count(field **int) subDirective {
 	return once(func(d *caddyfile.Dispenser) error {
 		name := d.Val()
@@ -138,7 +138,7 @@ func count(field **int) subDirective {
 		}
 		n, err := strconv.Atoi(number)
 		if err != nil || n < 0 {
-			return d.Errf("%s %q: it must be a number, 0 or more", name, number)
+			return d.Errf("%s %q: it must be a number from 0 to %d", name, number, rollout.MaxMinimum)
 		}
 		*field = &n
 		return nil

@@ -9,9 +9,10 @@ import (
 
 // The rules that limits keep to.
 const (
-	minWindow      = 10 * time.Second
-	maxWindow      = time.Hour
-	maxMinRequests = 1_000_000
+	minWindow = 10 * time.Second
+	maxWindow = time.Hour
+	// MaxMinRequests bounds Limits.MinRequests.
+	MaxMinRequests = 1_000_000
 )
 
 // ErrNoLimit means that limits are empty, and no comparison with the baseline stands beside them: nothing could ever fail.
@@ -40,8 +41,8 @@ func (l Limits) validateWindow() error {
 	if w := time.Duration(l.Window); w < minWindow || w > maxWindow {
 		return fmt.Errorf("window %s: must be from %s to %s", l.Window, Duration(minWindow), Duration(maxWindow))
 	}
-	if l.MinRequests < 1 || l.MinRequests > maxMinRequests {
-		return fmt.Errorf("min_requests %d: must be from 1 to %d", l.MinRequests, maxMinRequests)
+	if l.MinRequests < 1 || l.MinRequests > MaxMinRequests {
+		return fmt.Errorf("min_requests %d: must be from 1 to %d", l.MinRequests, MaxMinRequests)
 	}
 	return nil
 }

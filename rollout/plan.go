@@ -206,8 +206,8 @@ func (p Plan) Validate() error {
 	}
 	wrong(between(p.Watch, time.Second, maxHold), "watch %s: must be from 1s to 720h", p.Watch)
 	wrong(between(p.NoTraffic, time.Minute, maxHold), "no_traffic hold %s: must be from 1m to 720h", p.NoTraffic)
-	wrong(p.MinRequests >= 0 && p.MinRequests <= maxMinimum, "min_requests %d: must be from 0 to %d", p.MinRequests, maxMinimum)
-	wrong(p.MinUsers >= 0 && p.MinUsers <= maxMinimum, "min_users %d: must be from 0 to %d", p.MinUsers, maxMinimum)
+	wrong(p.MinRequests >= 0 && p.MinRequests <= MaxMinimum, "min_requests %d: must be from 0 to %d", p.MinRequests, MaxMinimum)
+	wrong(p.MinUsers >= 0 && p.MinUsers <= MaxMinimum, "min_users %d: must be from 0 to %d", p.MinUsers, MaxMinimum)
 	wrong(p.OnFail == OnFailFailback || p.OnFail == OnFailPause, "%w", errOnFail(p.OnFail))
 	for _, g := range p.Gates {
 		errs = append(errs, g.validate(p))
@@ -218,8 +218,8 @@ func (p Plan) Validate() error {
 const (
 	// maxHold bounds how long a step may last: 30 days.
 	maxHold = 30 * 24 * time.Hour
-	// maxMinimum bounds minimum evidence.
-	maxMinimum = 1_000_000_000
+	// MaxMinimum bounds minimum evidence.
+	MaxMinimum = 1_000_000_000
 )
 
 func between(d health.Duration, least, most time.Duration) bool {
