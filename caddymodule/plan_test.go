@@ -67,6 +67,7 @@ func TestWebhookKeepsItsPlaceholders(t *testing.T) {
 	for _, tt := range []struct{ url, want string }{
 		{"https://gate.internal/hook?token=s3cret", ""},
 		{"gate.internal/s3cret", "rollout.gates[0]: the webhook of a gate must be a URL that begins with http:// or https://"},
+		{"ftp://s3cret@gate.internal/s3cret", `rollout.gates[0]: webhook "ftp://gate.internal" of a gate: must be a URL that begins with http:// or https://`},
 		{"", "rollout.gates[0].webhook: placeholder {env.GATE_URL} is empty or not set"},
 	} {
 		t.Setenv("GATE_URL", tt.url)

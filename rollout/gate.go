@@ -35,10 +35,8 @@ func (g Gate) validate(p Plan) error {
 		errs = append(errs, errors.New("a gate must be either a webhook or an approval"))
 	}
 	if g.Webhook != "" {
-		u, err := url.Parse(g.Webhook)
-		hasPlaceholder := strings.Contains(g.Webhook, "{")
-		if !hasPlaceholder && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "") {
-			errs = append(errs, errors.New("the webhook of a gate must be a URL that begins with http:// or https://"))
+		if hasPlaceholder := strings.Contains(g.Webhook, "{"); !hasPlaceholder {
+			errs = append(errs, checkWebhook(g.Webhook))
 		}
 		if !between(g.Timeout, 100*time.Millisecond, time.Minute) {
 			errs = append(errs, fmt.Errorf("timeout %s of a webhook: must be from 100ms to 1m", g.Timeout))
@@ -48,6 +46,18 @@ func (g Gate) validate(p Plan) error {
 		errs = append(errs, fmt.Errorf("gate before %s: must be one of the steps after the first, %s", g.Before, p.stepsText()))
 	}
 	return errors.Join(errs...)
+}
+
+// checkWebhook says so if a webhook cannot be asked, with nothing of its address but scheme and host: the rest may be secret.
+func checkWebhook(address string) error {
+	u, err := url.Parse(address)
+	switch {
+	case err != nil || u.Host == "":
+		return errors.New("the webhook of a gate must be a URL that begins with http:// or https://")
+	case u.Scheme != "http" && u.Scheme != "https":
+		return fmt.Errorf("webhook %q of a gate: must be a URL that begins with http:// or https://", u.Scheme+"://"+u.Host)
+	}
+	return nil
 }
 
 // hasLater reports whether a weight is that of a step after the first.
