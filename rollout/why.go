@@ -147,7 +147,8 @@ func (st Status) whyIdle() string {
 	case splitter.EndPromoted:
 		return fmt.Sprintf("%s was promoted %s: it is stable. No rollout is under way.", s.Stable, ago(s.Progress.Since, st.Now))
 	case splitter.EndAborted:
-		return fmt.Sprintf("The last rollout was aborted %s: %s has everything but what was given by hand.", ago(s.Progress.Since, st.Now), s.Stable)
+		return fmt.Sprintf("The last rollout was aborted %s: %s has everything but what was given by hand. It was %s.",
+			ago(s.Progress.Since, st.Now), s.Stable, cmp.Or(s.Progress.Why, "aborted"))
 	case splitter.EndRolledBack:
 		return fmt.Sprintf("The last promotion was rolled back %s: %s is stable again.", ago(s.Progress.Since, st.Now), s.Stable)
 	}

@@ -81,7 +81,7 @@ func TestWhy(t *testing.T) {
 		p.link.set(none)
 		serve(5, healthy, p)
 		asked("abort", p.AbortRollout)
-		p.whyIs(t, "aborted", "The last rollout was aborted 0s ago")
+		p.whyIs(t, "aborted", "The last rollout was aborted 0s ago", "It was aborted by alice")
 		p.set(t, 10)
 		serve(5, healthy, p)
 		p.whyIs(t, "by hand", "green has 10% and is on trial since ", "no plan moves it, people do")
