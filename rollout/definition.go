@@ -70,6 +70,16 @@ func (d Definition) weights() map[string]splitter.Weight {
 	return w
 }
 
+// version returns the version that a variant declares; empty if it does not, or there is no such variant.
+func (d Definition) version(variant string) string {
+	for _, v := range d.Variants {
+		if v.Name == variant {
+			return v.Version
+		}
+	}
+	return ""
+}
+
 // declared returns the declared versions; nil if there are none.
 func (d Definition) declared() map[string]string {
 	var m map[string]string

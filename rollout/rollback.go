@@ -50,7 +50,7 @@ func mayRollBack(s *splitter.State, def Definition, to string, now time.Time) er
 		return refuse("%q is stable in %q by no promotion that could be taken back", s.Stable, s.Split)
 	}
 	p := s.Promotions[0]
-	declared := def.declared()[p.Before]
+	declared := def.version(p.Before)
 	switch {
 	case !def.has(p.Before):
 		return fmt.Errorf("%w: it was stable before %q", unknownVariant(def, s.Split, p.Before), p.Variant)

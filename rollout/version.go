@@ -24,13 +24,13 @@ const filesTold = 2 * time.Second
 
 // isRedeclared reports whether a file declares another version of a variant than the State has.
 func isRedeclared(s *splitter.State, def Definition, variant string) bool {
-	declared := def.declared()[variant]
-	return variant != "" && declared != "" && declared != s.Declared[variant]
+	declared := def.version(variant)
+	return declared != "" && declared != s.Declared[variant]
 }
 
 // isOutdated reports whether a file declares a version of a variant that the State has left for the present one.
 func isOutdated(s *splitter.State, def Definition, variant string) bool {
-	return isRedeclared(s, def, variant) && slices.Contains(s.Superseded[variant], def.declared()[variant])
+	return isRedeclared(s, def, variant) && slices.Contains(s.Superseded[variant], def.version(variant))
 }
 
 // isNewVersion reports whether a file declares a version of the canary that was not on trial before, as far as the State
@@ -39,9 +39,14 @@ func isNewVersion(s *splitter.State, def Definition) bool {
 	return isRedeclared(s, def, s.Canary) && !isOutdated(s, def, s.Canary)
 }
 
-// redeclared lists the variants of which a file declares another version than the State has, sorted.
-func redeclared(s *splitter.State, def Definition) []string {
-	return slices.DeleteFunc(slices.Sorted(maps.Keys(def.declared())), func(v string) bool { return !isRedeclared(s, def, v) })
+// redeclared lists the variants of which a file declares another version than the State has, in the file's order.
+func redeclared(s *splitter.State, def Definition) (variants []string) {
+	for _, v := range def.Variants {
+		if isRedeclared(s, def, v.Name) {
+			variants = append(variants, v.Name)
+		}
+	}
+	return variants
 }
 
 // Redeclare notes the versions that a file declares. If the canary's is another one than before, that begins a new epoch: a
@@ -55,7 +60,7 @@ func Redeclare(prev *splitter.State, def Definition, by By, seed Seed) (Changed,
 	}
 	says := make([]string, len(variants))
 	for i, v := range variants {
-		says[i] = fmt.Sprintf("%s declares version %q, before %q", v, def.declared()[v], cmp.Or(prev.Declared[v], "none"))
+		says[i] = fmt.Sprintf("%s declares version %q, before %q", v, def.version(v), cmp.Or(prev.Declared[v], "none"))
 	}
 	by.Reason = strings.Join(says, "; ")
 	n := next(prev, KindVersion, by, seed)
