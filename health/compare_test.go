@@ -491,3 +491,49 @@ func TestARepairedCanaryIsJudgedAnew(t *testing.T) {
 		t.Errorf("one that was not repaired fails after %s: %v", took, ok)
 	}
 }
+
+// Another version of stable in the middle of a trial is learnt anew. It acquits no canary, and condemns none.
+func TestAnotherStableInATrial(t *testing.T) {
+	good, bad := healthy(20), healthy(2)
+	bad.fails = 0.5
+	another := func(p *play, version int) {
+		terms := trial(1)
+		terms.Stable = fmt.Sprint("blue ", version)
+		p.judge.Begin(terms)
+	}
+	t.Run("bad canary", func(t *testing.T) {
+		p := begun(1, good)
+		if _, ok := p.until(time.Minute, good, bad, failed); !ok {
+			t.Fatal("it does not fail")
+		}
+		for version := range 5 {
+			another(p, version)
+			if after, passes := p.until(20*time.Second, good, bad, func(v Verdict) bool { return v.Result == Pass }); passes {
+				t.Errorf("version %d: passes after %s: %s", version, after, p.judge.Verdict().Reason)
+			}
+		}
+		if v := p.judge.Verdict(); v.Result != Fail {
+			t.Errorf("got %s in the end: %s", v.Result, v.Reason)
+		}
+	})
+	t.Run("canary that becomes bad", func(t *testing.T) {
+		p := begun(1, good)
+		p.run(10*time.Minute, good, healthy(2))
+		another(p, 2)
+		if _, ok := p.until(time.Minute, good, bad, failed); !ok {
+			t.Errorf("it does not fail within a minute: %s", p.judge.Verdict().Reason)
+		}
+	})
+	t.Run("harmless canary", func(t *testing.T) {
+		p := begun(1, good)
+		for version := range 20 {
+			another(p, version)
+			if after, fails := p.until(3*time.Minute, good, healthy(2), failed); fails {
+				t.Fatalf("version %d fails it after %s: %s", version, after, p.judge.Verdict().Reason)
+			}
+		}
+		if v := p.judge.Verdict(); v.Result != Pass {
+			t.Errorf("got %s in the end: %s", v.Result, v.Reason)
+		}
+	})
+}
