@@ -396,10 +396,10 @@ func (d deployment) play(t *testing.T, s *embedded.Store) (files map[string]stri
 }
 
 // Whatever is loaded, restarted and cut off in whatever order: the fleet comes to one version that somebody declares, and
-// stays with it. Nobody takes turns. A dozen deployments are drawn, as each takes a quarter of a second.
+// stays with it. Nobody takes turns. Six deployments are drawn, as each takes half a second.
 func TestVersionsSettle(t *testing.T) {
 	first := int(time.Now().UnixNano() % 1_000_000_000)
-	for seed := first; seed < first+12; seed++ {
+	for seed := first; seed < first+6; seed++ {
 		d := rapid.Custom(drawDeployment).Example(seed)
 		bubble(t, func(t *testing.T, s *embedded.Store) {
 			files := d.play(t, s)
