@@ -150,17 +150,6 @@ func (c *Controller) Retire(ctx context.Context, split string, r RetireRequest, 
 	})
 }
 
-// notMixed refuses what gives the canary more while another member would serve another version of it or of stable.
-func (c *Controller) notMixed(ctx context.Context, s *Split, instead string) error {
-	switch list, err := c.mixedNow(ctx, s); {
-	case err != nil:
-		return err
-	case len(list) > 0:
-		return refuse("%s: load one file everywhere, or use %s", strings.Join(list, "; "), instead)
-	}
-	return nil
-}
-
 // give makes a change that gives users to somebody, and says what stable keeps of them, whether a rollout that began so
 // can come to an end by itself, and which members do not have who was given them.
 func (c *Controller) give(ctx context.Context, split string, by By, f func(*splitter.State, Definition, Seed) (Changed, error),

@@ -102,7 +102,7 @@ func (c *Controller) settleDrift(ctx context.Context, s *Split) error {
 	for _, l := range list {
 		events = append(events, recorded(state, KindDrift, l.Boot+" "+state.ID, l.text(state), c.seed()))
 	}
-	events = append(events, s.outdatedMembers(rollOf(call), state, c.seed)...)
+	events = append(events, s.outdatedMembers(rollOf(call), state, Seed{Now: c.now()})...)
 	told := map[string]struct{}{}
 	for _, ev := range events {
 		if _, done := s.toldOfDrift[ev.ID]; !done {
@@ -128,7 +128,7 @@ func (c *Controller) recordDrift(ctx context.Context, ev store.Event) error {
 
 // outdatedMembers are events that tell which living members have had an outdated file for [outdatedAfter]. Only the pulse
 // may call it.
-func (s *Split) outdatedMembers(p store.Pulse, state *splitter.State, seed func() Seed) (events []store.Event) {
+func (s *Split) outdatedMembers(p store.Pulse, state *splitter.State, seed Seed) (events []store.Event) {
 	since := map[string]time.Time{}
 	for _, m := range p.Members {
 		for _, variant := range slices.Sorted(maps.Keys(m.Files[s.name].Declared)) {
@@ -144,7 +144,7 @@ func (s *Split) outdatedMembers(p store.Pulse, state *splitter.State, seed func(
 			if since[key] = began; p.Now.Sub(began) >= outdatedAfter {
 				text := fmt.Sprintf("%s has an outdated file: it declares version %q of %s, and the state %q", m.Name, file, variant,
 					state.Declared[variant])
-				events = append(events, recorded(state, KindDrift, key, text, seed()))
+				events = append(events, recorded(state, KindDrift, key, text, seed))
 			}
 		}
 	}

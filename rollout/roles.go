@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/switchback-proxy/switchback/splitter"
 )
@@ -76,9 +77,9 @@ func renamePast(n *splitter.State, to string, renamed func(string) string) {
 
 // Adopt lets the State take over the roles, variants and weights of a file: a change of roles, so a new epoch. The
 // zero request means def, this instance's own file. One that would take the latest promotion back is refused unless forced:
-// it is older than that. A canary that is compared with stable leaves it a trickle. Kills stay,
-// and so does a running cooldown, unless a canary on trial becomes stable: that is a promotion, which forgets the failbacks
-// before it. A plan that runs ends.
+// it is older than that. A canary that is compared with stable leaves it a trickle. Kills stay, and so does a running
+// cooldown, unless a canary on trial becomes stable: that is a promotion, which forgets the failbacks before it. A plan that
+// runs ends.
 func Adopt(prev *splitter.State, def Definition, r AdoptRequest, by By, seed Seed) (Changed, error) {
 	if r.Stable == "" && (r.Canary != "" || len(r.Weights) > 0) {
 		return Changed{}, fmt.Errorf("%w: roles to adopt name no stable variant", ErrInvalid)
@@ -104,13 +105,7 @@ func Adopt(prev *splitter.State, def Definition, r AdoptRequest, by By, seed See
 	if err := mayAdopt(prev, n, seed); err != nil {
 		return Changed{}, err
 	}
-	ended := splitter.EndAborted
-	if prev.Canary == n.Stable && prev.Progress.Phase == splitter.PhaseTrial {
-		ended = splitter.EndPromoted
-		notePromotion(n, prev, seed.Now)
-	} else if prev.Progress.Phase == splitter.PhaseTrial && n.Weights()[prev.Canary] == 0 {
-		noteLeft(n, prev.Canary)
-	}
+	ended := noteTrialsEnd(n, prev, seed.Now)
 	if begins(prev, n.Canary, want) {
 		freshen(n, prev, seed)
 	}
@@ -121,6 +116,20 @@ func Adopt(prev *splitter.State, def Definition, r AdoptRequest, by By, seed See
 		n.Progress.Ended = ended
 	}
 	return tell(prev, n)
+}
+
+// noteTrialsEnd remembers in n, which has other roles, what became of prev's canary if that was on trial, and returns how a
+// plan has ended by that.
+func noteTrialsEnd(n, prev *splitter.State, now time.Time) splitter.Ending {
+	switch {
+	case prev.Progress.Phase != splitter.PhaseTrial:
+	case prev.Canary == n.Stable:
+		notePromotion(n, prev, now)
+		return splitter.EndPromoted
+	case n.Weights()[prev.Canary] == 0:
+		noteLeft(n, prev.Canary)
+	}
+	return splitter.EndAborted
 }
 
 // unpromotes reports whether a file, which still has the State's stable, would take the latest promotion back. One that

@@ -19,9 +19,6 @@ import (
 // has started, a file that declares an older version changes nothing: long enough for a fleet to be restarted.
 const outdatedFor = time.Minute
 
-// filesTold is how long members may take to tell of a file that they have loaded.
-const filesTold = 2 * time.Second
-
 // isRedeclared reports whether a file declares another version of a variant than the State has.
 func isRedeclared(s *splitter.State, def Definition, variant string) bool {
 	declared := def.version(variant)
@@ -174,7 +171,8 @@ func (c *Controller) settled(ctx context.Context, s *Split, state *splitter.Stat
 }
 
 // isOverruled reports whether another member declares the State's version of a variant, or may have lately. Who was listed
-// some seconds ago may have loaded another file since: the fleet is asked again before that is denied. If it cannot be, it is not.
+// some seconds ago may have loaded another file since: the fleet is asked again before that is denied, and while it cannot be
+// asked that is not denied.
 func (c *Controller) isOverruled(ctx context.Context, s *Split, state *splitter.State, file Variant) bool {
 	by := c.declarers(rollOf(c.called.Load()), state, file.Name)
 	s.mu.Lock()
@@ -232,60 +230,4 @@ func replacedText(s *splitter.State) string {
 			s.Canary, s.Stable, clockTime(p.At), version)
 	}
 	return ""
-}
-
-// otherVersion says of a living member that its file declares another version of stable or the canary than the State; empty
-// if it does not, or one of them declares none.
-func otherVersion(p store.Pulse, m store.Member, state *splitter.State) string {
-	if _, runs := m.Applied[state.Split]; !runs || !isAlive(p, m) {
-		return ""
-	}
-	for _, variant := range []string{state.Canary, state.Stable} {
-		file, declared := m.Files[state.Split].Declared[variant], state.Declared[variant]
-		if variant != "" && file != "" && declared != "" && file != declared {
-			return fmt.Sprintf("%s declares version %q of %s and not %q", m.Name, file, variant, declared)
-		}
-	}
-	return ""
-}
-
-// mixed says that of each of a fleet, a sentence each.
-func mixed(p store.Pulse, state *splitter.State) (list []string) {
-	for _, m := range p.Members {
-		if text := otherVersion(p, m, state); text != "" {
-			list = append(list, text)
-		}
-	}
-	return named(list)
-}
-
-// othersMixed is mixed of the other members, as they were last listed.
-func (c *Controller) othersMixed(state *splitter.State) []string {
-	p := rollOf(c.called.Load())
-	p.Members = slices.DeleteFunc(slices.Clone(p.Members), func(m store.Member) bool { return m.MemberID == c.id })
-	return mixed(p, state)
-}
-
-// mixedNow is mixed once the members have had time to tell of files that were loaded just now.
-func (c *Controller) mixedNow(ctx context.Context, s *Split) ([]string, error) {
-	deadline := time.Now().Add(filesTold)
-	for {
-		p, err := c.roll(ctx)
-		if err != nil {
-			return nil, unavailable(err)
-		}
-		state := s.storedState()
-		if state == nil {
-			return nil, nil // whoever asks goes on to find that out
-		}
-		list := mixed(p, state)
-		if len(list) == 0 || !time.Now().Before(deadline) {
-			return list, nil
-		}
-		select {
-		case <-ctx.Done():
-			return nil, unavailable(ctx.Err())
-		case <-time.After(filesTold / 8):
-		}
-	}
 }
